@@ -1,0 +1,14 @@
+# Each target is a line that calls xtask; `cargo xtask help` lists what else it does.
+CAPTURE ?=
+
+.PHONY: run test image test-long bench
+run:
+	cargo xtask run $(if $(CAPTURE),--capture "$(CAPTURE)")
+test:
+	cargo xtask test
+image:
+	cargo xtask image
+test-long:
+	cargo xtask test --long
+bench:
+	cargo xtask bench

@@ -1,0 +1,42 @@
+//! What the builds and tests need from Debian.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::step::{cached, exec_logged, step};
+
+/// Debian packages that building, running and testing need, on Debian 12 and 13 alike.
+const PACKAGES: [&str; 36] = [
+    "bc", "binutils", "bison", "build-essential", "chromium", "cpio", "cryptsetup-bin", "dosfstools", "e2fsprogs", "fdisk",
+    "flex", "fonts-wqy-microhei", "iproute2", "iputils-ping", "kmod", "libelf-dev", "libssl-dev", "mmdebstrap", "mtools",
+    "nftables", "nmap", "openssh-client", "openssh-server", "openssl", "ovmf", "pigz", "python3", "qemu-system-x86", "rsync",
+    "socat", "softflowd", "sshpass", "tcpdump", "tshark", "xz-utils", "zstd",
+];
+
+/// Installs what is missing with apt; does nothing where all is there.
+pub(crate) fn install() -> Result<()> {
+    let missing: Vec<&str> = PACKAGES.into_iter().filter(|name| !installed(name)).collect();
+    if missing.is_empty() {
+        cached("deps", "every Debian package is installed");
+        return Ok(());
+    }
+    let log = crate::build_dir()?.join("apt.log");
+    step("deps", format!("apt-get install {}", missing.join(" ")), || {
+        exec_logged(Command::new("apt-get").args(["update", "-q"]), &log)?;
+        exec_logged(
+            Command::new("apt-get")
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .args(["install", "-y", "-q", "--no-install-recommends"])
+                .args(&missing),
+            &log,
+        )
+    })
+}
+
+fn installed(name: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["-W", "-f", "${db:Status-Status}", name])
+        .output()
+        .is_ok_and(|out| out.stdout == b"installed")
+}

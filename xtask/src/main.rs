@@ -1,0 +1,81 @@
+//! Builds, runs and tests the Spanwatch firmware: `cargo xtask help`.
+
+mod cache;
+mod deps;
+mod image;
+mod kernel;
+mod programs;
+mod qemu;
+mod rootfs;
+mod run;
+mod step;
+mod suites;
+mod web;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  run [--capture FILE]   build everything, boot it in QEMU and replay a capture into it
+  image                  leave the disk image, its manifest and kernel.config in build/
+  test [--long]          everything that CI runs; --long adds the long tests
+  test-suite NAME...     only the named suites of `test`
+  bench                  measure the promised figures beside their peers
+  deps                   install what the builds and tests need from apt
+  kernel                 build the kernel (cached by configuration and source version)
+  rootfs                 build the root file system tree
+  web                    build the console's pages
+  programs               build the appliance's programs in release mode
+";
+
+/// The repository's root folder.
+pub(crate) fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(PathBuf::from).unwrap_or(here)
+}
+
+/// Where the finished artefacts go: `build/` in the repository.
+pub(crate) fn build_dir() -> Result<PathBuf> {
+    let dir = root().join("build");
+    std::fs::create_dir_all(&dir)?;
+    Ok(dir)
+}
+
+fn command(name: &str, rest: &[String]) -> Result<()> {
+    match name {
+        "run" => run::run(rest),
+        "image" => image::build().map(drop),
+        "test" => suites::test(rest),
+        "test-suite" => suites::some(rest),
+        "bench" => suites::bench(rest),
+        "deps" => deps::install(),
+        "kernel" => kernel::build().map(drop),
+        "rootfs" => rootfs::build().map(drop),
+        "web" => web::build(),
+        "programs" => programs::build().map(drop),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("unknown command {other:?}\n\n{USAGE}"),
+    }
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = args.split_first() else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match command(name, rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
