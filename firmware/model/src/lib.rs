@@ -1,1 +1,17 @@
-//! Placeholder.
+//! The values that Spanwatch's stages hand to each other: times, addresses, flow records, windows
+//! and the block that carries records on the wire and on disk. No input or output happens here.
+
+mod addr;
+mod app;
+mod record;
+mod time;
+mod window;
+
+pub use addr::{HomeNetworks, MacAddr, ParsePrefixError, Prefix};
+pub use app::App;
+pub use record::{Direction, EndReason, FlowRecord, IcmpType};
+pub use time::{ParseTimestampError, Timestamp};
+pub use window::{
+    Conversation, Counters, Dimension, DropCounters, FlowDelta, LinkCounters, LinkId, MalformedKind, Split, TopKey,
+    TopTable, Window,
+};

@@ -1,0 +1,334 @@
+//! Windows: closed intervals of aggregated counters.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{App, Direction, Timestamp};
+
+/// The number of a link: for a capture port its place in PCI order, the first being 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LinkId(pub u16);
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Packets and octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// Packets or frames.
+    pub packets: u64,
+    /// Octets; of which layer, the owner says.
+    pub bytes: u64,
+}
+
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.packets = self.packets.saturating_add(other.packets);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
+/// A total with the parts that go in and out. Traffic that is internal, external or of unknown
+/// direction counts in the total alone, so `inbound + outbound` may be less than `total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Split {
+    /// All of it.
+    pub total: Counters,
+    /// What goes in.
+    pub inbound: Counters,
+    /// What goes out.
+    pub outbound: Counters,
+}
+
+impl Split {
+    /// Adds counters that go in one direction.
+    pub fn add(&mut self, direction: Direction, counters: Counters) {
+        self.total += counters;
+        match direction {
+            Direction::In => self.inbound += counters,
+            Direction::Out => self.outbound += counters,
+            Direction::Internal | Direction::External | Direction::Unknown => {}
+        }
+    }
+}
+
+impl AddAssign for Split {
+    fn add_assign(&mut self, other: Self) {
+        self.total += other.total;
+        self.inbound += other.inbound;
+        self.outbound += other.outbound;
+    }
+}
+
+/// Why a frame could not be dissected to its transport header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MalformedKind {
+    /// The frame ends within the link-layer header.
+    LinkHeader,
+    /// The frame ends within the IP header, or the header's length is impossible.
+    IpHeader,
+    /// The IP version is neither 4 nor 6.
+    IpVersion,
+    /// The IP total length is smaller than the header, or larger than the frame on the wire.
+    IpLength,
+    /// An IPv6 extension header is cut off, or their chain has no end.
+    ExtensionHeader,
+    /// The packet ends within the TCP, UDP or ICMP header, or that header's length is impossible.
+    TransportHeader,
+    /// The ARP message is cut off or of impossible lengths.
+    Arp,
+    /// A VLAN, MPLS or tunnel header is cut off, or they nest too deep.
+    Encapsulation,
+}
+
+impl MalformedKind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [MalformedKind; 8] = [
+        Self::LinkHeader,
+        Self::IpHeader,
+        Self::IpVersion,
+        Self::IpLength,
+        Self::ExtensionHeader,
+        Self::TransportHeader,
+        Self::Arp,
+        Self::Encapsulation,
+    ];
+
+    /// The place in arrays indexed by kind.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The name, as JSON and the command line write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LinkHeader => "link_header",
+            Self::IpHeader => "ip_header",
+            Self::IpVersion => "ip_version",
+            Self::IpLength => "ip_length",
+            Self::ExtensionHeader => "extension_header",
+            Self::TransportHeader => "transport_header",
+            Self::Arp => "arp",
+            Self::Encapsulation => "encapsulation",
+        }
+    }
+}
+
+/// What was lost, by where; each is a count of packets in the window, or of records where it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct DropCounters {
+    /// Frames that the kernel dropped because the ring was full (PACKET_STATISTICS `tp_drops`).
+    pub ring: u64,
+    /// Frames that the NIC or its driver dropped (`rx_dropped`, `rx_missed_errors`).
+    pub nic: u64,
+    /// Frames with errors that the NIC saw (`rx_errors`).
+    pub nic_errors: u64,
+    /// Flows that were closed early because the flow cache was full.
+    pub flow_cache_evictions: u64,
+    /// Records lost because the queue towards the analyzer and its spool were full.
+    pub records: u64,
+}
+
+impl AddAssign for DropCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.ring += other.ring;
+        self.nic += other.nic;
+        self.nic_errors += other.nic_errors;
+        self.flow_cache_evictions += other.flow_cache_evictions;
+        self.records += other.records;
+    }
+}
+
+/// What a link carried in a window. Octets are those of the frames, without FCS.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LinkCounters {
+    /// All frames, with the parts in and out of home (or by the port's direction).
+    pub frames: Split,
+    /// Broadcast frames.
+    pub broadcast: u64,
+    /// Multicast frames, broadcast not counted.
+    pub multicast: u64,
+    /// Frames that are not IP.
+    pub non_ip: u64,
+    /// Malformed frames, indexed by [`MalformedKind::index`].
+    pub malformed: [u64; MalformedKind::ALL.len()],
+    /// What was lost.
+    pub drops: DropCounters,
+}
+
+impl AddAssign<&LinkCounters> for LinkCounters {
+    fn add_assign(&mut self, other: &LinkCounters) {
+        self.frames += other.frames;
+        self.broadcast += other.broadcast;
+        self.multicast += other.multicast;
+        self.non_ip += other.non_ip;
+        for (mine, theirs) in self.malformed.iter_mut().zip(other.malformed) {
+            *mine += theirs;
+        }
+        self.drops += other.drops;
+    }
+}
+
+/// What a top-N table is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dimension {
+    /// One address; `outbound` is what it sent, `inbound` what it received.
+    Host,
+    /// An IP protocol, or the EtherType of what is not IP; in and out of home.
+    Protocol,
+    /// An application; in and out of home.
+    App,
+    /// A pair of addresses, the smaller first; `outbound` goes from the first to the second.
+    Conversation,
+}
+
+/// A row's key in a top-N table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TopKey {
+    /// An address.
+    Host(IpAddr),
+    /// An IP protocol number.
+    Protocol(u8),
+    /// The EtherType of frames that are not IP (0x0806 is ARP).
+    EtherType(u16),
+    /// An application.
+    App(App),
+    /// Two addresses, the smaller first.
+    Conversation(Conversation),
+}
+
+/// Two addresses that talk to each other, the smaller first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Conversation {
+    low: IpAddr,
+    high: IpAddr,
+}
+
+impl Conversation {
+    /// The conversation of two addresses, and whether `a` is the first of the pair.
+    #[must_use]
+    pub fn of(a: IpAddr, b: IpAddr) -> (Self, bool) {
+        if a <= b {
+            (Self { low: a, high: b }, true)
+        } else {
+            (Self { low: b, high: a }, false)
+        }
+    }
+
+    /// The smaller address.
+    #[must_use]
+    pub const fn low(&self) -> IpAddr {
+        self.low
+    }
+
+    /// The larger address.
+    #[must_use]
+    pub const fn high(&self) -> IpAddr {
+        self.high
+    }
+}
+
+/// The heaviest rows of one dimension, the heaviest by total octets first, and the sum of the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TopTable {
+    /// The rows that were kept.
+    pub rows: Vec<(TopKey, Split)>,
+    /// The sum of what was not kept; all zero when the table is complete.
+    pub others: Split,
+}
+
+/// A closed interval of one link. In 1 s windows the rows of the tables are exact for what they
+/// keep; in merged windows a row may miss what it had in windows where it was not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// The link.
+    pub link: LinkId,
+    /// The start; a multiple of the length.
+    pub start: Timestamp,
+    /// The length in seconds: 1, 60, 3,600 or 86,400.
+    pub seconds: u32,
+    /// The link's counters.
+    pub counters: LinkCounters,
+    /// Addresses.
+    pub hosts: TopTable,
+    /// Protocols.
+    pub protocols: TopTable,
+    /// Applications.
+    pub apps: TopTable,
+    /// Pairs of addresses.
+    pub conversations: TopTable,
+}
+
+/// What one flow carried since it was last asked: the input of the windows. Octets are IP-layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowDelta {
+    /// Source address, forward.
+    pub src_ip: IpAddr,
+    /// Destination address, forward.
+    pub dst_ip: IpAddr,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// The application.
+    pub app: App,
+    /// Direction forward; the reverse goes the other way.
+    pub direction: Direction,
+    /// Forward.
+    pub forward: Counters,
+    /// Reverse.
+    pub reverse: Counters,
+}
+
+impl Direction {
+    /// The direction of what comes back.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::In => Self::Out,
+            Self::Out => Self::In,
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_is_the_same_from_both_ends() {
+        let (a, b) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        assert_eq!(Conversation::of(a, b).0, Conversation::of(b, a).0);
+        assert!(Conversation::of(a, b).1 && !Conversation::of(b, a).1);
+    }
+
+    #[test]
+    fn kinds_have_their_own_places() {
+        for (place, kind) in MalformedKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind.index(), place);
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+
+    #[test]
+    fn what_is_neither_in_nor_out_counts_in_the_total() {
+        let mut split = Split::default();
+        let one = Counters { packets: 1, bytes: 100 };
+        for direction in [Direction::In, Direction::Out, Direction::Internal, Direction::External] {
+            split.add(direction, one);
+        }
+        assert_eq!(split.total, Counters { packets: 4, bytes: 400 });
+        assert_eq!((split.inbound, split.outbound), (one, one));
+    }
+}
