@@ -1,0 +1,104 @@
+//! What a collector sends to an analyzer: first [`Hello`], then blocks and windows, each
+//! acknowledged by its number once it is on disk. The collector keeps what is not acknowledged
+//! and sends it again; the analyzer stores a batch once, whatever the number of times it comes.
+
+use model::{LinkId, Window};
+use serde::{Deserialize, Serialize};
+
+/// The version of this protocol.
+pub const VERSION: u32 = 1;
+
+/// A link as its collector knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkInfo {
+    /// The link's number.
+    pub id: LinkId,
+    /// The port's name, such as `enp0s3`.
+    pub name: String,
+    /// The name that people gave it; may be empty.
+    pub label: String,
+    /// The capacity in bit/s; `None` where neither settings nor NIC know it.
+    pub capacity_bps: Option<u64>,
+    /// Whether the port has carrier.
+    pub up: bool,
+}
+
+/// The number of a batch, unique for ever: the collector's start in nanoseconds since 1970, and a count from then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BatchId {
+    /// When the collector started, nanoseconds since 1970.
+    pub epoch: u64,
+    /// Counts the batches from 1.
+    pub sequence: u64,
+}
+
+/// A message from the collector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// The first message, and again whenever a link changes; not acknowledged.
+    Hello {
+        /// [`VERSION`].
+        version: u32,
+        /// Every link of the collector.
+        links: Vec<LinkInfo>,
+    },
+    /// A block's bytes.
+    Block {
+        /// The batch's number.
+        id: BatchId,
+        /// The block, as `model::Block` wrote it.
+        bytes: Vec<u8>,
+    },
+    /// Closed windows of one second, one a link.
+    Windows {
+        /// The batch's number.
+        id: BatchId,
+        /// The windows.
+        windows: Vec<Window>,
+    },
+}
+
+/// The analyzer's answer to a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Receipt {
+    /// On disk.
+    Stored {
+        /// The batch's number.
+        id: BatchId,
+    },
+    /// Damaged for good (a checksum, a format): do not send it again.
+    Refused {
+        /// The batch's number.
+        id: BatchId,
+        /// Why.
+        reason: String,
+    },
+    /// Not now (a full disk): keep it and try again later.
+    Later {
+        /// The batch's number.
+        id: BatchId,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A message or receipt could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("not an ingest message of version {VERSION}: {0}")]
+pub struct EncodingError(#[from] postcard::Error);
+
+/// The octets of a message or receipt, for a frame.
+///
+/// # Errors
+/// Never in practice; the encoder's own error.
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodingError> {
+    Ok(postcard::to_stdvec(message)?)
+}
+
+/// Reads a message or receipt from a frame.
+///
+/// # Errors
+/// When the octets are no such message.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, EncodingError> {
+    Ok(postcard::from_bytes(bytes)?)
+}

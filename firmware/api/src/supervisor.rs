@@ -1,0 +1,329 @@
+//! What the supervisor is asked.
+
+use std::net::IpAddr;
+
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+use settings::{Language, Role, Settings};
+
+use crate::service;
+
+service! {
+    /// A request to the supervisor.
+    Supervisor, SupervisorRequest {
+        /// The box's state.
+        Status(StatusQuery) -> SystemStatus,
+        /// Whether the first set-up is done.
+        SetupState(SetupQuery) -> SetupState,
+        /// The setup code, for the physical console alone.
+        SetupCode(SetupCodeQuery) -> SetupCode,
+        /// The first set-up.
+        Setup(SetupRequest) -> SetupState,
+        /// Checks a password.
+        Authenticate(AuthenticateRequest) -> Account,
+        /// Changes one's own password.
+        ChangePassword(ChangePasswordRequest) -> Account,
+        /// The settings and the ports that they apply to.
+        Settings(SettingsQuery) -> SettingsAnswer,
+        /// New settings.
+        Apply(ApplyRequest) -> ApplyAnswer,
+        /// Keeps settings that wait for confirmation.
+        Confirm(ConfirmRequest) -> ApplyAnswer,
+        /// Restarts or powers off the box.
+        Power(PowerRequest) -> PowerAnswer,
+    }
+}
+
+/// Asks for the box's state.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct StatusQuery {}
+
+/// The box's state. `None` is what could not be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SystemStatus {
+    /// The firmware's version.
+    pub version: String,
+    /// The box's name.
+    pub hostname: String,
+    /// What the box does.
+    pub role: Role,
+    /// The kernel's release.
+    pub kernel: String,
+    /// The machine's maker and model (DMI).
+    pub hardware: Option<String>,
+    /// The processor's name.
+    pub processor: Option<String>,
+    /// Processors online.
+    pub processors: u32,
+    /// Seconds since the kernel started.
+    pub uptime_s: u64,
+    /// The box's clock.
+    pub now: Timestamp,
+    /// Whether the clock is synchronised.
+    pub clock_synchronised: Option<bool>,
+    /// Load averages over 1, 5 and 15 minutes.
+    pub load: Option<[f64; 3]>,
+    /// Share of processor time in use over the last sample (about 2 s), 0–1.
+    pub cpu_used: Option<f64>,
+    /// Memory in octets.
+    pub memory: Option<Memory>,
+    /// File systems.
+    pub disks: Vec<Disk>,
+    /// Our units and the system's that matter.
+    pub units: Vec<Unit>,
+    /// Network ports.
+    pub ports: Vec<NetworkPort>,
+    /// The root slot that is running, `a` or `b`; `None` outside the appliance.
+    pub slot: Option<String>,
+    /// Things that want attention, in words.
+    pub troubles: Vec<String>,
+}
+
+/// Memory in octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// All of it.
+    pub total: u64,
+    /// What programs could still get (MemAvailable).
+    pub available: u64,
+    /// Resident memory of our own programs (PSS where readable).
+    pub ours: Option<u64>,
+}
+
+/// A file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Where it is mounted.
+    pub mount: String,
+    /// Octets in all.
+    pub total: u64,
+    /// Octets that are free for programs.
+    pub available: u64,
+    /// Whether it is read-only.
+    pub read_only: bool,
+}
+
+/// A systemd unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// The name, such as `spanwatch-collector.service`.
+    pub name: String,
+    /// What it does, one line.
+    pub description: String,
+    /// `active`, `activating`, `failed`, `inactive` …
+    pub state: String,
+    /// `running`, `exited`, `dead`, `auto-restart` …
+    pub detail: String,
+    /// Since when it is in that state.
+    pub since: Option<Timestamp>,
+    /// How often systemd restarted it.
+    pub restarts: u32,
+    /// Memory of its control group in octets.
+    pub memory: Option<u64>,
+    /// Processor time of its control group in nanoseconds.
+    pub cpu_nanos: Option<u64>,
+}
+
+/// What a network port is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortRole {
+    /// The first by PCI order: console and SSH.
+    Management,
+    /// All others.
+    Capture,
+}
+
+/// A network port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkPort {
+    /// The interface's name, such as `enp0s2`.
+    pub name: String,
+    /// What it is for.
+    pub role: PortRole,
+    /// For a capture port its place in PCI order from 1: the link's number.
+    pub link: Option<u16>,
+    /// The PCI address, such as `0000:00:02.0`.
+    pub pci: Option<String>,
+    /// The hardware address.
+    pub mac: Option<String>,
+    /// The driver's name.
+    pub driver: Option<String>,
+    /// Whether it has carrier.
+    pub up: bool,
+    /// Speed in bit/s; `None` where the NIC does not say.
+    pub speed_bps: Option<u64>,
+    /// Addresses with prefix lengths; always empty for capture ports.
+    pub addresses: Vec<String>,
+}
+
+/// Asks whether the first set-up is done.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SetupQuery {}
+
+/// Whether the first set-up is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetupState {
+    /// Done: there is an administrator.
+    pub done: bool,
+    /// The language that the console starts with.
+    pub language: Language,
+    /// The box's name.
+    pub hostname: String,
+    /// The firmware's version.
+    pub version: String,
+}
+
+/// Asks for the setup code. Answered to the physical console's user alone.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SetupCodeQuery {}
+
+/// The setup code, shown on the box's own screen and serial port until the set-up is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetupCode {
+    /// Eight characters in two groups; `None` once the set-up is done.
+    pub code: Option<String>,
+}
+
+/// The first set-up: proves presence by the code, chooses a language, sets the administrator's password.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SetupRequest {
+    /// The code from the box's own screen or serial port; case and hyphens do not matter.
+    pub code: String,
+    /// The language of console and command line.
+    pub language: Language,
+    /// The administrator's password.
+    pub password: String,
+    /// The box's name; `None` keeps it.
+    pub hostname: Option<String>,
+    /// Where the request came from, for the lock-out.
+    pub source: Option<IpAddr>,
+}
+
+/// Checks a password. Wrong ones are counted by account and by address.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AuthenticateRequest {
+    /// The account, such as `admin`.
+    pub user: String,
+    /// The password.
+    pub password: String,
+    /// Where the request came from; `None` is the physical console.
+    pub source: Option<IpAddr>,
+}
+
+/// Changes one's own password.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ChangePasswordRequest {
+    /// The account.
+    pub user: String,
+    /// The password until now.
+    pub current: String,
+    /// The password from now on.
+    pub new: String,
+    /// Where the request came from.
+    pub source: Option<IpAddr>,
+}
+
+/// Passwords never reach a log by way of `Debug`.
+macro_rules! without_secrets {
+    ($($name:ident { $($shown:ident),* })*) => {
+        $(impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name))$(.field(stringify!($shown), &self.$shown))*.finish_non_exhaustive()
+            }
+        })*
+    };
+}
+without_secrets! {
+    SetupRequest { language, hostname, source }
+    AuthenticateRequest { user, source }
+    ChangePasswordRequest { user, source }
+}
+
+/// An account that proved itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The account's name.
+    pub user: String,
+    /// What it may do.
+    pub role: AccountRole,
+    /// Counts password changes: a session made under an older number is void.
+    pub generation: u64,
+}
+
+/// What an account may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountRole {
+    /// Everything.
+    Administrator,
+}
+
+/// Asks for the settings; with `newer_than` the answer waits up to 25 s for a newer revision (or a change of ports).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SettingsQuery {
+    /// The `change` of the answer that the caller has.
+    #[serde(default)]
+    pub newer_than: Option<u64>,
+}
+
+/// The settings in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsAnswer {
+    /// Counts changes of settings and of ports since the supervisor started; see [`SettingsQuery::newer_than`].
+    pub change: u64,
+    /// The settings.
+    pub settings: Settings,
+    /// The network ports, in PCI order.
+    pub ports: Vec<NetworkPort>,
+    /// When settings that wait for confirmation are taken back; `None` when none wait.
+    pub unconfirmed_until: Option<Timestamp>,
+}
+
+/// Applies new settings. Changes of the management network must be confirmed within two minutes, or are taken back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ApplyRequest {
+    /// The new settings; `revision` is the one that was read.
+    pub settings: Settings,
+    /// Who applies them, for the log.
+    pub user: String,
+}
+
+/// The outcome of an apply or a confirm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplyAnswer {
+    /// The revision in force now.
+    pub revision: u64,
+    /// When the change is taken back unless it is confirmed; `None` when it needs no confirmation.
+    pub confirm_until: Option<Timestamp>,
+}
+
+/// Keeps settings that wait for confirmation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ConfirmRequest {
+    /// Who confirms, for the log.
+    pub user: String,
+}
+
+/// What to do with the power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerAction {
+    /// Restart the box.
+    Reboot,
+    /// Shut the box down.
+    PowerOff,
+}
+
+/// Restarts or powers off the box.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PowerRequest {
+    /// What to do.
+    pub action: PowerAction,
+    /// Who asks, for the log.
+    pub user: String,
+}
+
+/// The power request was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PowerAnswer {}

@@ -1,0 +1,217 @@
+//! What a settings document must hold to be accepted.
+
+use std::net::Ipv4Addr;
+
+use crate::{FlowTimeouts, Ipv4Config, Ipv6Config, Settings, VERSION};
+
+/// A settings document was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// The text is not a settings document.
+    #[error("the settings are not readable: {0}")]
+    Json(String),
+    /// The document is of a release that this one does not know.
+    #[error(
+        "the settings are of version {found}, and this release reads version {VERSION}: upgrade the firmware first"
+    )]
+    Version {
+        /// The version that was found.
+        found: u32,
+    },
+    /// A field has a value that cannot be right.
+    #[error("{field}: {problem}")]
+    Field {
+        /// The field's place, such as `management.ipv4.gateway`.
+        field: &'static str,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+}
+
+/// The shortest password that is accepted, in characters.
+const PASSWORD_MIN: usize = 10;
+/// The longest password that is accepted, in octets.
+const PASSWORD_MAX: usize = 256;
+const PORTS_MAX: usize = 64;
+const HOME_MAX: usize = 256;
+
+/// What is wrong with a password; `None` where it is acceptable.
+#[must_use]
+pub fn password_problem(password: &str) -> Option<String> {
+    let characters = password.chars().count();
+    if characters < PASSWORD_MIN {
+        return Some(format!(
+            "the password has {characters} characters: use at least {PASSWORD_MIN}"
+        ));
+    }
+    if password.len() > PASSWORD_MAX {
+        return Some(format!("the password is longer than {PASSWORD_MAX} octets"));
+    }
+    if password.chars().any(char::is_control) {
+        return Some("the password holds a control character".to_owned());
+    }
+    let mut distinct: Vec<char> = password.chars().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    (distinct.len() < 5).then(|| "the password repeats few characters: use at least 5 different ones".to_owned())
+}
+
+/// What is wrong with a host name; `None` where it is an RFC 1123 label.
+#[must_use]
+pub fn hostname_problem(name: &str) -> Option<String> {
+    let label = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let good =
+        (1..=63).contains(&name.len()) && name.chars().all(label) && !name.starts_with('-') && !name.ends_with('-');
+    (!good).then(|| format!("{name:?} is not a host name: use 1–63 letters, digits and inner hyphens"))
+}
+
+impl Settings {
+    /// Checks everything that the types alone do not hold.
+    ///
+    /// # Errors
+    /// The first field that is wrong, with what would be right.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let field = |field, problem: String| Err(SettingsError::Field { field, problem });
+        if self.version != VERSION {
+            return Err(SettingsError::Version { found: self.version });
+        }
+        if let Some(problem) = hostname_problem(&self.hostname) {
+            return field("hostname", problem);
+        }
+        if self.home_networks.prefixes().len() > HOME_MAX {
+            return field("home_networks", format!("more than {HOME_MAX} networks"));
+        }
+        if self.ports.len() > PORTS_MAX {
+            return field("ports", format!("more than {PORTS_MAX} ports"));
+        }
+        for (name, port) in &self.ports {
+            if name.is_empty() || name.len() > 15 || name.contains(['/', ' ']) {
+                return field("ports", format!("{name:?} is not an interface name"));
+            }
+            if port.label.chars().count() > 64 || port.label.chars().any(char::is_control) {
+                return field("ports.label", "use at most 64 printable characters".to_owned());
+            }
+            if port.capacity_bps == Some(0) {
+                return field(
+                    "ports.capacity_bps",
+                    "a capacity is more than 0 bit/s; leave it out to take the port's speed".to_owned(),
+                );
+            }
+        }
+        check_timeouts(self.flow)?;
+        self.check_management()
+    }
+
+    fn check_management(&self) -> Result<(), SettingsError> {
+        let field = |field, problem: String| Err(SettingsError::Field { field, problem });
+        if let Ipv4Config::Static {
+            address,
+            prefix,
+            gateway,
+        } = self.management.ipv4
+        {
+            if !(1..=32).contains(&prefix) {
+                return field("management.ipv4.prefix", format!("{prefix} is not between 1 and 32"));
+            }
+            if address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_loopback() {
+                return field("management.ipv4.address", format!("{address} is not a host's address"));
+            }
+            if let Some(gateway) = gateway
+                && (gateway == address || network(gateway, prefix) != network(address, prefix))
+            {
+                return field(
+                    "management.ipv4.gateway",
+                    format!("{gateway} is not another host on {address}/{prefix}"),
+                );
+            }
+        }
+        if let Ipv6Config::Static { address, prefix, .. } = self.management.ipv6 {
+            if !(1..=128).contains(&prefix) {
+                return field("management.ipv6.prefix", format!("{prefix} is not between 1 and 128"));
+            }
+            if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
+                return field("management.ipv6.address", format!("{address} is not a host's address"));
+            }
+        }
+        if self.management.dns.len() > 3 {
+            return field("management.dns", "at most 3 name servers".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn check_timeouts(flow: FlowTimeouts) -> Result<(), SettingsError> {
+    if !(1..=600).contains(&flow.idle_s) {
+        return Err(SettingsError::Field {
+            field: "flow.idle_s",
+            problem: format!("{} is not between 1 and 600 seconds", flow.idle_s),
+        });
+    }
+    if !(flow.idle_s..=3_600).contains(&flow.active_s) {
+        let problem = format!(
+            "{} is not between idle_s ({}) and 3600 seconds",
+            flow.active_s, flow.idle_s
+        );
+        return Err(SettingsError::Field {
+            field: "flow.active_s",
+            problem,
+        });
+    }
+    Ok(())
+}
+
+fn network(address: Ipv4Addr, prefix: u8) -> u32 {
+    u32::from(address) & u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(change: impl FnOnce(&mut Settings)) -> String {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        settings.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_good_and_survive_a_round_trip() {
+        let settings = Settings::default();
+        assert_eq!(Settings::parse(&settings.to_json()), Ok(settings));
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        assert!(problem(|s| s.hostname = "a b".into()).starts_with("hostname: "));
+        assert!(problem(|s| s.version = 9).contains("version 9"));
+        assert!(problem(|s| s.flow.idle_s = 0).starts_with("flow.idle_s"));
+        assert!(problem(|s| s.flow.active_s = 5).starts_with("flow.active_s"));
+        let bad = |gateway: Ipv4Addr| {
+            move |s: &mut Settings| {
+                s.management.ipv4 = Ipv4Config::Static {
+                    address: [192, 0, 2, 10].into(),
+                    prefix: 24,
+                    gateway: Some(gateway),
+                };
+            }
+        };
+        assert!(problem(bad([192, 0, 3, 1].into())).starts_with("management.ipv4.gateway"));
+        assert!(problem(bad([192, 0, 2, 10].into())).starts_with("management.ipv4.gateway"));
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused() {
+        let json = Settings::default()
+            .to_json()
+            .replacen("\"version\"", "\"versoin\": 2, \"version\"", 1);
+        assert!(Settings::parse(&json).unwrap_err().to_string().contains("versoin"));
+    }
+
+    #[test]
+    fn weak_passwords_are_refused() {
+        assert!(password_problem("short").is_some());
+        assert!(password_problem("aaaaaaaaaaaa").is_some());
+        assert!(password_problem("correct horse battery").is_none());
+        assert!(password_problem("网镜管理员的密码很长很长").is_none());
+    }
+}
