@@ -1,6 +1,29 @@
-//! The appliance's kernel.
-use std::path::PathBuf;
-use anyhow::Result;
+//! The appliance's kernel: Debian's pinned source, our fragment over `tinyconfig`, one bzImage.
+//!
+//! A finished kernel lies in the cache under a key of all that it depends on. The tree that it was compiled in stays
+//! in the cache too, so that a changed option compiles only what it touches.
+
+mod compile;
+mod debian;
+mod fragment;
+mod hardening;
+mod pins;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+pub(crate) use hardening::hardening_suite;
+
+use crate::cache::{self, Key};
+use crate::step::{cached, exec, output, step};
+use pins::{Pin, Pins};
+
+/// The Debian package that carries the kernel's source.
+const SOURCE: &str = "linux-source-6.12";
+/// Part of the key: raise it when this code changes what it builds from equal inputs.
+const RECIPE: &str = "1";
 
 /// What a kernel build leaves.
 pub(crate) struct Kernel {
@@ -12,7 +35,108 @@ pub(crate) struct Kernel {
     pub(crate) release: String,
 }
 
+impl Kernel {
+    /// The kernel in a cache folder, where a complete one lies there.
+    fn load(dir: &Path) -> Option<Self> {
+        let release = std::fs::read_to_string(dir.join("release")).ok()?;
+        let kernel = Self {
+            image: dir.join("bzImage"),
+            config: dir.join("config"),
+            release: release.trim().to_owned(),
+        };
+        (kernel.image.is_file() && kernel.config.is_file()).then_some(kernel)
+    }
+}
+
 /// Builds the kernel, or takes it from the cache.
 pub(crate) fn build() -> Result<Kernel> {
-    anyhow::bail!("kernel")
+    let pins = Pins::read(&board().join("kernel.version"))?;
+    let fragment = read(&board().join("kernel.fragment"))?;
+    let pin = pins.get(SOURCE)?;
+    let dir = cache::dir()?.join(format!("kernel-{}", key(&pins, pin, &fragment)?));
+    if let Some(kernel) = Kernel::load(&dir) {
+        cached("kernel", format!("Linux {}", kernel.release));
+        return Ok(kernel);
+    }
+    let source = source(pin)?;
+    let work = cache::dir()?.join(format!("kernel-work-{}", pin.version));
+    let tree = compile::Tree::lock(source, work, &pins.timestamp)?;
+    if let Some(kernel) = Kernel::load(&dir) {
+        cached(
+            "kernel",
+            format!("Linux {}, which another build has just made", kernel.release),
+        );
+        return Ok(kernel);
+    }
+    step(
+        "kernel",
+        "configure (tinyconfig and board/x86_64/kernel.fragment)",
+        || tree.configure(&fragment),
+    )?;
+    let log = crate::build_dir()?.join("kernel.log");
+    step(
+        "kernel",
+        format!("compile Linux {} (15 to 20 min on two free cores)", pin.version),
+        || {
+            tree.compile(&log)?;
+            tree.save(&dir)
+        },
+    )?;
+    Kernel::load(&dir).with_context(|| format!("the kernel's build left nothing in {}", dir.display()))
+}
+
+/// The board's folder.
+fn board() -> PathBuf {
+    crate::root().join("board/x86_64")
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Everything that the image depends on, and nothing that differs between two checkouts.
+fn key(pins: &Pins, pin: &Pin, fragment: &str) -> Result<String> {
+    let compiler = output(Command::new("gcc").arg("--version"))?;
+    let linker = output(Command::new("ld").arg("--version"))?;
+    Ok(Key::default()
+        .text("recipe", RECIPE)
+        .text("source", &pin.sha256)
+        .text("timestamp", &pins.timestamp)
+        .text("fragment", fragment)
+        .text("compiler", compiler.lines().next().unwrap_or_default())
+        .text("linker", linker.lines().next().unwrap_or_default())
+        .finish())
+}
+
+/// The unpacked source tree of the pinned package.
+fn source(pin: &Pin) -> Result<PathBuf> {
+    let dir = cache::dir()?.join(format!("{}-{}", pin.package, pin.version));
+    let tree = dir.join(&pin.package);
+    if tree.is_dir() {
+        cached("kernel-source", format!("{} {}", pin.package, pin.version));
+        return Ok(tree);
+    }
+    let deb = debian::fetch(pin)?;
+    step(
+        "kernel-source",
+        format!("unpack {} {}", pin.package, pin.version),
+        || {
+            let part = dir.with_file_name(format!("{}-{}.part", pin.package, pin.version));
+            let _ = std::fs::remove_dir_all(&part);
+            std::fs::create_dir_all(&part).with_context(|| format!("cannot make {}", part.display()))?;
+            exec(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(part.join("deb")))?;
+            let tar = part.join("deb/usr/src").join(format!("{}.tar.xz", pin.package));
+            exec(Command::new("tar").arg("-C").arg(&part).arg("-xf").arg(&tar))?;
+            std::fs::remove_dir_all(part.join("deb"))?;
+            std::fs::rename(&part, &dir).with_context(|| format!("cannot rename {}", part.display()))
+        },
+    )?;
+    if !tree.is_dir() {
+        bail!(
+            "{} has no folder {}: the package's layout changed",
+            dir.display(),
+            pin.package
+        );
+    }
+    Ok(tree)
 }
