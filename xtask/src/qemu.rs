@@ -1,1 +1,197 @@
-//! The QEMU machine that boots the image.
+//! The QEMU machine that boots the image: one description for `make run` and for the tests.
+
+mod accel;
+mod guest;
+
+use std::fs::File;
+use std::net::{TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+pub(crate) use guest::{Forwards, Guest};
+
+const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const OVMF_VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+/// The board's UUID, from which the guest takes its machine id.
+const BOARD_UUID: &str = "7370616e-7761-4463-8e00-515745000001";
+
+/// How the management port is connected.
+pub(crate) enum Management {
+    /// QEMU's user network: the wanted loopback ports lead to the guest's 443, 80 and 22; a port
+    /// that is taken is replaced by a free one.
+    User(Forwards),
+    /// A tap interface that exists already.
+    Tap(String),
+}
+
+/// A machine that is not started yet: 2 processors, 2 GiB, management port first, then the
+/// capture ports, a watchdog (i6300esb) and a random number source.
+pub(crate) struct Machine {
+    image: PathBuf,
+    dir: PathBuf,
+    disk: Option<PathBuf>,
+    disk_bytes: u64,
+    cpu: Option<String>,
+    memory_mib: u32,
+    capture_ports: usize,
+    management: Management,
+}
+
+impl Machine {
+    /// A machine that boots a copy of `image`; its disk, firmware variables, sockets and serial
+    /// log are made in `dir`.
+    pub(crate) fn new(image: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Self {
+        Self {
+            image: image.into(),
+            dir: dir.into(),
+            disk: None,
+            disk_bytes: 8 << 30,
+            cpu: None,
+            memory_mib: 2048,
+            capture_ports: 1,
+            management: Management::User(Forwards { https: 0, http: 0, ssh: 0 }),
+        }
+    }
+
+    /// Uses this disk, kept over runs, instead of a new copy of the image; it is made from the
+    /// image when it does not exist.
+    pub(crate) fn disk(mut self, path: impl Into<PathBuf>) -> Self {
+        self.disk = Some(path.into());
+        self
+    }
+
+    /// The size of a new disk in bytes (8 GiB unless told).
+    pub(crate) fn disk_size(mut self, bytes: u64) -> Self {
+        self.disk_bytes = bytes;
+        self
+    }
+
+    /// The processor model, instead of the best that the accelerator gives.
+    pub(crate) fn cpu(mut self, model: &str) -> Self {
+        self.cpu = Some(model.to_owned());
+        self
+    }
+
+    /// The memory in MiB.
+    pub(crate) fn memory(mut self, mib: u32) -> Self {
+        self.memory_mib = mib;
+        self
+    }
+
+    /// How many capture ports the machine has (1 unless told).
+    pub(crate) fn capture_ports(mut self, count: usize) -> Self {
+        self.capture_ports = count;
+        self
+    }
+
+    /// How the management port is connected (user network on free ports unless told).
+    pub(crate) fn management(mut self, management: Management) -> Self {
+        self.management = management;
+        self
+    }
+
+    /// Starts the machine. It ends with the returned guest, and with the thread that started it.
+    pub(crate) fn start(self) -> Result<Guest> {
+        std::fs::create_dir_all(&self.dir).with_context(|| format!("cannot make {}", self.dir.display()))?;
+        let disk = self.disk.clone().unwrap_or_else(|| self.dir.join("disk.img"));
+        if self.disk.is_none() || !disk.exists() {
+            make_disk(&self.image, &disk, self.disk_bytes)?;
+        }
+        let vars = disk.with_extension("vars.fd");
+        if self.disk.is_none() || !vars.exists() {
+            std::fs::copy(OVMF_VARS, &vars).context("no UEFI firmware for QEMU: install the package ovmf")?;
+        }
+        let serial_log = self.dir.join("serial.log");
+        let (serial, qmp) = (self.dir.join("serial.sock"), self.dir.join("qmp.sock"));
+        for file in [&serial_log, &serial, &qmp] {
+            let _ = std::fs::remove_file(file);
+        }
+
+        let accel = accel::choose()?;
+        // the machine ends with us, however we end
+        let mut qemu = Command::new("setpriv");
+        qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+        qemu.args(["-name", "spanwatch", "-machine", "q35", "-uuid", BOARD_UUID, "-no-user-config", "-nodefaults"]);
+        qemu.args(["-accel", accel.option(), "-cpu", self.cpu.as_deref().unwrap_or(accel.cpu())]);
+        qemu.args(["-smp", "2", "-m", &format!("{}M", self.memory_mib), "-display", "none"]);
+        qemu.args(["-drive", &format!("if=pflash,format=raw,unit=0,readonly=on,file={OVMF}")]);
+        qemu.args(["-drive", &format!("if=pflash,format=raw,unit=1,file={}", vars.display())]);
+        qemu.args(["-drive", &format!("if=none,id=disk,format=raw,discard=unmap,file={}", disk.display())]);
+        qemu.args(["-device", "virtio-blk-pci,drive=disk,bootindex=0,addr=0x3"]);
+        qemu.args(["-device", "virtio-rng-pci,addr=0x4"]);
+        let forwards = self.connect_management(&mut qemu)?;
+        let mut ports = Vec::new();
+        for port in 0..self.capture_ports {
+            ports.push(connect_capture(&mut qemu, port)?);
+        }
+        qemu.args(["-device", "i6300esb,addr=0x1c", "-action", "watchdog=reset"]);
+        qemu.arg("-chardev");
+        qemu.arg(format!("socket,id=serial,path={},server=on,wait=off,logfile={}", serial.display(), serial_log.display()));
+        qemu.args(["-serial", "chardev:serial", "-qmp", &format!("unix:{},server=on,wait=off", qmp.display())]);
+        let log = self.dir.join("qemu.log");
+        let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        // a group of its own: Ctrl-C reaches us, and we end the guest in order
+        std::os::unix::process::CommandExt::process_group(&mut qemu, 0);
+        let child = qemu
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .spawn()
+            .context("cannot start qemu-system-x86_64: install the package qemu-system-x86")?;
+        Ok(Guest::new(child, self.dir, forwards, ports, accel.name()))
+    }
+
+    fn connect_management(&self, qemu: &mut Command) -> Result<Option<Forwards>> {
+        let device = "virtio-net-pci,netdev=mgmt,mac=52:54:00:53:50:01,romfile=,addr=0x5";
+        let (backend, forwards) = match &self.management {
+            Management::User(wanted) => {
+                let ports = Forwards { https: free_port(wanted.https)?, http: free_port(wanted.http)?, ssh: free_port(wanted.ssh)? };
+                let backend = format!(
+                    "user,id=mgmt,hostfwd=tcp:127.0.0.1:{}-:443,hostfwd=tcp:127.0.0.1:{}-:80,hostfwd=tcp:127.0.0.1:{}-:22",
+                    ports.https, ports.http, ports.ssh
+                );
+                (backend, Some(ports))
+            }
+            Management::Tap(name) => (format!("tap,id=mgmt,ifname={name},script=no,downscript=no"), None),
+        };
+        qemu.args(["-netdev", &backend, "-device", device]);
+        Ok(forwards)
+    }
+}
+
+/// A capture port: each datagram on a loopback UDP socket is one frame.
+fn connect_capture(qemu: &mut Command, port: usize) -> Result<UdpSocket> {
+    let ours = UdpSocket::bind("127.0.0.1:0")?;
+    let theirs = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+    ours.connect(theirs)?;
+    let netdev = format!(
+        "dgram,id=cap{port},local.type=inet,local.host=127.0.0.1,local.port={},remote.type=inet,remote.host=127.0.0.1,remote.port={}",
+        theirs.port(),
+        ours.local_addr()?.port()
+    );
+    let device = format!(
+        "virtio-net-pci,netdev=cap{port},id=nic{port},mac=52:54:00:53:50:{:02x},romfile=,speed=1000,duplex=full,rx_queue_size=1024,addr={:#x}",
+        port + 0x10,
+        port + 6
+    );
+    qemu.args(["-netdev", &netdev, "-device", &device]);
+    Ok(ours)
+}
+
+/// The wanted port when it is free, else any free one; 0 asks for any.
+fn free_port(wanted: u16) -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", wanted)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)))?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// Copies the image, without its holes, and makes the copy as large as the disk shall be.
+fn make_disk(image: &Path, disk: &Path, bytes: u64) -> Result<()> {
+    let status = Command::new("cp").arg("--sparse=always").arg(image).arg(disk).status()?;
+    anyhow::ensure!(status.success(), "cannot copy {} to {}", image.display(), disk.display());
+    let file = File::options().write(true).open(disk)?;
+    let size = file.metadata()?.len().max(bytes);
+    file.set_len(size).with_context(|| format!("cannot grow {} to {size} bytes", disk.display()))
+}
