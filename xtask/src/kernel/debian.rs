@@ -34,7 +34,10 @@ pub(super) fn fetch(pin: &Pin) -> Result<PathBuf> {
                 .args(["download", "-q", &wanted]),
             &log,
         );
-        got.or_else(|error| Err(error.context(gone(&apt, pin, &cache)?)))
+        match got {
+            Ok(()) => Ok(()),
+            Err(error) => gone(&apt, pin, &cache).map_or(Err(error), |gone| bail!(gone)),
+        }
     })?;
     let deb = lying_in(&cache, pin)?.context("apt-get download succeeded, but its file is not in the cache")?;
     verify(&deb, pin)?;
@@ -71,28 +74,24 @@ fn verify(deb: &Path, pin: &Pin) -> Result<()> {
     Ok(())
 }
 
-/// What to do when apt did not give the pinned version.
-fn gone(apt: &Root, pin: &Pin, cache: &Path) -> Result<String> {
+/// What to do when the archive does not have the pinned version; `None` where it has.
+fn gone(apt: &Root, pin: &Pin, cache: &Path) -> Option<String> {
     let shown = output(apt.command("apt-cache").args(["show", &pin.package])).unwrap_or_default();
     let offered = offered(&shown);
     if offered.iter().any(|(version, _)| *version == pin.version) {
-        return Ok(format!("cannot download {} {}", pin.package, pin.version));
+        return None;
     }
-    let list = match offered.is_empty() {
-        true => "    nothing of that name".to_owned(),
-        false => offered
-            .iter()
-            .map(|(version, sha)| format!("    {version} {sha}"))
-            .collect::<Vec<_>>()
-            .join("\n"),
-    };
-    Ok(format!(
-        "Debian's archive no longer has {0} {1}. It has (version, SHA-256):\n{list}\n\
-         To move on, write one of these into board/x86_64/kernel.version; to stay, put {0}_{1}_all.deb into {2}",
-        pin.package,
-        pin.version,
-        cache.display()
-    ))
+    let mut text = format!("Debian's archive no longer has {} {}. ", pin.package, pin.version);
+    if offered.is_empty() {
+        text.push_str("It has no version of it.");
+    } else {
+        text.push_str("To move on, write another version and its SHA-256 into board/x86_64/kernel.version:");
+    }
+    for (version, sha256) in offered {
+        text.push_str(&format!("\n    {} {version} {sha256}", pin.package));
+    }
+    let file = format!("{}_{}_all.deb", pin.package, pin.version);
+    Some(format!("{text}\nTo stay, put {file} into {}", cache.display()))
 }
 
 /// Version and SHA-256 of each stanza that `apt-cache show` prints.
