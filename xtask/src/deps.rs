@@ -7,16 +7,21 @@ use anyhow::Result;
 use crate::step::{cached, exec_logged, step};
 
 /// Debian packages that building, running and testing need, on Debian 12 and 13 alike.
-const PACKAGES: [&str; 36] = [
-    "bc", "binutils", "bison", "build-essential", "chromium", "cpio", "cryptsetup-bin", "dosfstools", "e2fsprogs", "fdisk",
-    "flex", "fonts-wqy-microhei", "iproute2", "iputils-ping", "kmod", "libelf-dev", "libssl-dev", "mmdebstrap", "mtools",
-    "nftables", "nmap", "openssh-client", "openssh-server", "openssl", "ovmf", "pigz", "python3", "qemu-system-x86", "rsync",
-    "socat", "softflowd", "sshpass", "tcpdump", "tshark", "xz-utils", "zstd",
+const PACKAGES: &[&str] = &[
+    "bc", "binutils", "bison", "build-essential", "chromium", "cpio", "cryptsetup-bin", "curl", "dnsmasq-base",
+    "dosfstools", "e2fsprogs", "ethtool", "fdisk", "flex", "fonts-wqy-microhei", "git", "iproute2", "iputils-ping",
+    "kmod", "libelf-dev", "libssl-dev", "make", "mmdebstrap", "mtools", "nftables", "nmap", "openssh-client",
+    "openssh-server", "openssl", "ovmf", "pigz", "python3", "qemu-system-x86", "rsync", "softflowd", "sshpass",
+    "tcpdump", "tshark", "xz-utils", "zstd",
 ];
 
 /// Installs what is missing with apt; does nothing where all is there.
 pub(crate) fn install() -> Result<()> {
-    let missing: Vec<&str> = PACKAGES.into_iter().filter(|name| !installed(name)).collect();
+    let mut missing: Vec<&str> = PACKAGES.iter().copied().filter(|name| !installed(name)).collect();
+    if !answers("npm") {
+        // Node.js from elsewhere brings its own npm, and Debian's would conflict with it
+        missing.extend(["nodejs", "npm"]);
+    }
     if missing.is_empty() {
         cached("deps", "every Debian package is installed");
         return Ok(());
@@ -39,4 +44,8 @@ fn installed(name: &str) -> bool {
         .args(["-W", "-f", "${db:Status-Status}", name])
         .output()
         .is_ok_and(|out| out.stdout == b"installed")
+}
+
+fn answers(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status().is_ok_and(|s| s.success())
 }

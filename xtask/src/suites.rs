@@ -1,12 +1,98 @@
-//! `make test`, `make bench`.
-use anyhow::Result;
+//! What `make test` and `make test-long` run: suites of named checks, each with its count.
 
-pub(crate) fn test(_args: &[String]) -> Result<()> {
-    anyhow::bail!("test")
+mod appliance;
+mod check;
+mod faults;
+mod figures;
+mod lan;
+mod playback;
+mod ports;
+mod session;
+mod tally;
+mod unit;
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::step::human;
+use tally::Tally;
+
+/// A suite: its name, what it is about, whether only `--long` runs it, and its checks.
+struct Suite {
+    name: &'static str,
+    about: &'static str,
+    long: bool,
+    run: fn(&mut Tally) -> Result<()>,
 }
-pub(crate) fn some(_args: &[String]) -> Result<()> {
-    anyhow::bail!("test-suite")
+
+const SUITES: &[Suite] = &[
+    Suite { name: "check", about: "format, lints, licences, the tree itself", long: false, run: check::run },
+    Suite { name: "unit", about: "every crate's tests", long: false, run: unit::run },
+    Suite { name: "kernel", about: "fragment, hardening", long: false, run: check::kernel },
+    Suite { name: "image", about: "image, sizes, sandboxes", long: false, run: check::image },
+    Suite { name: "appliance", about: "the booted image, its console in a browser, its command line", long: false, run: appliance::run },
+    Suite { name: "ivybridge", about: "the image on the oldest supported processor", long: false, run: appliance::ivy_bridge },
+    Suite { name: "ports", about: "nmap over IPv4 and IPv6", long: false, run: ports::run },
+    Suite { name: "faults", about: "a full disk, a damaged one, a power cut", long: false, run: faults::run },
+    Suite { name: "power", about: "power cut at many moments", long: true, run: faults::power },
+];
+
+/// `cargo xtask test [--long]`.
+pub(crate) fn test(args: &[String]) -> Result<()> {
+    let long = match args {
+        [] => false,
+        [flag] if flag == "--long" => true,
+        _ => bail!("test takes --long or nothing; `test-suite NAME` runs one suite"),
+    };
+    crate::deps::install()?;
+    run(SUITES.iter().filter(|suite| long || !suite.long))
 }
-pub(crate) fn bench(_args: &[String]) -> Result<()> {
-    anyhow::bail!("bench")
+
+/// `cargo xtask test-suite NAME...`.
+pub(crate) fn some(names: &[String]) -> Result<()> {
+    let known = || SUITES.iter().map(|suite| suite.name).collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
+        bail!("name a suite: {}", known());
+    }
+    if let Some(name) = names.iter().find(|name| SUITES.iter().all(|suite| suite.name != name.as_str())) {
+        bail!("there is no suite {name:?}; there are: {}", known());
+    }
+    run(SUITES.iter().filter(|suite| names.iter().any(|name| name == suite.name)))
+}
+
+/// `cargo xtask bench`.
+pub(crate) fn bench(args: &[String]) -> Result<()> {
+    if !args.is_empty() {
+        bail!("bench takes no arguments");
+    }
+    crate::deps::install()?;
+    figures::print()
+}
+
+fn run<'a>(suites: impl Iterator<Item = &'a Suite>) -> Result<()> {
+    let mut rows = Vec::new();
+    let mut all = Tally::default();
+    for suite in suites {
+        eprintln!("==> suite {}: {}", suite.name, suite.about);
+        let began = Instant::now();
+        let mut tally = Tally::default();
+        if let Err(error) = (suite.run)(&mut tally) {
+            tally.fail(suite.name, &format!("{error:#}"));
+        }
+        rows.push(format!("{:<10} {:>6} {:>6} {:>7}  {}", suite.name, tally.passed, tally.failed(), tally.skipped, human(began.elapsed())));
+        all.join(tally);
+    }
+    println!("\n{:<10} {:>6} {:>6} {:>7}  time", "suite", "passed", "failed", "skipped");
+    for row in rows {
+        println!("{row}");
+    }
+    for failure in &all.failures {
+        println!("\nFAILED {failure}");
+    }
+    println!("\n{} passed, {} failed", all.passed, all.failed());
+    if all.failed() > 0 {
+        bail!("{} checks failed", all.failed());
+    }
+    Ok(())
 }

@@ -1,0 +1,227 @@
+//! The booted image as its user meets it: first set-up and console in a browser, commands over
+//! SSH, bad frames, a cable that is pulled, services that are restarted.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::session::{PASSWORD, Session, first_boot};
+use super::tally::Tally;
+use crate::qemu::{Guest, Machine};
+use super::playback::{Playback, office};
+
+const SOON: Duration = Duration::from_secs(90);
+
+/// The image on QEMU's full processor, two capture ports, the recorded office on the first.
+pub(super) fn run(tally: &mut Tally) -> Result<()> {
+    let image = crate::image::build()?;
+    let dir = crate::build_dir()?.join("test/appliance");
+    let mut guest = Machine::new(image, &dir).capture_ports(2).start()?;
+    let (session, code) = first_boot(&mut guest)?;
+    tally.pass(&format!("the console answers {} after power-on ({})", crate::step::human(guest.uptime()), guest.accel()));
+    let replay = Playback::start(&guest, 0, &office())?;
+    browser(tally, &session, &code)?;
+    commands(tally, &session);
+    capture(tally, &session, &guest);
+    restarts(tally, &session);
+    drop(replay);
+    for port in 0..guest.capture_ports() {
+        tally.check(&format!("capture port {} sends nothing", port + 1), silent(&guest, port));
+    }
+    tally.check("the box shuts down in order", guest.shut_down(Duration::from_secs(120)));
+    Ok(())
+}
+
+/// The image on the oldest supported processor: it boots, is set up, and counts what is replayed.
+pub(super) fn ivy_bridge(tally: &mut Tally) -> Result<()> {
+    let image = crate::image::build()?;
+    let dir = crate::build_dir()?.join("test/ivybridge");
+    let mut guest = Machine::new(image, &dir).cpu("IvyBridge").start()?;
+    let (session, code) = first_boot(&mut guest)?;
+    tally.pass("the console answers on -cpu IvyBridge");
+    session.set_up(&code)?;
+    let _replay = Playback::start(&guest, 0, &office())?;
+    tally.check("replayed frames are counted on -cpu IvyBridge", session.wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0)).map(drop));
+    tally.check("top hosts are found on -cpu IvyBridge", session.wait_for("top hosts", SOON, first_row).map(drop));
+    Ok(())
+}
+
+/// Playwright's checks; they do the first set-up too.
+fn browser(tally: &mut Tally, session: &Session, code: &str) -> Result<()> {
+    let tests = crate::root().join("tests/browser");
+    let log = crate::build_dir()?.join("npm-browser.log");
+    crate::step::exec_logged(Command::new("npm").current_dir(&tests).args(["ci", "--no-fund", "--no-audit"]), &log)?;
+    let out = Command::new("node")
+        .current_dir(&tests)
+        .arg("run.mjs")
+        .env("SPANWATCH_URL", session.url())
+        .env("SPANWATCH_SETUP_CODE", code)
+        .env("SPANWATCH_PASSWORD", PASSWORD)
+        .env("SPANWATCH_SCREENSHOTS", crate::build_dir()?.join("screenshots"))
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start node")?;
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let mut passed = 0;
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("ok ") {
+            passed += 1;
+            tally.pass(&format!("browser: {name}"));
+        } else if let Some(name) = line.strip_prefix("FAILED ") {
+            tally.fail("browser", name);
+        }
+    }
+    if !out.status.success() && tally.failed() == 0 || passed == 0 {
+        let errors = String::from_utf8_lossy(&out.stderr).into_owned();
+        tally.fail("browser", &format!("ended with {} after {passed} checks: {text}{errors}", out.status));
+    }
+    Ok(())
+}
+
+fn commands(tally: &mut Tally, session: &Session) {
+    tally.check("ssh: show version", session.cli("show version").and_then(|text| {
+        ensure!(text.contains(env!("CARGO_PKG_VERSION")), "no version in: {text}");
+        Ok(())
+    }));
+    tally.check("ssh: every service is running", services(session));
+    tally.check("ssh: show links in words", session.cli("show links").map(drop));
+    tally.check("ssh: show top hosts finds the office", session.wait_for("top hosts", SOON, |top| {
+        top.to_string().contains("10.20.0.1").then_some(())
+    }));
+    for what in ["top protocols", "top conversations", "top apps", "system", "ports", "settings", "flows"] {
+        tally.check(&format!("ssh: show {what}"), session.cli(&format!("show {what}")).and_then(|text| {
+            ensure!(!text.trim().is_empty(), "it prints nothing");
+            Ok(())
+        }));
+    }
+    tally.check("ssh: a wrong command is refused in words", session.cli_refused("show nonsense").and_then(|text| {
+        ensure!(text.contains("nonsense"), "the message does not name what is wrong: {text}");
+        Ok(())
+    }));
+    tally.check("ssh: no way to a shell", no_shell(session));
+    tally.check("ssh: completion and help on a terminal", session.type_lines("sh\tver\t\nhelp\nexit\n").and_then(|text| {
+        ensure!(text.contains(env!("CARGO_PKG_VERSION")), "`sh<TAB>ver<TAB>` showed no version: {text}");
+        ensure!(text.contains("show top"), "help does not name `show top`: {text}");
+        Ok(())
+    }));
+}
+
+fn services(session: &Session) -> Result<()> {
+    let units = session.show("services")?;
+    let units = units.as_array().context("`show services | json` is no list")?;
+    for name in ["supervisor", "collector", "analyzer", "console"] {
+        let unit = format!("spanwatch-{name}.service");
+        let found = units.iter().find(|u| u.get("name").and_then(Value::as_str) == Some(unit.as_str()));
+        let state = found.and_then(|u| u.get("state")).and_then(Value::as_str).unwrap_or("missing");
+        ensure!(state == "active", "{unit} is {state}");
+    }
+    Ok(())
+}
+
+fn no_shell(session: &Session) -> Result<()> {
+    for attempt in ["/bin/sh", "show version; id", "show version && id", "$(id)", "`id`", "sftp"] {
+        let text = session.cli_refused(attempt)?;
+        ensure!(!text.contains("uid="), "`{attempt}` reached a shell: {text}");
+    }
+    Ok(())
+}
+
+fn capture(tally: &mut Tally, session: &Session, guest: &Guest) {
+    tally.check("malformed and random frames are counted by kind, and capture goes on", malformed(session, guest));
+    tally.check("a pulled cable is shown, and capture resumes when it is back", cable(session, guest));
+}
+
+fn malformed(session: &Session, guest: &Guest) -> Result<()> {
+    // an IPv4 header cut after 10 octets, version 9, a TCP header cut after 4, an ARP cut after 6
+    let ethernet = |ethertype: [u8; 2], payload: &[u8]| {
+        let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+        frame.extend(ethertype);
+        frame.extend(payload);
+        frame
+    };
+    let mut tcp = vec![0x45, 0, 0, 24, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    tcp.extend([0, 80, 0, 81]);
+    let bad = [
+        ethernet([8, 0], &[0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6]),
+        ethernet([8, 0], &[0x95; 40]),
+        ethernet([8, 0], &tcp),
+        ethernet([8, 6], &[0, 1, 8, 0, 6, 4]),
+    ];
+    let before = session.wait_for("links", SOON, |links| malformed_total(session, links))?;
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for round in 0..50_usize {
+        for frame in &bad {
+            guest.inject_frame(0, frame)?;
+        }
+        let mut noise = Vec::with_capacity(64 + round);
+        for _ in 0..64 + round {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            noise.push(random.to_le_bytes()[0]);
+        }
+        guest.inject_frame(0, &noise)?;
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    session.wait_for("links", SOON, |links| malformed_total(session, links).filter(|now| *now >= before + 200))?;
+    session.wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0))?;
+    services(session)
+}
+
+/// The malformed frames of all ports since the collector's start.
+fn malformed_total(session: &Session, _links: &Value) -> Option<u64> {
+    let system = session.show("system").ok()?;
+    let ports = system.pointer("/collector/ports")?.as_array()?;
+    let kinds = ports.iter().filter_map(|port| port.pointer("/counters/malformed")?.as_array());
+    Some(kinds.flatten().filter_map(Value::as_u64).sum())
+}
+
+fn cable(session: &Session, guest: &Guest) -> Result<()> {
+    let up = |links: &Value, wanted: bool| {
+        let link = links.as_array()?.iter().find(|l| l.pointer("/info/id") == Some(&Value::from(1)))?;
+        (link.pointer("/info/up")?.as_bool()? == wanted).then_some(())
+    };
+    session.wait_for("links", SOON, |links| up(links, true))?;
+    guest.set_link(0, false)?;
+    session.wait_for("links", SOON, |links| up(links, false)).context("the cable is pulled")?;
+    guest.set_link(0, true)?;
+    session.wait_for("links", SOON, |links| up(links, true)).context("the cable is back")?;
+    session.wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0)).context("capture after the cable is back")?;
+    Ok(())
+}
+
+fn restarts(tally: &mut Tally, session: &Session) {
+    for name in ["analyzer", "collector", "console"] {
+        tally.check(&format!("the rest works while the {name} restarts"), restart(session, name));
+    }
+}
+
+fn restart(session: &Session, name: &str) -> Result<()> {
+    session.cli(&format!("restart service {name}"))?;
+    session.cli("show version")?;
+    session.wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0)).context("frames after the restart")?;
+    session.wait_for("system", SOON, |system| {
+        let waiting = system.pointer("/collector/unacknowledged")?.as_u64()?;
+        (waiting < 10_000).then_some(())
+    })?;
+    services(session)
+}
+
+/// Frames of a link's newest second.
+fn frames(links: &Value, id: u64) -> Option<u64> {
+    let link = links.as_array()?.iter().find(|l| l.pointer("/info/id").and_then(Value::as_u64) == Some(id))?;
+    link.pointer("/second/frames/total/packets")?.as_u64()
+}
+
+fn first_row(top: &Value) -> Option<()> {
+    top.pointer("/table/rows/0").map(drop)
+}
+
+fn silent(guest: &Guest, port: usize) -> Result<()> {
+    if let Some(frame) = guest.sent_frame(port)? {
+        anyhow::bail!("it sent a frame of {} octets: {:02x?}", frame.len(), frame.get(..64.min(frame.len())));
+    }
+    Ok(())
+}

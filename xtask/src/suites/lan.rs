@@ -1,0 +1,101 @@
+//! A LAN for the appliance's management port: a network namespace with DHCP and router
+//! advertisements, joined to a tap interface by a bridge that has no address on this machine.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::step::exec;
+
+const BRIDGE: &str = "swlan-br";
+/// The tap interface for QEMU.
+pub(super) const TAP: &str = "swlan-tap";
+/// The namespace that the clients run in.
+pub(super) const NAMESPACE: &str = "swlan";
+const PORT: &str = "swlan-port";
+const HOST: &str = "swlan-host";
+/// The address that DHCP gives to the appliance.
+pub(super) const GUEST_IPV4: &str = "10.99.0.50";
+const GUEST_MAC: &str = "52:54:00:53:50:01";
+
+/// The LAN; gone when dropped.
+pub(super) struct Lan {
+    dhcp: Child,
+}
+
+impl Lan {
+    /// Builds the LAN. Needs root.
+    pub(super) fn build() -> Result<Self> {
+        remove();
+        ip(&["netns", "add", NAMESPACE])?;
+        ip(&["link", "add", BRIDGE, "type", "bridge"])?;
+        ip(&["tuntap", "add", "dev", TAP, "mode", "tap"])?;
+        ip(&["link", "add", PORT, "type", "veth", "peer", "name", HOST, "netns", NAMESPACE])?;
+        for port in [BRIDGE, TAP, PORT] {
+            // the bridge carries the frames; this machine takes no part
+            std::fs::write(format!("/proc/sys/net/ipv6/conf/{port}/disable_ipv6"), "1")?;
+        }
+        for port in [TAP, PORT] {
+            ip(&["link", "set", port, "master", BRIDGE])?;
+        }
+        for port in [BRIDGE, TAP, PORT] {
+            ip(&["link", "set", port, "up"])?;
+        }
+        inside(&["ip", "link", "set", "lo", "up"])?;
+        inside(&["ip", "link", "set", HOST, "up"])?;
+        inside(&["ip", "addr", "add", "10.99.0.1/24", "dev", HOST])?;
+        inside(&["ip", "addr", "add", "fd99::1/64", "dev", HOST, "nodad"])?;
+        let dhcp = Command::new("ip")
+            .args(["netns", "exec", NAMESPACE, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root"])
+            .args(["--pid-file=", "--leasefile-ro", "--dhcp-authoritative", "--enable-ra"])
+            .args(["--dhcp-range=10.99.0.40,10.99.0.60,255.255.255.0,1h", "--dhcp-range=fd99::,ra-only,64,1h"])
+            .arg(format!("--dhcp-host={GUEST_MAC},{GUEST_IPV4}"))
+            .arg(format!("--interface={HOST}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot start dnsmasq: install the package dnsmasq-base")?;
+        Ok(Self { dhcp })
+    }
+
+    /// Waits until the appliance has its global IPv6 address, and returns it.
+    pub(super) fn guest_ipv6(&self, within: Duration) -> Result<String> {
+        let began = Instant::now();
+        while began.elapsed() < within {
+            let ping = format!("ff02::1%{HOST}");
+            let _ = inside(&["ping", "-6", "-c", "2", "-W", "2", "-I", "fd99::1", &ping]);
+            let found = Command::new("ip").args(["-n", NAMESPACE, "-6", "neigh", "show", "dev", HOST]).output()?;
+            let text = String::from_utf8_lossy(&found.stdout).into_owned();
+            let address = text.lines().find(|line| line.contains(GUEST_MAC) && line.starts_with("fd99:"));
+            if let Some(address) = address.and_then(|line| line.split_whitespace().next()) {
+                return Ok(address.to_owned());
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        bail!("the appliance took no IPv6 address from the router's advertisements within {} s", within.as_secs())
+    }
+}
+
+impl Drop for Lan {
+    fn drop(&mut self) {
+        let _ = self.dhcp.kill();
+        let _ = self.dhcp.wait();
+        remove();
+    }
+}
+
+fn remove() {
+    for args in [&["link", "del", TAP][..], &["link", "del", BRIDGE], &["link", "del", PORT], &["netns", "del", NAMESPACE]] {
+        let _ = Command::new("ip").args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+fn ip(args: &[&str]) -> Result<()> {
+    exec(Command::new("ip").args(args))
+}
+
+fn inside(args: &[&str]) -> Result<()> {
+    exec(Command::new("ip").args(["netns", "exec", NAMESPACE]).args(args).stdout(Stdio::null()).stderr(Stdio::null()))
+}
