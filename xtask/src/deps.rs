@@ -11,7 +11,7 @@ const PACKAGES: &[&str] = &[
     "bc", "binutils", "bison", "build-essential", "chromium", "cpio", "cryptsetup-bin", "curl", "dnsmasq-base",
     "dosfstools", "e2fsprogs", "ethtool", "fdisk", "flex", "fonts-wqy-microhei", "git", "iproute2", "iputils-ping",
     "kmod", "libelf-dev", "libssl-dev", "make", "mmdebstrap", "mtools", "nftables", "nmap", "openssh-client",
-    "openssh-server", "openssl", "ovmf", "pigz", "python3", "qemu-system-x86", "rsync", "softflowd", "sshpass",
+    "openssl", "ovmf", "pigz", "python3", "qemu-system-x86", "rsync", "softflowd", "sshpass",
     "tcpdump", "tshark", "xz-utils", "zstd",
 ];
 
