@@ -17,7 +17,7 @@ use crate::step::{cached, exec_logged, output, step};
 const LIMITS: (u64, u64) = (400_000_000, 90_000_000);
 
 /// How the root image is packed; chosen by measurement, see docs/decisions/image.md.
-const EROFS: [&str; 5] = ["-zzstd,level=15", "-C65536", "-Efragments,dedupe,ztailpacking", "--all-root", "-x-1"];
+const EROFS: [&str; 4] = ["-zlz4hc,12", "-C16384", "--all-root", "-x-1"];
 
 /// Builds `build/spanwatch-x86_64.img` with its manifest and kernel.config, and returns the image's path.
 pub(crate) fn build() -> Result<PathBuf> {

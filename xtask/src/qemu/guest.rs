@@ -111,6 +111,12 @@ impl Guest {
         }
     }
 
+    /// A capture port's wire of one's own: each datagram that is sent on it is a frame.
+    pub(crate) fn wire(&self, port: usize) -> Result<UdpSocket> {
+        let socket = self.ports.get(port).with_context(|| format!("the machine has no capture port {port}"))?;
+        socket.try_clone().context("cannot share a capture port's wire")
+    }
+
     /// Takes the next frame that the guest sent out of a capture port, if there is one.
     pub(crate) fn sent_frame(&self, port: usize) -> Result<Option<Vec<u8>>> {
         let socket = self.ports.get(port).with_context(|| format!("the machine has no capture port {port}"))?;
