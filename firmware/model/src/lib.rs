@@ -3,12 +3,14 @@
 
 mod addr;
 mod app;
+mod block;
 mod record;
 mod time;
 mod window;
 
 pub use addr::{HomeNetworks, MacAddr, ParsePrefixError, Prefix};
 pub use app::App;
+pub use block::{Block, BlockError};
 pub use record::{Direction, EndReason, FlowRecord, IcmpType};
 pub use time::{ParseTimestampError, Timestamp};
 pub use window::{

@@ -1,0 +1,146 @@
+//! A window while it is open.
+
+use std::net::IpAddr;
+
+use model::{
+    App, Conversation, Counters, Direction, DropCounters, FlowDelta, LinkCounters, LinkId, MalformedKind, Split,
+    Timestamp, TopKey, Window,
+};
+
+use crate::top::Sums;
+use crate::{ROWS_KEPT, align};
+
+/// Addresses that one window counts apart; traffic of further ones goes to `others`.
+const HOSTS_MAX: usize = 32_768;
+/// Pairs of addresses that one window counts apart.
+const CONVERSATIONS_MAX: usize = 32_768;
+/// Protocols and EtherTypes: the 256 protocols and as many EtherTypes as a sane network has.
+const PROTOCOLS_MAX: usize = 1_024;
+/// Applications: more than are known.
+const APPS_MAX: usize = 4_096;
+
+/// What a frame adds to the link's counters. Octets are those of the frame on the wire, without FCS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameSeen {
+    /// Octets.
+    pub bytes: u64,
+    /// Where it goes.
+    pub direction: Direction,
+    /// Whether it goes to ff:ff:ff:ff:ff:ff.
+    pub broadcast: bool,
+    /// Whether it goes to a group, broadcast not counted.
+    pub multicast: bool,
+    /// The EtherType (0 for LLC) where the frame is sound and not IP.
+    pub non_ip: Option<u16>,
+    /// What is wrong with it.
+    pub malformed: Option<MalformedKind>,
+}
+
+/// The open window of one link.
+#[derive(Debug, Clone)]
+pub struct WindowBuilder {
+    link: LinkId,
+    start: Timestamp,
+    seconds: u32,
+    counters: LinkCounters,
+    hosts: Sums<IpAddr>,
+    protocols: Sums<TopKey>,
+    apps: Sums<App>,
+    conversations: Sums<Conversation>,
+}
+
+impl WindowBuilder {
+    /// An empty window of `seconds` that holds `time`.
+    #[must_use]
+    pub fn new(link: LinkId, time: Timestamp, seconds: u32) -> Self {
+        Self {
+            link,
+            start: align(time, seconds),
+            seconds,
+            counters: LinkCounters::default(),
+            hosts: Sums::new(HOSTS_MAX),
+            protocols: Sums::new(PROTOCOLS_MAX),
+            apps: Sums::new(APPS_MAX),
+            conversations: Sums::new(CONVERSATIONS_MAX),
+        }
+    }
+
+    /// The window's start.
+    #[must_use]
+    pub const fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// Counts a frame.
+    #[inline]
+    pub fn observe_frame(&mut self, frame: &FrameSeen) {
+        let one = Counters {
+            packets: 1,
+            bytes: frame.bytes,
+        };
+        self.counters.frames.add(frame.direction, one);
+        self.counters.broadcast += u64::from(frame.broadcast);
+        self.counters.multicast += u64::from(frame.multicast);
+        if let Some(ether_type) = frame.non_ip {
+            self.counters.non_ip += 1;
+            self.protocols
+                .add(TopKey::EtherType(ether_type), |row| row.add(frame.direction, one));
+        }
+        if let Some(kind) = frame.malformed
+            && let Some(count) = self.counters.malformed.get_mut(kind.index())
+        {
+            *count += 1;
+        }
+    }
+
+    /// Counts what was lost.
+    pub fn observe_drops(&mut self, drops: DropCounters) {
+        self.counters.drops += drops;
+    }
+
+    /// Counts what a flow carried since it was last asked.
+    pub fn observe(&mut self, delta: &FlowDelta) {
+        let (forward, reverse) = (delta.forward, delta.reverse);
+        let by_home = |row: &mut Split| {
+            row.add(delta.direction, forward);
+            row.add(delta.direction.reversed(), reverse);
+        };
+        self.protocols.add(TopKey::Protocol(delta.protocol), by_home);
+        self.apps.add(delta.app, by_home);
+
+        // What goes out of the named end is `out`.
+        let ends = |out: Counters, back: Counters| {
+            move |row: &mut Split| {
+                row.add(Direction::Out, out);
+                row.add(Direction::In, back);
+            }
+        };
+        self.hosts.add(delta.src_ip, ends(forward, reverse));
+        // A host that talks to itself counts once.
+        if delta.src_ip != delta.dst_ip {
+            self.hosts.add(delta.dst_ip, ends(reverse, forward));
+        }
+        let (pair, src_is_low) = Conversation::of(delta.src_ip, delta.dst_ip);
+        let (from_low, from_high) = if src_is_low {
+            (forward, reverse)
+        } else {
+            (reverse, forward)
+        };
+        self.conversations.add(pair, ends(from_low, from_high));
+    }
+
+    /// Closes the window: the heaviest [`ROWS_KEPT`] rows of each table stay.
+    #[must_use]
+    pub fn close(self) -> Window {
+        Window {
+            link: self.link,
+            start: self.start,
+            seconds: self.seconds,
+            counters: self.counters,
+            hosts: self.hosts.finish(ROWS_KEPT, TopKey::Host),
+            protocols: self.protocols.finish(ROWS_KEPT, |key| key),
+            apps: self.apps.finish(ROWS_KEPT, TopKey::App),
+            conversations: self.conversations.finish(ROWS_KEPT, TopKey::Conversation),
+        }
+    }
+}
