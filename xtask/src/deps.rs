@@ -8,11 +8,45 @@ use crate::step::{cached, exec_logged, step};
 
 /// Debian packages that building, running and testing need, on Debian 12 and 13 alike.
 const PACKAGES: &[&str] = &[
-    "bc", "binutils", "bison", "build-essential", "chromium", "cpio", "cryptsetup-bin", "curl", "dnsmasq-base",
-    "dosfstools", "e2fsprogs", "ethtool", "fdisk", "flex", "fonts-wqy-microhei", "git", "iproute2", "iputils-ping",
-    "kmod", "libelf-dev", "libssl-dev", "make", "mmdebstrap", "mtools", "nftables", "nmap", "openssh-client",
-    "openssl", "ovmf", "pigz", "python3", "qemu-system-x86", "rsync", "softflowd", "sshpass",
-    "tcpdump", "tshark", "xz-utils", "zstd",
+    "bc",
+    "binutils",
+    "bison",
+    "build-essential",
+    "chromium",
+    "cpio",
+    "cryptsetup-bin",
+    "curl",
+    "dnsmasq-base",
+    "dosfstools",
+    "e2fsprogs",
+    "ethtool",
+    "fdisk",
+    "flex",
+    "fonts-wqy-microhei",
+    "git",
+    "iproute2",
+    "iputils-ping",
+    "kmod",
+    "libelf-dev",
+    "libssl-dev",
+    "make",
+    "mmdebstrap",
+    "mtools",
+    "nftables",
+    "nmap",
+    "openssh-client",
+    "openssl",
+    "ovmf",
+    "pigz",
+    "python3",
+    "qemu-system-x86",
+    "rsync",
+    "softflowd",
+    "sshpass",
+    "tcpdump",
+    "tshark",
+    "xz-utils",
+    "zstd",
 ];
 
 /// Installs what is missing with apt; does nothing where all is there.
@@ -47,5 +81,10 @@ fn installed(name: &str) -> bool {
 }
 
 fn answers(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status().is_ok_and(|s| s.success())
+    Command::new(program)
+        .arg("--version")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
 }

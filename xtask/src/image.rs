@@ -30,7 +30,9 @@ pub(crate) fn build() -> Result<PathBuf> {
     let stamp = build.join("image.built-from");
     let epoch = epoch()?;
     let key = key(&kernel, &rootfs, &tools, &epoch)?;
-    let done = [&image, &manifest, &build.join("kernel.config")].iter().all(|file| file.exists());
+    let done = [&image, &manifest, &build.join("kernel.config")]
+        .iter()
+        .all(|file| file.exists());
     if done && std::fs::read_to_string(&stamp).is_ok_and(|last| last == key) {
         cached("image", "kernel, root tree and boot files are unchanged");
         return Ok(image);
@@ -43,14 +45,21 @@ pub(crate) fn build() -> Result<PathBuf> {
         let target = parts.join("rootfs.erofs");
         let _ = std::fs::remove_file(&target);
         let mut mkfs = tools.command("mkfs.erofs");
-        mkfs.args(EROFS).args(["-T", &epoch, "--all-time", "-Uclear"]).arg(&target).arg(&rootfs.tree);
+        mkfs.args(EROFS)
+            .args(["-T", &epoch, "--all-time", "-Uclear"])
+            .arg(&target)
+            .arg(&rootfs.tree);
         exec_logged(&mut mkfs, &build.join("erofs.log"))
     })?;
     step("image", "dm-verity, unified kernel images, partitions", || {
         std::fs::copy(&kernel.image, parts.join("bzImage"))?;
         std::fs::write(parts.join("kernel.release"), &kernel.release)?;
         let mut script = Command::new(crate::root().join("board/x86_64/post-image.sh"));
-        script.arg(&parts).env("PATH", tools.path()).env("SOURCE_DATE_EPOCH", &epoch).env("SYSTEMD_BOOT_DIR", tools.boot());
+        script
+            .arg(&parts)
+            .env("PATH", tools.path())
+            .env("SOURCE_DATE_EPOCH", &epoch)
+            .env("SYSTEMD_BOOT_DIR", tools.boot());
         exec_logged(&mut script, &build.join("post-image.log"))?;
         std::fs::rename(parts.join("disk.img"), &image)?;
         Ok(())
@@ -70,26 +79,42 @@ fn epoch() -> Result<String> {
     if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
         return Ok(epoch);
     }
-    let text = output(Command::new("git").current_dir(crate::root()).args(["log", "-1", "--format=%ct"]))
-        .context("no SOURCE_DATE_EPOCH and no commit to take the time from")?;
+    let text = output(
+        Command::new("git")
+            .current_dir(crate::root())
+            .args(["log", "-1", "--format=%ct"]),
+    )
+    .context("no SOURCE_DATE_EPOCH and no commit to take the time from")?;
     Ok(text.trim().to_owned())
 }
 
 fn key(kernel: &Kernel, rootfs: &Rootfs, tools: &Tools, epoch: &str) -> Result<String> {
     let board = crate::root().join("board/x86_64");
-    let mut key = Key::default().text("rootfs", &rootfs.key).text("tools", &tools.key).text("epoch", epoch);
-    key = key.text("erofs", &EROFS.join(" ")).text("release", &kernel.release).file(&kernel.image)?;
+    let mut key = Key::default()
+        .text("rootfs", &rootfs.key)
+        .text("tools", &tools.key)
+        .text("epoch", epoch);
+    key = key
+        .text("erofs", &EROFS.join(" "))
+        .text("release", &kernel.release)
+        .file(&kernel.image)?;
     for file in ["cmdline", "loader.conf", "partitions.sfdisk", "post-image.sh"] {
         key = key.file(&board.join(file))?;
     }
-    Ok(key.file(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/image.rs")))?.finish())
+    Ok(key
+        .file(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/image.rs")))?
+        .finish())
 }
 
 fn describe(image: &Path, parts: &Path, kernel: &Kernel, rootfs: &Rootfs) -> Result<Value> {
     let raw = std::fs::metadata(image)?.len();
     let compressed = compressed_size(image)?;
     anyhow::ensure!(raw <= LIMITS.0, "the image has {raw} bytes, more than {}", LIMITS.0);
-    anyhow::ensure!(compressed <= LIMITS.1, "the compressed image has {compressed} bytes, more than {}", LIMITS.1);
+    anyhow::ensure!(
+        compressed <= LIMITS.1,
+        "the compressed image has {compressed} bytes, more than {}",
+        LIMITS.1
+    );
     let packages: Vec<Value> = rootfs
         .packages
         .lines()
@@ -97,13 +122,22 @@ fn describe(image: &Path, parts: &Path, kernel: &Kernel, rootfs: &Rootfs) -> Res
         .map(|(name, version)| json!({"name": name, "version": version}))
         .collect();
     let version_of = |wanted: &str| {
-        let found = rootfs.packages.lines().filter_map(|line| line.split_once(' ')).find(|(name, _)| *name == wanted);
+        let found = rootfs
+            .packages
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .find(|(name, _)| *name == wanted);
         found.map(|(_, version)| version)
     };
     let verity = std::fs::read_to_string(parts.join("verity.txt"))?;
-    let root_hash = verity.lines().find_map(|line| line.strip_prefix("Root hash:")).map(str::trim);
-    let programs: Vec<Value> =
-        crate::programs::PROGRAMS.iter().map(|name| json!({"name": name, "version": VERSION})).collect();
+    let root_hash = verity
+        .lines()
+        .find_map(|line| line.strip_prefix("Root hash:"))
+        .map(str::trim);
+    let programs: Vec<Value> = crate::programs::PROGRAMS
+        .iter()
+        .map(|name| json!({"name": name, "version": VERSION}))
+        .collect();
     Ok(json!({
         "name": "spanwatch",
         "board": "x86_64",
@@ -143,7 +177,11 @@ fn file(path: &Path) -> Result<Value> {
 
 /// The image's size after `zstd -19`, in bytes; nothing is left on disk.
 fn compressed_size(image: &Path) -> Result<u64> {
-    let out = output(Command::new("sh").args(["-c", "zstd -q -19 -T0 -c \"$0\" | wc -c"]).arg(image))?;
+    let out = output(
+        Command::new("sh")
+            .args(["-c", "zstd -q -19 -T0 -c \"$0\" | wc -c"])
+            .arg(image),
+    )?;
     out.trim().parse().context("cannot compress the image with zstd")
 }
 

@@ -14,13 +14,19 @@ pub(crate) const PROGRAMS: [&str; 5] = ["supervisor", "collector", "analyzer", "
 pub(crate) fn build() -> Result<PathBuf> {
     crate::web::build()?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
-    step("programs", "cargo build --release (5 min on two cores when nothing is built)", || {
-        let mut cargo = Command::new("cargo");
-        cargo.current_dir(crate::root()).args(["build", "--release", "--locked"]);
-        for program in PROGRAMS {
-            cargo.args(["--bin", program]);
-        }
-        exec(&mut cargo)
-    })?;
+    step(
+        "programs",
+        "cargo build --release (5 min on two cores when nothing is built)",
+        || {
+            let mut cargo = Command::new("cargo");
+            cargo
+                .current_dir(crate::root())
+                .args(["build", "--release", "--locked"]);
+            for program in PROGRAMS {
+                cargo.args(["--bin", program]);
+            }
+            exec(&mut cargo)
+        },
+    )?;
     Ok(target.join("release"))
 }

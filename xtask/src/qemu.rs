@@ -52,7 +52,11 @@ impl Machine {
             cpu: None,
             memory_mib: 2048,
             capture_ports: 1,
-            management: Management::User(Forwards { https: 0, http: 0, ssh: 0 }),
+            management: Management::User(Forwards {
+                https: 0,
+                http: 0,
+                ssh: 0,
+            }),
         }
     }
 
@@ -114,12 +118,35 @@ impl Machine {
         // the machine ends with us, however we end
         let mut qemu = Command::new("setpriv");
         qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
-        qemu.args(["-name", "spanwatch", "-machine", "q35", "-uuid", BOARD_UUID, "-no-user-config", "-nodefaults"]);
-        qemu.args(["-accel", accel.option(), "-cpu", self.cpu.as_deref().unwrap_or(accel.cpu())]);
+        qemu.args([
+            "-name",
+            "spanwatch",
+            "-machine",
+            "q35",
+            "-uuid",
+            BOARD_UUID,
+            "-no-user-config",
+            "-nodefaults",
+        ]);
+        qemu.args([
+            "-accel",
+            accel.option(),
+            "-cpu",
+            self.cpu.as_deref().unwrap_or(accel.cpu()),
+        ]);
         qemu.args(["-smp", "2", "-m", &format!("{}M", self.memory_mib), "-display", "none"]);
-        qemu.args(["-drive", &format!("if=pflash,format=raw,unit=0,readonly=on,file={OVMF}")]);
-        qemu.args(["-drive", &format!("if=pflash,format=raw,unit=1,file={}", vars.display())]);
-        qemu.args(["-drive", &format!("if=none,id=disk,format=raw,discard=unmap,file={}", disk.display())]);
+        qemu.args([
+            "-drive",
+            &format!("if=pflash,format=raw,unit=0,readonly=on,file={OVMF}"),
+        ]);
+        qemu.args([
+            "-drive",
+            &format!("if=pflash,format=raw,unit=1,file={}", vars.display()),
+        ]);
+        qemu.args([
+            "-drive",
+            &format!("if=none,id=disk,format=raw,discard=unmap,file={}", disk.display()),
+        ]);
         qemu.args(["-device", "virtio-blk-pci,drive=disk,bootindex=0,addr=0x3"]);
         qemu.args(["-device", "virtio-rng-pci,addr=0x4"]);
         let forwards = self.connect_management(&mut qemu)?;
@@ -129,8 +156,17 @@ impl Machine {
         }
         qemu.args(["-device", "i6300esb,addr=0x1c", "-action", "watchdog=reset"]);
         qemu.arg("-chardev");
-        qemu.arg(format!("socket,id=serial,path={},server=on,wait=off,logfile={}", serial.display(), serial_log.display()));
-        qemu.args(["-serial", "chardev:serial", "-qmp", &format!("unix:{},server=on,wait=off", qmp.display())]);
+        qemu.arg(format!(
+            "socket,id=serial,path={},server=on,wait=off,logfile={}",
+            serial.display(),
+            serial_log.display()
+        ));
+        qemu.args([
+            "-serial",
+            "chardev:serial",
+            "-qmp",
+            &format!("unix:{},server=on,wait=off", qmp.display()),
+        ]);
         let log = self.dir.join("qemu.log");
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         // a group of its own: Ctrl-C reaches us, and we end the guest in order
@@ -148,7 +184,11 @@ impl Machine {
         let device = "virtio-net-pci,netdev=mgmt,mac=52:54:00:53:50:01,romfile=,addr=0x5";
         let (backend, forwards) = match &self.management {
             Management::User(wanted) => {
-                let ports = Forwards { https: free_port(wanted.https)?, http: free_port(wanted.http)?, ssh: free_port(wanted.ssh)? };
+                let ports = Forwards {
+                    https: free_port(wanted.https)?,
+                    http: free_port(wanted.http)?,
+                    ssh: free_port(wanted.ssh)?,
+                };
                 let backend = format!(
                     "user,id=mgmt,hostfwd=tcp:127.0.0.1:{}-:443,hostfwd=tcp:127.0.0.1:{}-:80,hostfwd=tcp:127.0.0.1:{}-:22",
                     ports.https, ports.http, ports.ssh
@@ -189,9 +229,19 @@ fn free_port(wanted: u16) -> Result<u16> {
 
 /// Copies the image, without its holes, and makes the copy as large as the disk shall be.
 fn make_disk(image: &Path, disk: &Path, bytes: u64) -> Result<()> {
-    let status = Command::new("cp").arg("--sparse=always").arg(image).arg(disk).status()?;
-    anyhow::ensure!(status.success(), "cannot copy {} to {}", image.display(), disk.display());
+    let status = Command::new("cp")
+        .arg("--sparse=always")
+        .arg(image)
+        .arg(disk)
+        .status()?;
+    anyhow::ensure!(
+        status.success(),
+        "cannot copy {} to {}",
+        image.display(),
+        disk.display()
+    );
     let file = File::options().write(true).open(disk)?;
     let size = file.metadata()?.len().max(bytes);
-    file.set_len(size).with_context(|| format!("cannot grow {} to {size} bytes", disk.display()))
+    file.set_len(size)
+        .with_context(|| format!("cannot grow {} to {size} bytes", disk.display()))
 }

@@ -42,10 +42,16 @@ pub(crate) fn build() -> Result<Rootfs> {
     let keep = board.join("keep.list");
     let finish = board.join("post-build.sh");
 
-    let mut key = Key::default().text("version", VERSION).text("packages", &packages.key).text("tools", &tools.key);
+    let mut key = Key::default()
+        .text("version", VERSION)
+        .text("packages", &packages.key)
+        .text("tools", &tools.key);
     key = key.text("versions", &std::fs::read_to_string(&packages.versions)?);
     key = key.file(&keep)?.file(&finish)?;
-    for file in [concat!(env!("CARGO_MANIFEST_DIR"), "/src/rootfs.rs"), concat!(env!("CARGO_MANIFEST_DIR"), "/src/rootfs/keep.rs")] {
+    for file in [
+        concat!(env!("CARGO_MANIFEST_DIR"), "/src/rootfs.rs"),
+        concat!(env!("CARGO_MANIFEST_DIR"), "/src/rootfs/keep.rs"),
+    ] {
         key = key.file(Path::new(file))?;
     }
     for file in files(&overlay)? {
@@ -58,12 +64,19 @@ pub(crate) fn build() -> Result<Rootfs> {
 
     let tree = crate::build_dir()?.join("rootfs");
     let stamp = crate::build_dir()?.join("rootfs.built-from");
-    let built = Rootfs { tree: tree.clone(), key: key.clone(), packages: std::fs::read_to_string(&packages.versions)? };
+    let built = Rootfs {
+        tree: tree.clone(),
+        key: key.clone(),
+        packages: std::fs::read_to_string(&packages.versions)?,
+    };
     if tree.is_dir() && std::fs::read_to_string(&stamp).is_ok_and(|last| last == key) {
         cached("rootfs", "packages, overlay and programs are unchanged");
         return Ok(built);
     }
-    anyhow::ensure!(is_root(), "building the root file system needs root, for the owners of its files: run it with sudo");
+    anyhow::ensure!(
+        is_root(),
+        "building the root file system needs root, for the owners of its files: run it with sudo"
+    );
     let _ = std::fs::remove_file(&stamp);
     step("rootfs", "unpack, cut down, add the overlay and the programs", || {
         debian::unpack(&packages.tar, &tree)?;
@@ -74,7 +87,11 @@ pub(crate) fn build() -> Result<Rootfs> {
         }
         let log = crate::build_dir()?.join("post-build.log");
         exec_logged(
-            Command::new(&finish).arg(&tree).env("PATH", tools.path()).env("SPANWATCH_VERSION", VERSION).env("LC_ALL", "C"),
+            Command::new(&finish)
+                .arg(&tree)
+                .env("PATH", tools.path())
+                .env("SPANWATCH_VERSION", VERSION)
+                .env("LC_ALL", "C"),
             &log,
         )
     })?;
@@ -84,7 +101,9 @@ pub(crate) fn build() -> Result<Rootfs> {
 
 /// The words of a list file: one a line, `#` starts a comment.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).filter(|line| !line.is_empty())
+    text.lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim())
+        .filter(|line| !line.is_empty())
 }
 
 /// Where a program lives on the appliance.
@@ -136,7 +155,11 @@ fn copy_overlay(from: &Path, to: &Path) -> Result<()> {
             std::os::unix::fs::symlink(std::fs::read_link(&source)?, &target)?;
         } else {
             std::fs::copy(&source, &target)?;
-            let mode = if data.permissions().mode() & 0o100 != 0 { 0o755 } else { 0o644 };
+            let mode = if data.permissions().mode() & 0o100 != 0 {
+                0o755
+            } else {
+                0o644
+            };
             std::fs::set_permissions(&target, std::fs::Permissions::from_mode(mode))?;
         }
     }
@@ -150,7 +173,11 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     while let Some(dir) = dirs.pop() {
         for entry in std::fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
             let entry = entry?;
-            if entry.file_type()?.is_dir() { dirs.push(entry.path()) } else { found.push(entry.path()) }
+            if entry.file_type()?.is_dir() {
+                dirs.push(entry.path())
+            } else {
+                found.push(entry.path())
+            }
         }
     }
     found.sort();

@@ -81,11 +81,17 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         .disk(&options.disk)
         .memory(options.memory)
         .capture_ports(2)
-        .management(Management::User(Forwards { https: 8443, http: 8080, ssh: 2222 }))
+        .management(Management::User(Forwards {
+            https: 8443,
+            http: 8080,
+            ssh: 2222,
+        }))
         .start()?;
-    step("boot", format!("QEMU ({}), 2 processors, {} MiB", guest.accel(), options.memory), || {
-        guest.wait_for_https(Duration::from_secs(300)).map(drop)
-    })?;
+    step(
+        "boot",
+        format!("QEMU ({}), 2 processors, {} MiB", guest.accel(), options.memory),
+        || guest.wait_for_https(Duration::from_secs(300)).map(drop),
+    )?;
     eprintln!("    the console answered {} after power-on", human(guest.uptime()));
     announce(&mut guest, &options, new)?;
 
@@ -98,23 +104,34 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             break;
         }
     }
-    step("stop", "press the power button", || guest.shut_down(Duration::from_secs(30)))
+    step("stop", "press the power button", || {
+        guest.shut_down(Duration::from_secs(30))
+    })
 }
 
 /// Removes the disk of an older image (or any, when asked to), and tells whether this is a first boot.
 fn prepare_disk(options: &Options, image: &Path) -> Result<bool> {
     let dir = options.disk.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let outdated = || -> Result<bool> { Ok(image.metadata()?.modified()? > options.disk.with_extension("vars.fd").metadata()?.created()?) };
+    let outdated = || -> Result<bool> {
+        Ok(image.metadata()?.modified()? > options.disk.with_extension("vars.fd").metadata()?.created()?)
+    };
     if options.disk.exists() && (options.fresh || outdated().unwrap_or(true)) {
-        let why = if options.fresh { "asked for" } else { "the image is newer than the disk" };
+        let why = if options.fresh {
+            "asked for"
+        } else {
+            "the image is newer than the disk"
+        };
         eprintln!("==> disk: new ({why})");
         std::fs::remove_file(&options.disk)?;
         let _ = std::fs::remove_file(options.disk.with_extension("vars.fd"));
     }
     let new = !options.disk.exists();
     if !new {
-        eprintln!("==> disk: {} is kept from the last run (--fresh starts anew)", options.disk.display());
+        eprintln!(
+            "==> disk: {} is kept from the last run (--fresh starts anew)",
+            options.disk.display()
+        );
     }
     Ok(new)
 }
@@ -124,17 +141,28 @@ fn announce(guest: &mut Guest, options: &Options, new: bool) -> Result<()> {
     let code = if new {
         guest.wait_for("Setup code:", Duration::from_secs(60)).ok()
     } else {
-        guest.serial().rfind("Setup code:").and_then(|at| guest.serial().get(at..).and_then(|text| text.lines().next().map(str::to_owned)))
+        guest.serial().rfind("Setup code:").and_then(|at| {
+            guest
+                .serial()
+                .get(at..)
+                .and_then(|text| text.lines().next().map(str::to_owned))
+        })
     };
     println!();
     println!("  Console     https://127.0.0.1:{}", ports.https);
     match code {
-        Some(line) => println!("  {}  (asked for by the setup wizard)", line.trim().replacen("Setup code:", "Setup code ", 1)),
+        Some(line) => println!(
+            "  {}  (asked for by the setup wizard)",
+            line.trim().replacen("Setup code:", "Setup code ", 1)
+        ),
         None => println!("  Setup       done on an earlier run; --fresh starts anew"),
     }
     println!("  HTTP        http://127.0.0.1:{} (leads to the console)", ports.http);
     println!("  SSH         ssh -p {} admin@127.0.0.1  (after the wizard)", ports.ssh);
-    println!("  Replaying   {} into the first capture port", options.capture.display());
+    println!(
+        "  Replaying   {} into the first capture port",
+        options.capture.display()
+    );
     println!("  Stop        Ctrl-C; the disk stays in {}", options.disk.display());
     println!();
     Ok(())

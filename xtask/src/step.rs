@@ -56,7 +56,11 @@ pub(crate) fn exec_logged(command: &mut Command, log: &Path) -> Result<()> {
         let text = String::from_utf8_lossy(&std::fs::read(log)?).into_owned();
         let lines: Vec<&str> = text.lines().collect();
         let tail = lines[lines.len().saturating_sub(30)..].join("\n");
-        bail!("{} ended with {status}; the end of {}:\n{tail}", line(command), log.display());
+        bail!(
+            "{} ended with {status}; the end of {}:\n{tail}",
+            line(command),
+            log.display()
+        );
     }
     Ok(())
 }

@@ -27,15 +27,60 @@ struct Suite {
 }
 
 const SUITES: &[Suite] = &[
-    Suite { name: "check", about: "format, lints, licences, the tree itself", long: false, run: check::run },
-    Suite { name: "unit", about: "every crate's tests", long: false, run: unit::run },
-    Suite { name: "kernel", about: "fragment, hardening", long: false, run: check::kernel },
-    Suite { name: "image", about: "image, sizes, sandboxes", long: false, run: check::image },
-    Suite { name: "appliance", about: "the booted image, its console in a browser, its command line", long: false, run: appliance::run },
-    Suite { name: "ivybridge", about: "the image on the oldest supported processor", long: false, run: appliance::ivy_bridge },
-    Suite { name: "ports", about: "nmap over IPv4 and IPv6", long: false, run: ports::run },
-    Suite { name: "faults", about: "a full disk, a damaged one, a power cut", long: false, run: faults::run },
-    Suite { name: "power", about: "power cut at many moments", long: true, run: faults::power },
+    Suite {
+        name: "check",
+        about: "format, lints, licences, the tree itself",
+        long: false,
+        run: check::run,
+    },
+    Suite {
+        name: "unit",
+        about: "every crate's tests",
+        long: false,
+        run: unit::run,
+    },
+    Suite {
+        name: "kernel",
+        about: "fragment, hardening",
+        long: false,
+        run: check::kernel,
+    },
+    Suite {
+        name: "image",
+        about: "image, sizes, sandboxes",
+        long: false,
+        run: check::image,
+    },
+    Suite {
+        name: "appliance",
+        about: "the booted image, its console in a browser, its command line",
+        long: false,
+        run: appliance::run,
+    },
+    Suite {
+        name: "ivybridge",
+        about: "the image on the oldest supported processor",
+        long: false,
+        run: appliance::ivy_bridge,
+    },
+    Suite {
+        name: "ports",
+        about: "nmap over IPv4 and IPv6",
+        long: false,
+        run: ports::run,
+    },
+    Suite {
+        name: "faults",
+        about: "a full disk, a damaged one, a power cut",
+        long: false,
+        run: faults::run,
+    },
+    Suite {
+        name: "power",
+        about: "power cut at many moments",
+        long: true,
+        run: faults::power,
+    },
 ];
 
 /// `cargo xtask test [--long]`.
@@ -55,10 +100,15 @@ pub(crate) fn some(names: &[String]) -> Result<()> {
     if names.is_empty() {
         bail!("name a suite: {}", known());
     }
-    if let Some(name) = names.iter().find(|name| SUITES.iter().all(|suite| suite.name != name.as_str())) {
+    if let Some(name) = names
+        .iter()
+        .find(|name| SUITES.iter().all(|suite| suite.name != name.as_str()))
+    {
         bail!("there is no suite {name:?}; there are: {}", known());
     }
-    run(SUITES.iter().filter(|suite| names.iter().any(|name| name == suite.name)))
+    run(SUITES
+        .iter()
+        .filter(|suite| names.iter().any(|name| name == suite.name)))
 }
 
 /// `cargo xtask bench`.
@@ -80,10 +130,20 @@ fn run<'a>(suites: impl Iterator<Item = &'a Suite>) -> Result<()> {
         if let Err(error) = (suite.run)(&mut tally) {
             tally.fail(suite.name, &format!("{error:#}"));
         }
-        rows.push(format!("{:<10} {:>6} {:>6} {:>7}  {}", suite.name, tally.passed, tally.failed(), tally.skipped, human(began.elapsed())));
+        rows.push(format!(
+            "{:<10} {:>6} {:>6} {:>7}  {}",
+            suite.name,
+            tally.passed,
+            tally.failed(),
+            tally.skipped,
+            human(began.elapsed())
+        ));
         all.join(tally);
     }
-    println!("\n{:<10} {:>6} {:>6} {:>7}  time", "suite", "passed", "failed", "skipped");
+    println!(
+        "\n{:<10} {:>6} {:>6} {:>7}  time",
+        "suite", "passed", "failed", "skipped"
+    );
     for row in rows {
         println!("{row}");
     }

@@ -19,8 +19,16 @@ pub(crate) fn build() -> Result<()> {
     }
     let build = crate::build_dir()?;
     step("web", "npm ci, vite build", || {
-        exec_logged(Command::new("npm").current_dir(&web).args(["ci", "--no-fund", "--no-audit"]), &build.join("npm.log"))?;
-        exec_logged(Command::new("npm").current_dir(&web).args(["run", "build"]), &build.join("vite.log"))
+        exec_logged(
+            Command::new("npm")
+                .current_dir(&web)
+                .args(["ci", "--no-fund", "--no-audit"]),
+            &build.join("npm.log"),
+        )?;
+        exec_logged(
+            Command::new("npm").current_dir(&web).args(["run", "build"]),
+            &build.join("vite.log"),
+        )
     })?;
     std::fs::write(stamp, key)?;
     Ok(())

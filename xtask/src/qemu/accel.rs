@@ -43,7 +43,12 @@ impl Accel {
 /// KVM when a trial guest reaches the firmware's boot manager under it, else TCG. The trial's
 /// result is kept until this machine boots again.
 pub(super) fn choose() -> Result<Accel> {
-    if std::fs::File::options().read(true).write(true).open("/dev/kvm").is_err() {
+    if std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm")
+        .is_err()
+    {
         return Ok(Accel::Tcg);
     }
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -62,10 +67,28 @@ fn trial() -> Result<bool> {
     let log = crate::build_dir()?.join("kvm-trial.log");
     let _ = std::fs::remove_file(&log);
     let mut child = Command::new("qemu-system-x86_64")
-        .args(["-machine", "q35", "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "256M", "-nodefaults"])
+        .args([
+            "-machine",
+            "q35",
+            "-accel",
+            "kvm",
+            "-cpu",
+            "host",
+            "-smp",
+            "2",
+            "-m",
+            "256M",
+            "-nodefaults",
+        ])
         .args(["-display", "none", "-net", "none"])
-        .args(["-drive", &format!("if=pflash,format=raw,unit=0,readonly=on,file={}", super::OVMF)])
-        .args(["-drive", &format!("if=pflash,format=raw,unit=1,snapshot=on,file={}", super::OVMF_VARS)])
+        .args([
+            "-drive",
+            &format!("if=pflash,format=raw,unit=0,readonly=on,file={}", super::OVMF),
+        ])
+        .args([
+            "-drive",
+            &format!("if=pflash,format=raw,unit=1,snapshot=on,file={}", super::OVMF_VARS),
+        ])
         .args(["-serial", &format!("file:{}", log.display())])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -32,8 +32,21 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    pub(super) fn new(child: Child, dir: PathBuf, forwards: Option<Forwards>, ports: Vec<UdpSocket>, accel: &'static str) -> Self {
-        Self { child, dir, forwards, ports, accel, began: Instant::now() }
+    pub(super) fn new(
+        child: Child,
+        dir: PathBuf,
+        forwards: Option<Forwards>,
+        ports: Vec<UdpSocket>,
+        accel: &'static str,
+    ) -> Self {
+        Self {
+            child,
+            dir,
+            forwards,
+            ports,
+            accel,
+            began: Instant::now(),
+        }
     }
 
     /// How the guest's processors are run, in words.
@@ -48,7 +61,8 @@ impl Guest {
 
     /// The loopback ports that lead to the guest, when the management port is on QEMU's user network.
     pub(crate) fn forwards(&self) -> Result<Forwards> {
-        self.forwards.context("the management port is on a tap interface: there are no forwarded ports")
+        self.forwards
+            .context("the management port is on a tap interface: there are no forwarded ports")
     }
 
     /// Everything that the guest wrote to its serial console.
@@ -80,7 +94,12 @@ impl Guest {
     }
 
     /// Asks again and again until `check` has an answer; fails when the guest ends or `within` is over.
-    pub(crate) fn poll<T>(&mut self, what: &str, within: Duration, mut check: impl FnMut(&Self) -> Option<T>) -> Result<T> {
+    pub(crate) fn poll<T>(
+        &mut self,
+        what: &str,
+        within: Duration,
+        mut check: impl FnMut(&Self) -> Option<T>,
+    ) -> Result<T> {
         let began = Instant::now();
         loop {
             if let Some(found) = check(self) {
@@ -103,23 +122,34 @@ impl Guest {
 
     /// Puts one Ethernet frame onto a capture port's wire (0 is the first).
     pub(crate) fn inject_frame(&self, port: usize, frame: &[u8]) -> Result<()> {
-        let socket = self.ports.get(port).with_context(|| format!("the machine has no capture port {port}"))?;
+        let socket = self
+            .ports
+            .get(port)
+            .with_context(|| format!("the machine has no capture port {port}"))?;
         match socket.send(frame) {
             // before QEMU has opened its end
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(()),
-            other => other.map(drop).with_context(|| format!("cannot send {} bytes to capture port {port}", frame.len())),
+            other => other
+                .map(drop)
+                .with_context(|| format!("cannot send {} bytes to capture port {port}", frame.len())),
         }
     }
 
     /// A capture port's wire of one's own: each datagram that is sent on it is a frame.
     pub(crate) fn wire(&self, port: usize) -> Result<UdpSocket> {
-        let socket = self.ports.get(port).with_context(|| format!("the machine has no capture port {port}"))?;
+        let socket = self
+            .ports
+            .get(port)
+            .with_context(|| format!("the machine has no capture port {port}"))?;
         socket.try_clone().context("cannot share a capture port's wire")
     }
 
     /// Takes the next frame that the guest sent out of a capture port, if there is one.
     pub(crate) fn sent_frame(&self, port: usize) -> Result<Option<Vec<u8>>> {
-        let socket = self.ports.get(port).with_context(|| format!("the machine has no capture port {port}"))?;
+        let socket = self
+            .ports
+            .get(port)
+            .with_context(|| format!("the machine has no capture port {port}"))?;
         socket.set_nonblocking(true)?;
         let mut buffer = vec![0; 65_536];
         let got = socket.recv(&mut buffer);
@@ -136,7 +166,8 @@ impl Guest {
 
     /// Pulls or plugs the cable of a capture port.
     pub(crate) fn set_link(&self, port: usize, up: bool) -> Result<()> {
-        self.qmp("set_link", &json!({"name": format!("nic{port}"), "up": up})).map(drop)
+        self.qmp("set_link", &json!({"name": format!("nic{port}"), "up": up}))
+            .map(drop)
     }
 
     /// Runs a command of QEMU's monitor (QMP) and returns its answer.
@@ -145,7 +176,10 @@ impl Guest {
         let mut stream = UnixStream::connect(&path).with_context(|| format!("cannot connect to {}", path.display()))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let mut lines = BufReader::new(stream.try_clone()?).lines();
-        for request in [json!({"execute": "qmp_capabilities"}), json!({"execute": command, "arguments": arguments})] {
+        for request in [
+            json!({"execute": "qmp_capabilities"}),
+            json!({"execute": command, "arguments": arguments}),
+        ] {
             stream.write_all(format!("{request}\n").as_bytes())?;
         }
         let mut answers = 0;
@@ -178,7 +212,11 @@ impl Guest {
                 return Ok(status);
             }
             if began.elapsed() >= within {
-                bail!("the guest did not shut down within {} s{}", within.as_secs(), self.tail());
+                bail!(
+                    "the guest did not shut down within {} s{}",
+                    within.as_secs(),
+                    self.tail()
+                );
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -197,7 +235,11 @@ impl Guest {
             let log = String::from_utf8_lossy(&std::fs::read(self.dir.join(name)).unwrap_or_default()).into_owned();
             let lines: Vec<&str> = log.lines().collect();
             let last = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default();
-            text.push_str(&format!("\n--- the end of {}:\n{}", self.dir.join(name).display(), last.join("\n")));
+            text.push_str(&format!(
+                "\n--- the end of {}:\n{}",
+                self.dir.join(name).display(),
+                last.join("\n")
+            ));
         }
         text
     }
@@ -213,7 +255,15 @@ impl Drop for Guest {
 /// The status line that an HTTPS server on a loopback port answers with, whatever its certificate.
 fn https_status(port: u16) -> Option<String> {
     let mut client = Command::new("timeout")
-        .args(["5", "openssl", "s_client", "-quiet", "-verify_quiet", "-connect", &format!("127.0.0.1:{port}")])
+        .args([
+            "5",
+            "openssl",
+            "s_client",
+            "-quiet",
+            "-verify_quiet",
+            "-connect",
+            &format!("127.0.0.1:{port}"),
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

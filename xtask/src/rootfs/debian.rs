@@ -26,29 +26,54 @@ pub(super) struct Packages {
 pub(super) fn packages(name: &str, list: &Path) -> Result<Packages> {
     let text = std::fs::read_to_string(list).with_context(|| format!("cannot read {}", list.display()))?;
     let wanted: Vec<&str> = super::lines(&text).collect();
-    let key = Key::default().text("suite", SUITE).text("packages", &wanted.join(",")).finish();
+    let key = Key::default()
+        .text("suite", SUITE)
+        .text("packages", &wanted.join(","))
+        .finish();
     let dir = cache::dir()?.join(format!("debian-{name}-{key}"));
-    let found = Packages { tar: dir.join("files.tar"), versions: dir.join("versions"), key };
+    let found = Packages {
+        tar: dir.join("files.tar"),
+        versions: dir.join("versions"),
+        key,
+    };
     if found.tar.exists() && found.versions.exists() {
-        cached(name, format!("{} Debian packages", std::fs::read_to_string(&found.versions)?.lines().count()));
+        cached(
+            name,
+            format!(
+                "{} Debian packages",
+                std::fs::read_to_string(&found.versions)?.lines().count()
+            ),
+        );
         return Ok(found);
     }
     let work = dir.with_extension("new");
     let _ = std::fs::remove_dir_all(&work);
     std::fs::create_dir_all(&work)?;
-    step(name, format!("mmdebstrap of {} Debian packages and what they need", wanted.len()), || {
-        let debs = work.join("debs");
-        let mut command = Command::new("mmdebstrap");
-        command.args(["--variant=extract", "--architectures=amd64"]).arg(format!("--include={}", wanted.join(",")));
-        command.arg(format!("--extract-hook=ls \"$1\"/var/cache/apt/archives > '{}'", debs.display()));
-        for option in proxies()? {
-            command.arg(format!("--aptopt={option}"));
-        }
-        command.arg(SUITE).arg(work.join("files.tar")).args(sources()?);
-        exec_logged(&mut command, &crate::build_dir()?.join(format!("mmdebstrap-{name}.log")))?;
-        std::fs::write(work.join("versions"), versions(&std::fs::read_to_string(&debs)?))?;
-        Ok(())
-    })?;
+    step(
+        name,
+        format!("mmdebstrap of {} Debian packages and what they need", wanted.len()),
+        || {
+            let debs = work.join("debs");
+            let mut command = Command::new("mmdebstrap");
+            command
+                .args(["--variant=extract", "--architectures=amd64"])
+                .arg(format!("--include={}", wanted.join(",")));
+            command.arg(format!(
+                "--extract-hook=ls \"$1\"/var/cache/apt/archives > '{}'",
+                debs.display()
+            ));
+            for option in proxies()? {
+                command.arg(format!("--aptopt={option}"));
+            }
+            command.arg(SUITE).arg(work.join("files.tar")).args(sources()?);
+            exec_logged(
+                &mut command,
+                &crate::build_dir()?.join(format!("mmdebstrap-{name}.log")),
+            )?;
+            std::fs::write(work.join("versions"), versions(&std::fs::read_to_string(&debs)?))?;
+            Ok(())
+        },
+    )?;
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::rename(&work, &dir)?;
     Ok(found)
@@ -71,7 +96,9 @@ fn mirrors(targets: &str) -> Option<Vec<String>> {
     let (mut main, mut security) = (None, None);
     for line in targets.lines() {
         let mut words = line.split_whitespace();
-        let (Some(uri), Some(suite), Some("main")) = (words.next(), words.next(), words.next()) else { continue };
+        let (Some(uri), Some(suite), Some("main")) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
         match suite.strip_suffix("-security") {
             Some(base) if SUITES.contains(&base) => security = security.or(Some(uri)),
             None if SUITES.contains(&suite) => main = main.or(Some(uri)),
@@ -79,7 +106,10 @@ fn mirrors(targets: &str) -> Option<Vec<String>> {
         }
     }
     let main = main?;
-    let mut lines = vec![format!("deb {main} {SUITE} main"), format!("deb {main} {SUITE}-updates main")];
+    let mut lines = vec![
+        format!("deb {main} {SUITE} main"),
+        format!("deb {main} {SUITE}-updates main"),
+    ];
     lines.extend(security.map(|uri| format!("deb {uri} {SUITE}-security main")));
     Some(lines)
 }
@@ -87,7 +117,11 @@ fn mirrors(targets: &str) -> Option<Vec<String>> {
 /// apt's proxy settings on this machine, as options for the apt inside.
 fn proxies() -> Result<Vec<String>> {
     let dump = output(Command::new("apt-config").args(["dump", "Acquire"]))?;
-    Ok(dump.lines().filter(|line| line.to_lowercase().contains("proxy") && !line.ends_with("\"\";")).map(str::to_owned).collect())
+    Ok(dump
+        .lines()
+        .filter(|line| line.to_lowercase().contains("proxy") && !line.ends_with("\"\";"))
+        .map(str::to_owned)
+        .collect())
 }
 
 /// `name version` lines out of the names of package files (`name_version_arch.deb`).
@@ -109,7 +143,13 @@ pub(super) fn unpack(tar: &Path, dir: &Path) -> Result<()> {
         std::fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }
     std::fs::create_dir_all(dir)?;
-    let status = Command::new("tar").arg("-C").arg(dir).arg("-xpf").arg(tar).args(["--exclude=./dev/*"]).status()?;
+    let status = Command::new("tar")
+        .arg("-C")
+        .arg(dir)
+        .arg("-xpf")
+        .arg(tar)
+        .args(["--exclude=./dev/*"])
+        .status()?;
     if !status.success() {
         bail!("cannot unpack {}: tar ended with {status}", tar.display());
     }

@@ -20,7 +20,12 @@ pub(super) fn apply(tree: &Path, list: &str) -> Result<()> {
     let mut kept = BTreeSet::new();
     for pattern in patterns {
         let before = kept.len();
-        kept.extend(files.iter().filter(|file| matches(pattern, &file.to_string_lossy())).cloned());
+        kept.extend(
+            files
+                .iter()
+                .filter(|file| matches(pattern, &file.to_string_lossy()))
+                .cloned(),
+        );
         if kept.len() == before && !files.iter().any(|file| matches(pattern, &file.to_string_lossy())) {
             bail!("keep.list names {pattern:?}, which no package holds");
         }
@@ -47,7 +52,9 @@ fn libraries(tree: &Path, kept: &mut BTreeSet<PathBuf>) -> Result<()> {
         while let Some(path) = links.pop() {
             if let Ok(target) = std::fs::read_link(tree.join(&path)) {
                 let target = resolve(&path, &target);
-                if std::fs::symlink_metadata(tree.join(&target)).is_ok_and(|data| !data.is_dir()) && !kept.contains(&target) {
+                if std::fs::symlink_metadata(tree.join(&target)).is_ok_and(|data| !data.is_dir())
+                    && !kept.contains(&target)
+                {
                     links.push(target.clone());
                     found.insert(target);
                 }
@@ -80,10 +87,26 @@ fn needed(tree: &Path, files: &[PathBuf]) -> Result<BTreeSet<String>> {
     let elf: Vec<&PathBuf> = files.iter().filter(|file| is_elf(&tree.join(file))).collect();
     let mut names = BTreeSet::new();
     for chunk in elf.chunks(200) {
-        let text = output(Command::new("readelf").current_dir(tree).env("LC_ALL", "C").arg("-dW").args(chunk))?;
+        let text = output(
+            Command::new("readelf")
+                .current_dir(tree)
+                .env("LC_ALL", "C")
+                .arg("-dW")
+                .args(chunk),
+        )?;
         names.extend(
             text.lines()
-                .filter_map(|line| Some(line.split_once("(NEEDED)")?.1.split_once('[')?.1.split_once(']')?.0.to_owned()))
+                .filter_map(|line| {
+                    Some(
+                        line.split_once("(NEEDED)")?
+                            .1
+                            .split_once('[')?
+                            .1
+                            .split_once(']')?
+                            .0
+                            .to_owned(),
+                    )
+                })
                 .filter(|name| name != "ld-linux-x86-64.so.2"),
         );
     }
@@ -96,7 +119,10 @@ fn is_elf(path: &Path) -> bool {
         return false;
     }
     let mut magic = [0; 4];
-    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *b"\x7fELF"
+    std::fs::File::open(path)
+        .and_then(|mut file| file.read_exact(&mut magic))
+        .is_ok()
+        && magic == *b"\x7fELF"
 }
 
 /// Every file and link below `dir`, as paths from `tree`.
@@ -144,9 +170,11 @@ fn matches(pattern: &str, path: &str) -> bool {
 fn name_matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
-        Some((start, rest)) => name
-            .strip_prefix(start)
-            .is_some_and(|tail| (0..=tail.len()).filter_map(|at| tail.get(at..)).any(|tail| name_matches(rest, tail))),
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|tail| {
+            (0..=tail.len())
+                .filter_map(|at| tail.get(at..))
+                .any(|tail| name_matches(rest, tail))
+        }),
     }
 }
 
@@ -165,8 +193,14 @@ mod tests {
 
     #[test]
     fn links_resolve_inside_the_tree() {
-        assert_eq!(resolve(Path::new("usr/lib64/ld.so"), Path::new("../lib/x/ld.so")), Path::new("usr/lib/x/ld.so"));
-        assert_eq!(resolve(Path::new("usr/sbin/mkfs.ext4"), Path::new("mke2fs")), Path::new("usr/sbin/mke2fs"));
+        assert_eq!(
+            resolve(Path::new("usr/lib64/ld.so"), Path::new("../lib/x/ld.so")),
+            Path::new("usr/lib/x/ld.so")
+        );
+        assert_eq!(
+            resolve(Path::new("usr/sbin/mkfs.ext4"), Path::new("mke2fs")),
+            Path::new("usr/sbin/mke2fs")
+        );
         assert_eq!(resolve(Path::new("etc/x"), Path::new("/usr/x")), Path::new("usr/x"));
     }
 }

@@ -27,18 +27,34 @@ pub(crate) fn security() -> Result<Vec<(String, f64)>> {
         command.arg(format!("--root={}", tree.display())).arg(&name);
         let out = command.env("SYSTEMD_COLORS", "0").env("LC_ALL", "C.UTF-8").output()?;
         let text = String::from_utf8_lossy(&out.stdout);
-        let score = exposure(&text)
-            .with_context(|| format!("systemd-analyze gives no score for {name}: {}", String::from_utf8_lossy(&out.stderr)))?;
+        let score = exposure(&text).with_context(|| {
+            format!(
+                "systemd-analyze gives no score for {name}: {}",
+                String::from_utf8_lossy(&out.stderr)
+            )
+        })?;
         scores.push((name, score));
     }
     for (name, score) in &scores {
-        anyhow::ensure!(*score <= LIMIT, "{name} has exposure {score}, above {LIMIT}: `systemd-analyze security {name}` tells why");
+        anyhow::ensure!(
+            *score <= LIMIT,
+            "{name} has exposure {score}, above {LIMIT}: `systemd-analyze security {name}` tells why"
+        );
     }
     Ok(scores)
 }
 
 fn exposure(text: &str) -> Option<f64> {
-    text.lines().find_map(|line| line.split_once("Overall exposure level for ")?.1.split_once(": ")?.1.split_whitespace().next()?.parse().ok())
+    text.lines().find_map(|line| {
+        line.split_once("Overall exposure level for ")?
+            .1
+            .split_once(": ")?
+            .1
+            .split_whitespace()
+            .next()?
+            .parse()
+            .ok()
+    })
 }
 
 #[cfg(test)]

@@ -12,8 +12,14 @@ use super::debian;
 use crate::cache;
 
 /// The programs that get a starter; the third is a Python script.
-const PROGRAMS: [&str; 6] =
-    ["bin/mkfs.erofs", "bin/systemd-analyze", "bin/ukify", "bin/systemd-sysusers", "bin/systemctl", "bin/systemd-tmpfiles"];
+const PROGRAMS: [&str; 6] = [
+    "bin/mkfs.erofs",
+    "bin/systemd-analyze",
+    "bin/ukify",
+    "bin/systemd-sysusers",
+    "bin/systemctl",
+    "bin/systemd-tmpfiles",
+];
 
 /// The unpacked tools.
 pub(crate) struct Tools {
@@ -36,7 +42,10 @@ impl Tools {
                 starter(&root, program)?;
             }
         }
-        Ok(Self { root, key: packages.key })
+        Ok(Self {
+            root,
+            key: packages.key,
+        })
     }
 
     /// A command that runs one of the tools.
@@ -63,7 +72,10 @@ fn starter(root: &Path, program: &str) -> Result<()> {
     let text = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let python = text.starts_with(b"#!");
     let (env, interpreter) = if python {
-        (format!("PYTHONDONTWRITEBYTECODE=1 PYTHONHOME='{usr}' PYTHONPATH='{usr}/lib/python3/dist-packages' "), format!("'{usr}/bin/python3' "))
+        (
+            format!("PYTHONDONTWRITEBYTECODE=1 PYTHONHOME='{usr}' PYTHONPATH='{usr}/lib/python3/dist-packages' "),
+            format!("'{usr}/bin/python3' "),
+        )
     } else {
         (String::new(), String::new())
     };

@@ -1,5 +1,7 @@
 //! A capture file played onto a wire, again and again.
 
+mod ethernet;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -7,9 +9,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use capture::file::CaptureFile;
 use capture::{Frame, Polled, Source};
-
-/// LINKTYPE_ETHERNET of <https://www.tcpdump.org/linktypes.html>.
-const ETHERNET: u16 = 1;
 
 /// Silence longer than this is cut short, so that a replay always has something to show.
 const LONGEST_GAP: Duration = Duration::from_secs(1);
@@ -37,8 +36,14 @@ impl Replay {
     /// Opens a capture and reads its first frames; fails where it cannot be put onto Ethernet.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = open(path)?;
-        let mut replay =
-            Self { path: path.to_owned(), file, queue: VecDeque::new(), last_time: None, due: Instant::now(), sent_in_round: 0 };
+        let mut replay = Self {
+            path: path.to_owned(),
+            file,
+            queue: VecDeque::new(),
+            last_time: None,
+            due: Instant::now(),
+            sent_in_round: 0,
+        };
         if !replay.fill()? {
             bail!("{} holds no frame to replay", path.display());
         }
@@ -86,17 +91,22 @@ impl Replay {
             let (queue, last_time) = (&mut self.queue, &mut self.last_time);
             let mut other_link = None;
             let polled = self.file.poll(Duration::ZERO, |frame: &Frame<'_>| {
-                if frame.link_type != ETHERNET {
+                let Some(bytes) = ethernet::frame(frame.link_type, frame.data) else {
                     other_link = Some(frame.link_type);
-                } else if frame.data.len() <= LARGEST_FRAME {
+                    return;
+                };
+                if bytes.len() <= LARGEST_FRAME {
                     let time = frame.time.as_nanos();
                     let gap = Duration::from_nanos(time.saturating_sub(last_time.unwrap_or(time)));
                     *last_time = Some(time);
-                    queue.push_back((gap.clamp(SHORTEST_GAP, LONGEST_GAP), frame.data.to_vec()));
+                    queue.push_back((gap.clamp(SHORTEST_GAP, LONGEST_GAP), bytes));
                 }
             });
             if let Some(link) = other_link {
-                bail!("{} is no Ethernet capture (its link type is {link}): it cannot be put onto a wire", self.path.display());
+                bail!(
+                    "{} holds frames of link type {link}, which cannot be put onto an Ethernet wire",
+                    self.path.display()
+                );
             }
             match polled {
                 Ok(Polled::End) => return Ok(!self.queue.is_empty()),
@@ -142,7 +152,14 @@ mod tests {
         let dir = crate::build_dir()?.join("test-replay");
         std::fs::create_dir_all(&dir)?;
         let path = dir.join("three.pcap");
-        std::fs::write(&path, pcap(&[(0, b"one-frame-here"), (10, b"two-frame-here"), (4_000_000_000, b"the-last-frame")]))?;
+        std::fs::write(
+            &path,
+            pcap(&[
+                (0, b"one-frame-here"),
+                (10, b"two-frame-here"),
+                (4_000_000_000, b"the-last-frame"),
+            ]),
+        )?;
         let mut replay = Replay::open(&path)?;
         let gaps: Vec<Duration> = replay.queue.iter().map(|(gap, _)| *gap).collect();
         assert_eq!(gaps, [SHORTEST_GAP, SHORTEST_GAP, LONGEST_GAP]);
@@ -151,7 +168,13 @@ mod tests {
         }
         let mut sent = Vec::new();
         while sent.len() < 5 {
-            replay.step(|frame| { sent.push(frame.to_vec()); Ok(()) }, Duration::from_millis(1))?;
+            replay.step(
+                |frame| {
+                    sent.push(frame.to_vec());
+                    Ok(())
+                },
+                Duration::from_millis(1),
+            )?;
         }
         assert_eq!(sent.first(), sent.get(3));
         assert_eq!(sent.get(2).map(Vec::as_slice), Some(&b"the-last-frame"[..]));
@@ -160,7 +183,10 @@ mod tests {
 
     #[test]
     fn what_is_no_capture_is_refused_in_words() {
-        let error = Replay::open(Path::new("/nonexistent.pcap")).err().map(|error| format!("{error:#}")).unwrap_or_default();
+        let error = Replay::open(Path::new("/nonexistent.pcap"))
+            .err()
+            .map(|error| format!("{error:#}"))
+            .unwrap_or_default();
         assert!(error.contains("cannot replay /nonexistent.pcap"), "{error}");
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::playback::{Playback, office};
 use super::session::{PASSWORD, Session, first_boot};
 use super::tally::Tally;
 use crate::qemu::{Guest, Machine};
-use super::playback::{Playback, office};
 
 const SOON: Duration = Duration::from_secs(90);
 
@@ -20,7 +20,11 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     let dir = crate::build_dir()?.join("test/appliance");
     let mut guest = Machine::new(image, &dir).capture_ports(2).start()?;
     let (session, code) = first_boot(&mut guest)?;
-    tally.pass(&format!("the console answers {} after power-on ({})", crate::step::human(guest.uptime()), guest.accel()));
+    tally.pass(&format!(
+        "the console answers {} after power-on ({})",
+        crate::step::human(guest.uptime()),
+        guest.accel()
+    ));
     let replay = Playback::start(&guest, 0, &office())?;
     browser(tally, &session, &code)?;
     commands(tally, &session);
@@ -28,7 +32,10 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     restarts(tally, &session);
     drop(replay);
     for port in 0..guest.capture_ports() {
-        tally.check(&format!("capture port {} sends nothing", port + 1), silent(&guest, port));
+        tally.check(
+            &format!("capture port {} sends nothing", port + 1),
+            silent(&guest, port),
+        );
     }
     tally.check("the box shuts down in order", guest.shut_down(Duration::from_secs(120)));
     Ok(())
@@ -43,8 +50,16 @@ pub(super) fn ivy_bridge(tally: &mut Tally) -> Result<()> {
     tally.pass("the console answers on -cpu IvyBridge");
     session.set_up(&code)?;
     let _replay = Playback::start(&guest, 0, &office())?;
-    tally.check("replayed frames are counted on -cpu IvyBridge", session.wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0)).map(drop));
-    tally.check("top hosts are found on -cpu IvyBridge", session.wait_for("top hosts", SOON, first_row).map(drop));
+    tally.check(
+        "replayed frames are counted on -cpu IvyBridge",
+        session
+            .wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0))
+            .map(drop),
+    );
+    tally.check(
+        "top hosts are found on -cpu IvyBridge",
+        session.wait_for("top hosts", SOON, first_row).map(drop),
+    );
     Ok(())
 }
 
@@ -52,7 +67,12 @@ pub(super) fn ivy_bridge(tally: &mut Tally) -> Result<()> {
 fn browser(tally: &mut Tally, session: &Session, code: &str) -> Result<()> {
     let tests = crate::root().join("tests/browser");
     let log = crate::build_dir()?.join("npm-browser.log");
-    crate::step::exec_logged(Command::new("npm").current_dir(&tests).args(["ci", "--no-fund", "--no-audit"]), &log)?;
+    crate::step::exec_logged(
+        Command::new("npm")
+            .current_dir(&tests)
+            .args(["ci", "--no-fund", "--no-audit"]),
+        &log,
+    )?;
     let out = Command::new("node")
         .current_dir(&tests)
         .arg("run.mjs")
@@ -75,37 +95,69 @@ fn browser(tally: &mut Tally, session: &Session, code: &str) -> Result<()> {
     }
     if !out.status.success() && tally.failed() == 0 || passed == 0 {
         let errors = String::from_utf8_lossy(&out.stderr).into_owned();
-        tally.fail("browser", &format!("ended with {} after {passed} checks: {text}{errors}", out.status));
+        tally.fail(
+            "browser",
+            &format!("ended with {} after {passed} checks: {text}{errors}", out.status),
+        );
     }
     Ok(())
 }
 
 fn commands(tally: &mut Tally, session: &Session) {
-    tally.check("ssh: show version", session.cli("show version").and_then(|text| {
-        ensure!(text.contains(env!("CARGO_PKG_VERSION")), "no version in: {text}");
-        Ok(())
-    }));
+    tally.check(
+        "ssh: show version",
+        session.cli("show version").and_then(|text| {
+            ensure!(text.contains(env!("CARGO_PKG_VERSION")), "no version in: {text}");
+            Ok(())
+        }),
+    );
     tally.check("ssh: every service is running", services(session));
     tally.check("ssh: show links in words", session.cli("show links").map(drop));
-    tally.check("ssh: show top hosts finds the office", session.wait_for("top hosts", SOON, |top| {
-        top.to_string().contains("10.20.0.1").then_some(())
-    }));
-    for what in ["top protocols", "top conversations", "top apps", "system", "ports", "settings", "flows"] {
-        tally.check(&format!("ssh: show {what}"), session.cli(&format!("show {what}")).and_then(|text| {
-            ensure!(!text.trim().is_empty(), "it prints nothing");
-            Ok(())
-        }));
+    tally.check(
+        "ssh: show top hosts finds the office",
+        session.wait_for("top hosts", SOON, |top| {
+            top.to_string().contains("10.20.0.1").then_some(())
+        }),
+    );
+    for what in [
+        "top protocols",
+        "top conversations",
+        "top apps",
+        "system",
+        "ports",
+        "settings",
+        "flows",
+    ] {
+        tally.check(
+            &format!("ssh: show {what}"),
+            session.cli(&format!("show {what}")).and_then(|text| {
+                ensure!(!text.trim().is_empty(), "it prints nothing");
+                Ok(())
+            }),
+        );
     }
-    tally.check("ssh: a wrong command is refused in words", session.cli_refused("show nonsense").and_then(|text| {
-        ensure!(text.contains("nonsense"), "the message does not name what is wrong: {text}");
-        Ok(())
-    }));
+    tally.check(
+        "ssh: a wrong command is refused in words",
+        session.cli_refused("show nonsense").and_then(|text| {
+            ensure!(
+                text.contains("nonsense"),
+                "the message does not name what is wrong: {text}"
+            );
+            Ok(())
+        }),
+    );
     tally.check("ssh: no way to a shell", no_shell(session));
-    tally.check("ssh: completion and help on a terminal", session.type_lines("sh\tver\t\nhelp\nexit\n").and_then(|text| {
-        ensure!(text.contains(env!("CARGO_PKG_VERSION")), "`sh<TAB>ver<TAB>` showed no version: {text}");
-        ensure!(text.contains("show top"), "help does not name `show top`: {text}");
-        Ok(())
-    }));
+    tally.check(
+        "ssh: completion and help on a terminal",
+        session.type_lines("sh\tver\t\nhelp\nexit\n").and_then(|text| {
+            ensure!(
+                text.contains(env!("CARGO_PKG_VERSION")),
+                "`sh<TAB>ver<TAB>` showed no version: {text}"
+            );
+            ensure!(text.contains("show top"), "help does not name `show top`: {text}");
+            Ok(())
+        }),
+    );
 }
 
 fn services(session: &Session) -> Result<()> {
@@ -113,15 +165,27 @@ fn services(session: &Session) -> Result<()> {
     let units = units.as_array().context("`show services | json` is no list")?;
     for name in ["supervisor", "collector", "analyzer", "console"] {
         let unit = format!("spanwatch-{name}.service");
-        let found = units.iter().find(|u| u.get("name").and_then(Value::as_str) == Some(unit.as_str()));
-        let state = found.and_then(|u| u.get("state")).and_then(Value::as_str).unwrap_or("missing");
+        let found = units
+            .iter()
+            .find(|u| u.get("name").and_then(Value::as_str) == Some(unit.as_str()));
+        let state = found
+            .and_then(|u| u.get("state"))
+            .and_then(Value::as_str)
+            .unwrap_or("missing");
         ensure!(state == "active", "{unit} is {state}");
     }
     Ok(())
 }
 
 fn no_shell(session: &Session) -> Result<()> {
-    for attempt in ["/bin/sh", "show version; id", "show version && id", "$(id)", "`id`", "sftp"] {
+    for attempt in [
+        "/bin/sh",
+        "show version; id",
+        "show version && id",
+        "$(id)",
+        "`id`",
+        "sftp",
+    ] {
         let text = session.cli_refused(attempt)?;
         ensure!(!text.contains("uid="), "`{attempt}` reached a shell: {text}");
     }
@@ -129,8 +193,14 @@ fn no_shell(session: &Session) -> Result<()> {
 }
 
 fn capture(tally: &mut Tally, session: &Session, guest: &Guest) {
-    tally.check("malformed and random frames are counted by kind, and capture goes on", malformed(session, guest));
-    tally.check("a pulled cable is shown, and capture resumes when it is back", cable(session, guest));
+    tally.check(
+        "malformed and random frames are counted by kind, and capture goes on",
+        malformed(session, guest),
+    );
+    tally.check(
+        "a pulled cable is shown, and capture resumes when it is back",
+        cable(session, guest),
+    );
 }
 
 fn malformed(session: &Session, guest: &Guest) -> Result<()> {
@@ -165,7 +235,9 @@ fn malformed(session: &Session, guest: &Guest) -> Result<()> {
         guest.inject_frame(0, &noise)?;
         std::thread::sleep(Duration::from_millis(5));
     }
-    session.wait_for("links", SOON, |links| malformed_total(session, links).filter(|now| *now >= before + 200))?;
+    session.wait_for("links", SOON, |links| {
+        malformed_total(session, links).filter(|now| *now >= before + 200)
+    })?;
     session.wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0))?;
     services(session)
 }
@@ -174,34 +246,50 @@ fn malformed(session: &Session, guest: &Guest) -> Result<()> {
 fn malformed_total(session: &Session, _links: &Value) -> Option<u64> {
     let system = session.show("system").ok()?;
     let ports = system.pointer("/collector/ports")?.as_array()?;
-    let kinds = ports.iter().filter_map(|port| port.pointer("/counters/malformed")?.as_array());
+    let kinds = ports
+        .iter()
+        .filter_map(|port| port.pointer("/counters/malformed")?.as_array());
     Some(kinds.flatten().filter_map(Value::as_u64).sum())
 }
 
 fn cable(session: &Session, guest: &Guest) -> Result<()> {
     let up = |links: &Value, wanted: bool| {
-        let link = links.as_array()?.iter().find(|l| l.pointer("/info/id") == Some(&Value::from(1)))?;
+        let link = links
+            .as_array()?
+            .iter()
+            .find(|l| l.pointer("/info/id") == Some(&Value::from(1)))?;
         (link.pointer("/info/up")?.as_bool()? == wanted).then_some(())
     };
     session.wait_for("links", SOON, |links| up(links, true))?;
     guest.set_link(0, false)?;
-    session.wait_for("links", SOON, |links| up(links, false)).context("the cable is pulled")?;
+    session
+        .wait_for("links", SOON, |links| up(links, false))
+        .context("the cable is pulled")?;
     guest.set_link(0, true)?;
-    session.wait_for("links", SOON, |links| up(links, true)).context("the cable is back")?;
-    session.wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0)).context("capture after the cable is back")?;
+    session
+        .wait_for("links", SOON, |links| up(links, true))
+        .context("the cable is back")?;
+    session
+        .wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0))
+        .context("capture after the cable is back")?;
     Ok(())
 }
 
 fn restarts(tally: &mut Tally, session: &Session) {
     for name in ["analyzer", "collector", "console"] {
-        tally.check(&format!("the rest works while the {name} restarts"), restart(session, name));
+        tally.check(
+            &format!("the rest works while the {name} restarts"),
+            restart(session, name),
+        );
     }
 }
 
 fn restart(session: &Session, name: &str) -> Result<()> {
     session.cli(&format!("restart service {name}"))?;
     session.cli("show version")?;
-    session.wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0)).context("frames after the restart")?;
+    session
+        .wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0))
+        .context("frames after the restart")?;
     session.wait_for("system", SOON, |system| {
         let waiting = system.pointer("/collector/unacknowledged")?.as_u64()?;
         (waiting < 10_000).then_some(())
@@ -211,7 +299,10 @@ fn restart(session: &Session, name: &str) -> Result<()> {
 
 /// Frames of a link's newest second.
 fn frames(links: &Value, id: u64) -> Option<u64> {
-    let link = links.as_array()?.iter().find(|l| l.pointer("/info/id").and_then(Value::as_u64) == Some(id))?;
+    let link = links
+        .as_array()?
+        .iter()
+        .find(|l| l.pointer("/info/id").and_then(Value::as_u64) == Some(id))?;
     link.pointer("/second/frames/total/packets")?.as_u64()
 }
 
@@ -221,7 +312,11 @@ fn first_row(top: &Value) -> Option<()> {
 
 fn silent(guest: &Guest, port: usize) -> Result<()> {
     if let Some(frame) = guest.sent_frame(port)? {
-        anyhow::bail!("it sent a frame of {} octets: {:02x?}", frame.len(), frame.get(..64.min(frame.len())));
+        anyhow::bail!(
+            "it sent a frame of {} octets: {:02x?}",
+            frame.len(),
+            frame.get(..64.min(frame.len()))
+        );
     }
     Ok(())
 }

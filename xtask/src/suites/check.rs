@@ -17,11 +17,27 @@ const IMAGE_MAX: (u64, u64) = (400_000_000, 90_000_000);
 pub(super) fn run(tally: &mut Tally) -> Result<()> {
     crate::web::build()?;
     let build = crate::build_dir()?;
-    let cargo = |args: &[&str], log: &str| exec_logged(Command::new("cargo").current_dir(crate::root()).args(args), &build.join(log));
+    let cargo = |args: &[&str], log: &str| {
+        exec_logged(
+            Command::new("cargo").current_dir(crate::root()).args(args),
+            &build.join(log),
+        )
+    };
     tally.check("cargo fmt --check", cargo(&["fmt", "--all", "--check"], "fmt.log"));
     tally.check(
         "cargo clippy -D warnings",
-        cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], "clippy.log"),
+        cargo(
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--locked",
+                "--",
+                "-D",
+                "warnings",
+            ],
+            "clippy.log",
+        ),
     );
     tally.check("licences and sources of all crates", licences());
     tally.check("no file is too long, no module is called utils", tree());
@@ -33,10 +49,13 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
 pub(super) fn kernel(tally: &mut Tally) -> Result<()> {
     let kernel = crate::kernel::build()?;
     let config = std::fs::read_to_string(&kernel.config).context("cannot read the kernel's configuration")?;
-    tally.check("the kernel has no modules", match config.contains("# CONFIG_MODULES is not set") {
-        true => Ok(()),
-        false => bail!("CONFIG_MODULES is set in {}", kernel.config.display()),
-    });
+    tally.check(
+        "the kernel has no modules",
+        match config.contains("# CONFIG_MODULES is not set") {
+            true => Ok(()),
+            false => bail!("CONFIG_MODULES is set in {}", kernel.config.display()),
+        },
+    );
     match crate::kernel::hardening_suite() {
         Ok(summary) => tally.pass(&format!("kernel hardening: {summary}")),
         Err(error) => tally.fail("kernel hardening", &format!("{error:#}")),
@@ -48,12 +67,16 @@ pub(super) fn kernel(tally: &mut Tally) -> Result<()> {
 pub(super) fn image(tally: &mut Tally) -> Result<()> {
     let image = crate::image::build()?;
     let manifest = crate::build_dir()?.join("spanwatch-x86_64.manifest.json");
-    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&manifest)?).context("the manifest is not JSON")?;
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&manifest)?).context("the manifest is not JSON")?;
     tally.check("the image is small enough", sizes(&image, &manifest));
-    tally.check("the kernel's configuration lies beside the image", match crate::build_dir()?.join("kernel.config").is_file() {
-        true => Ok(()),
-        false => bail!("there is no build/kernel.config"),
-    });
+    tally.check(
+        "the kernel's configuration lies beside the image",
+        match crate::build_dir()?.join("kernel.config").is_file() {
+            true => Ok(()),
+            false => bail!("there is no build/kernel.config"),
+        },
+    );
     match crate::rootfs::security() {
         Ok(scores) => {
             for (unit, score) in scores {
@@ -67,24 +90,53 @@ pub(super) fn image(tally: &mut Tally) -> Result<()> {
 
 fn sizes(image: &Path, manifest: &serde_json::Value) -> Result<()> {
     let raw = std::fs::metadata(image)?.len();
-    let compressed = manifest.pointer("/image/compressed_bytes").and_then(serde_json::Value::as_u64);
+    let compressed = manifest
+        .pointer("/image/compressed_bytes")
+        .and_then(serde_json::Value::as_u64);
     let compressed = compressed.context("the manifest has no /image/compressed_bytes")?;
-    ensure!(raw <= IMAGE_MAX.0, "{} has {raw} octets, more than {}", image.display(), IMAGE_MAX.0);
-    ensure!(compressed <= IMAGE_MAX.1, "the compressed image has {compressed} octets, more than {}", IMAGE_MAX.1);
+    ensure!(
+        raw <= IMAGE_MAX.0,
+        "{} has {raw} octets, more than {}",
+        image.display(),
+        IMAGE_MAX.0
+    );
+    ensure!(
+        compressed <= IMAGE_MAX.1,
+        "the compressed image has {compressed} octets, more than {}",
+        IMAGE_MAX.1
+    );
     Ok(())
 }
 
 /// Licences that may be linked into the product.
 const LICENCES: [&str; 12] = [
-    "MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-1-Clause", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0",
-    "CC0-1.0", "0BSD", "Unlicense",
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-1-Clause",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "Unicode-3.0",
+    "CC0-1.0",
+    "0BSD",
+    "Unlicense",
 ];
 
 /// Every crate comes from the registry or this repository, under a licence that may be linked.
 fn licences() -> Result<()> {
-    let text = output(Command::new("cargo").current_dir(crate::root()).args(["metadata", "--format-version=1", "--locked"]))?;
+    let text =
+        output(
+            Command::new("cargo")
+                .current_dir(crate::root())
+                .args(["metadata", "--format-version=1", "--locked"]),
+        )?;
     let metadata: serde_json::Value = serde_json::from_str(&text)?;
-    let packages = metadata.get("packages").and_then(serde_json::Value::as_array).context("cargo metadata lists no packages")?;
+    let packages = metadata
+        .get("packages")
+        .and_then(serde_json::Value::as_array)
+        .context("cargo metadata lists no packages")?;
     let mut wrong = Vec::new();
     for package in packages {
         let field = |name: &str| package.get(name).and_then(serde_json::Value::as_str);
@@ -103,12 +155,23 @@ fn licences() -> Result<()> {
 /// Whether an SPDX expression can be met with our list: one side of each OR, every part of an AND.
 fn acceptable(expression: &str) -> bool {
     let expression = expression.replace('/', " OR ").replace(['(', ')'], " ");
-    expression.split(" AND ").all(|part| part.split(" OR ").any(|licence| LICENCES.contains(&licence.trim())))
+    expression
+        .split(" AND ")
+        .all(|part| part.split(" OR ").any(|licence| LICENCES.contains(&licence.trim())))
 }
 
 fn tracked(patterns: &[&str]) -> Result<Vec<std::path::PathBuf>> {
-    let list = output(Command::new("git").current_dir(crate::root()).args(["ls-files", "--"]).args(patterns))?;
-    Ok(list.lines().map(|line| crate::root().join(line)).filter(|path| path.is_file()).collect())
+    let list = output(
+        Command::new("git")
+            .current_dir(crate::root())
+            .args(["ls-files", "--"])
+            .args(patterns),
+    )?;
+    Ok(list
+        .lines()
+        .map(|line| crate::root().join(line))
+        .filter(|path| path.is_file())
+        .collect())
 }
 
 fn tree() -> Result<()> {
@@ -132,7 +195,9 @@ fn unsafe_code() -> Result<()> {
     let mut wrong = Vec::new();
     for path in tracked(&["firmware/*.rs", "hwmon/*.rs", "xtask/*.rs"])? {
         let text = std::fs::read_to_string(&path)?;
-        let found = text.lines().any(|line| line.contains("allow(unsafe_code") && !line.contains("line.contains"));
+        let found = text
+            .lines()
+            .any(|line| line.contains("allow(unsafe_code") && !line.contains("line.contains"));
         if found && !path.starts_with(&allowed) {
             wrong.push(path.display().to_string());
         }
@@ -147,7 +212,13 @@ mod tests {
 
     #[test]
     fn expressions_of_licences_are_met_or_not() {
-        for good in ["MIT", "MIT OR Apache-2.0", "MIT/Apache-2.0", "(MIT OR GPL-3.0-only) AND Unicode-3.0", "Apache-2.0 WITH LLVM-exception OR MIT"] {
+        for good in [
+            "MIT",
+            "MIT OR Apache-2.0",
+            "MIT/Apache-2.0",
+            "(MIT OR GPL-3.0-only) AND Unicode-3.0",
+            "Apache-2.0 WITH LLVM-exception OR MIT",
+        ] {
             assert!(acceptable(good), "{good}");
         }
         for bad in ["", "GPL-3.0-only", "MIT AND GPL-3.0-only"] {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::playback::{Playback, office};
 use super::session::{BOOT_WITHIN, Session, first_boot};
 use super::tally::Tally;
 use crate::qemu::{Guest, Machine};
-use super::playback::{Playback, office};
 use crate::step::{exec, output};
 
 const SOON: Duration = Duration::from_secs(120);
@@ -20,9 +20,18 @@ const SOON: Duration = Duration::from_secs(120);
 pub(super) fn run(tally: &mut Tally) -> Result<()> {
     let image = crate::image::build()?;
     let dir = crate::build_dir()?.join("test/faults");
-    tally.check("a power cut keeps the set-up, the settings and the windows", power_cut(&image, &dir.join("cut"), 1));
-    tally.check("a full /data: live traffic goes on, and the state is shown", full(&image, &dir.join("full")));
-    tally.check("a damaged /data: the box boots, and the state is shown", damaged(&image, &dir.join("damaged")));
+    tally.check(
+        "a power cut keeps the set-up, the settings and the windows",
+        power_cut(&image, &dir.join("cut"), 1),
+    );
+    tally.check(
+        "a full /data: live traffic goes on, and the state is shown",
+        full(&image, &dir.join("full")),
+    );
+    tally.check(
+        "a damaged /data: the box boots, and the state is shown",
+        damaged(&image, &dir.join("damaged")),
+    );
     Ok(())
 }
 
@@ -52,10 +61,17 @@ fn power_cut(image: &Path, dir: &Path, times: u32) -> Result<()> {
         drop(replay);
         guest.kill()?;
         guest = machine().start()?;
-        guest.wait_for_https(BOOT_WITHIN).with_context(|| format!("boot after power cut {}", cut + 1))?;
+        guest
+            .wait_for_https(BOOT_WITHIN)
+            .with_context(|| format!("boot after power cut {}", cut + 1))?;
         let session = Session::forwarded(guest.forwards()?);
-        let now = session.wait_for("system", SOON, |system| oldest(system)).context("windows after the power cut")?;
-        ensure!(now <= records, "windows from before the power cut are gone: the oldest is {now}, it was {records}");
+        let now = session
+            .wait_for("system", SOON, |system| oldest(system))
+            .context("windows after the power cut")?;
+        ensure!(
+            now <= records,
+            "windows from before the power cut are gone: the oldest is {now}, it was {records}"
+        );
         let name = session.show("settings")?;
         ensure!(name.to_string().contains("cut-proof"), "the settings are gone: {name}");
     }
@@ -88,7 +104,13 @@ fn full(image: &Path, dir: &Path) -> Result<()> {
     let size = format!("{}k", data.bytes / 1024);
     let part = dir.join("data.img");
     let _ = std::fs::remove_file(&part);
-    exec(Command::new("mke2fs").args(["-q", "-t", "ext4", "-b", "4096", "-m", "0", "-d"]).arg(&tree).arg(&part).arg(&size))?;
+    exec(
+        Command::new("mke2fs")
+            .args(["-q", "-t", "ext4", "-b", "4096", "-m", "0", "-d"])
+            .arg(&tree)
+            .arg(&part)
+            .arg(&size),
+    )?;
     fill(&part, room)?;
     copy_into(&part, &disk, data.start)?;
     live_and_troubled(image, dir, &disk)
@@ -99,7 +121,11 @@ fn fill(part: &Path, room: u64) -> Result<()> {
     let blocks = room / 4096;
     let request = format!("set_inode_field filler size {}", room);
     exec(Command::new("debugfs").args(["-w", "-R", &request]).arg(part))?;
-    exec(Command::new("debugfs").args(["-w", "-R", &format!("fallocate filler 0 {}", blocks - 1)]).arg(part))
+    exec(
+        Command::new("debugfs")
+            .args(["-w", "-R", &format!("fallocate filler 0 {}", blocks - 1)])
+            .arg(part),
+    )
 }
 
 fn damaged(image: &Path, dir: &Path) -> Result<()> {
@@ -109,7 +135,12 @@ fn damaged(image: &Path, dir: &Path) -> Result<()> {
     // looks like ext4 to every probe, and cannot be mounted or repaired
     let part = dir.join("data.img");
     let _ = std::fs::remove_file(&part);
-    exec(Command::new("mke2fs").args(["-q", "-t", "ext4", "-b", "4096"]).arg(&part).arg(format!("{}k", data.bytes / 1024)))?;
+    exec(
+        Command::new("mke2fs")
+            .args(["-q", "-t", "ext4", "-b", "4096"])
+            .arg(&part)
+            .arg(format!("{}k", data.bytes / 1024)),
+    )?;
     let mut file = std::fs::File::options().write(true).open(&part)?;
     for place in (4096..data.bytes.saturating_sub(65_536)).step_by(1 << 20) {
         file.seek(SeekFrom::Start(place))?;
@@ -126,12 +157,17 @@ fn live_and_troubled(image: &Path, dir: &Path, disk: &Path) -> Result<()> {
     let (session, code) = first_boot(&mut guest)?;
     session.set_up(&code)?;
     let _replay = Playback::start(&guest, 0, &office())?;
-    session.wait_for("links", SOON, |links| frames(links).filter(|n| *n > 0)).context("live traffic")?;
-    session.wait_for("system", SOON, |system| {
-        let own = system.pointer("/system/troubles")?.as_array()?;
-        own.iter().any(|trouble| trouble.as_str().is_some_and(|text| text.contains("/data"))).then_some(())
-    })
-    .context("a trouble that names /data")
+    session
+        .wait_for("links", SOON, |links| frames(links).filter(|n| *n > 0))
+        .context("live traffic")?;
+    session
+        .wait_for("system", SOON, |system| {
+            let own = system.pointer("/system/troubles")?.as_array()?;
+            own.iter()
+                .any(|trouble| trouble.as_str().is_some_and(|text| text.contains("/data")))
+                .then_some(())
+        })
+        .context("a trouble that names /data")
 }
 
 /// Where the data partition lies on a disk.
@@ -147,16 +183,44 @@ fn prepare_disk(image: &Path, disk: &Path, extra: u64) -> Result<Partition> {
     let file = std::fs::File::options().write(true).open(disk)?;
     file.set_len(file.metadata()?.len() + extra)?;
     drop(file);
-    exec(Command::new("sfdisk").args(["-q", "--relocate", "gpt-bak-std"]).arg(disk))?;
-    exec(Command::new("sh").arg("-c").arg(format!("echo ', +' | sfdisk -q -N 4 {}", disk.display())))?;
+    exec(
+        Command::new("sfdisk")
+            .args(["-q", "--relocate", "gpt-bak-std"])
+            .arg(disk),
+    )?;
+    exec(
+        Command::new("sh")
+            .arg("-c")
+            .arg(format!("echo ', +' | sfdisk -q -N 4 {}", disk.display())),
+    )?;
     let text = output(Command::new("sfdisk").args(["--json"]).arg(disk))?;
     let table: Value = serde_json::from_str(&text)?;
-    let field = |name: &str| table.pointer(&format!("/partitiontable/partitions/3/{name}")).and_then(Value::as_u64);
-    let (start, size) = field("start").zip(field("size")).context("the disk has no fourth partition")?;
-    Ok(Partition { start: start * 512, bytes: size * 512 })
+    let field = |name: &str| {
+        table
+            .pointer(&format!("/partitiontable/partitions/3/{name}"))
+            .and_then(Value::as_u64)
+    };
+    let (start, size) = field("start")
+        .zip(field("size"))
+        .context("the disk has no fourth partition")?;
+    Ok(Partition {
+        start: start * 512,
+        bytes: size * 512,
+    })
 }
 
 fn copy_into(part: &Path, disk: &Path, start: u64) -> Result<()> {
     let (from, to) = (format!("if={}", part.display()), format!("of={}", disk.display()));
-    exec(Command::new("dd").args([from.as_str(), to.as_str(), "bs=1M", "conv=notrunc,sparse", "oflag=seek_bytes", "status=none"]).arg(format!("seek={start}")))
+    exec(
+        Command::new("dd")
+            .args([
+                from.as_str(),
+                to.as_str(),
+                "bs=1M",
+                "conv=notrunc,sparse",
+                "oflag=seek_bytes",
+                "status=none",
+            ])
+            .arg(format!("seek={start}")),
+    )
 }

@@ -31,7 +31,9 @@ impl Lan {
         ip(&["netns", "add", NAMESPACE])?;
         ip(&["link", "add", BRIDGE, "type", "bridge"])?;
         ip(&["tuntap", "add", "dev", TAP, "mode", "tap"])?;
-        ip(&["link", "add", PORT, "type", "veth", "peer", "name", HOST, "netns", NAMESPACE])?;
+        ip(&[
+            "link", "add", PORT, "type", "veth", "peer", "name", HOST, "netns", NAMESPACE,
+        ])?;
         for port in [BRIDGE, TAP, PORT] {
             // the bridge carries the frames; this machine takes no part
             std::fs::write(format!("/proc/sys/net/ipv6/conf/{port}/disable_ipv6"), "1")?;
@@ -47,9 +49,21 @@ impl Lan {
         inside(&["ip", "addr", "add", "10.99.0.1/24", "dev", HOST])?;
         inside(&["ip", "addr", "add", "fd99::1/64", "dev", HOST, "nodad"])?;
         let dhcp = Command::new("ip")
-            .args(["netns", "exec", NAMESPACE, "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root"])
+            .args([
+                "netns",
+                "exec",
+                NAMESPACE,
+                "dnsmasq",
+                "--keep-in-foreground",
+                "--conf-file=/dev/null",
+                "--port=0",
+                "--user=root",
+            ])
             .args(["--pid-file=", "--leasefile-ro", "--dhcp-authoritative", "--enable-ra"])
-            .args(["--dhcp-range=10.99.0.40,10.99.0.60,255.255.255.0,1h", "--dhcp-range=fd99::,ra-only,64,1h"])
+            .args([
+                "--dhcp-range=10.99.0.40,10.99.0.60,255.255.255.0,1h",
+                "--dhcp-range=fd99::,ra-only,64,1h",
+            ])
             .arg(format!("--dhcp-host={GUEST_MAC},{GUEST_IPV4}"))
             .arg(format!("--interface={HOST}"))
             .stdin(Stdio::null())
@@ -66,15 +80,22 @@ impl Lan {
         while began.elapsed() < within {
             let ping = format!("ff02::1%{HOST}");
             let _ = inside(&["ping", "-6", "-c", "2", "-W", "2", "-I", "fd99::1", &ping]);
-            let found = Command::new("ip").args(["-n", NAMESPACE, "-6", "neigh", "show", "dev", HOST]).output()?;
+            let found = Command::new("ip")
+                .args(["-n", NAMESPACE, "-6", "neigh", "show", "dev", HOST])
+                .output()?;
             let text = String::from_utf8_lossy(&found.stdout).into_owned();
-            let address = text.lines().find(|line| line.contains(GUEST_MAC) && line.starts_with("fd99:"));
+            let address = text
+                .lines()
+                .find(|line| line.contains(GUEST_MAC) && line.starts_with("fd99:"));
             if let Some(address) = address.and_then(|line| line.split_whitespace().next()) {
                 return Ok(address.to_owned());
             }
             std::thread::sleep(Duration::from_secs(1));
         }
-        bail!("the appliance took no IPv6 address from the router's advertisements within {} s", within.as_secs())
+        bail!(
+            "the appliance took no IPv6 address from the router's advertisements within {} s",
+            within.as_secs()
+        )
     }
 }
 
@@ -87,8 +108,17 @@ impl Drop for Lan {
 }
 
 fn remove() {
-    for args in [&["link", "del", TAP][..], &["link", "del", BRIDGE], &["link", "del", PORT], &["netns", "del", NAMESPACE]] {
-        let _ = Command::new("ip").args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    for args in [
+        &["link", "del", TAP][..],
+        &["link", "del", BRIDGE],
+        &["link", "del", PORT],
+        &["netns", "del", NAMESPACE],
+    ] {
+        let _ = Command::new("ip")
+            .args(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
     }
 }
 
@@ -97,5 +127,11 @@ fn ip(args: &[&str]) -> Result<()> {
 }
 
 fn inside(args: &[&str]) -> Result<()> {
-    exec(Command::new("ip").args(["netns", "exec", NAMESPACE]).args(args).stdout(Stdio::null()).stderr(Stdio::null()))
+    exec(
+        Command::new("ip")
+            .args(["netns", "exec", NAMESPACE])
+            .args(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null()),
+    )
 }

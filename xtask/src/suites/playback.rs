@@ -39,7 +39,10 @@ impl Playback {
                 }
             }
         });
-        Ok(Self { stop, player: Some(player) })
+        Ok(Self {
+            stop,
+            player: Some(player),
+        })
     }
 }
 

@@ -16,8 +16,13 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     let image = crate::image::build()?;
     let dir = crate::build_dir()?.join("test/ports");
     let lan = Lan::build()?;
-    let mut guest = Machine::new(image, dir).management(Management::Tap(TAP.to_owned())).capture_ports(2).start()?;
-    guest.poll("the console on the LAN", BOOT_WITHIN, |_| answers(GUEST_IPV4).then_some(()))?;
+    let mut guest = Machine::new(image, dir)
+        .management(Management::Tap(TAP.to_owned()))
+        .capture_ports(2)
+        .start()?;
+    guest.poll("the console on the LAN", BOOT_WITHIN, |_| {
+        answers(GUEST_IPV4).then_some(())
+    })?;
     tally.pass("the management port takes its address by DHCP");
     let ipv6 = lan.guest_ipv6(Duration::from_secs(60));
     let targets = match &ipv6 {
@@ -36,17 +41,35 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     }
     for port in 0..guest.capture_ports() {
         let sent = guest.sent_frame(port)?;
-        tally.check(&format!("capture port {} sends nothing", port + 1), match sent {
-            None => Ok(()),
-            Some(frame) => bail!("it sent a frame of {} octets: {:02x?}", frame.len(), frame.get(..64.min(frame.len()))),
-        });
+        tally.check(
+            &format!("capture port {} sends nothing", port + 1),
+            match sent {
+                None => Ok(()),
+                Some(frame) => bail!(
+                    "it sent a frame of {} octets: {:02x?}",
+                    frame.len(),
+                    frame.get(..64.min(frame.len()))
+                ),
+            },
+        );
     }
     Ok(())
 }
 
 fn answers(address: &str) -> bool {
     Command::new("ip")
-        .args(["netns", "exec", NAMESPACE, "curl", "-sk", "-m", "10", "-o", "/dev/null", &format!("https://{address}/")])
+        .args([
+            "netns",
+            "exec",
+            NAMESPACE,
+            "curl",
+            "-sk",
+            "-m",
+            "10",
+            "-o",
+            "/dev/null",
+            &format!("https://{address}/"),
+        ])
         .status()
         .is_ok_and(|status| status.success())
 }
@@ -54,16 +77,39 @@ fn answers(address: &str) -> bool {
 /// Lines such as `22/open/tcp` of nmap's greppable output: port, state.
 fn scan(target: &str, args: &[&str]) -> Result<Vec<(u16, String)>> {
     let mut nmap = Command::new("ip");
-    nmap.args(["netns", "exec", NAMESPACE, "nmap", "-n", "-Pn", "--disable-arp-ping", "-oG", "-"]).args(args);
+    nmap.args([
+        "netns",
+        "exec",
+        NAMESPACE,
+        "nmap",
+        "-n",
+        "-Pn",
+        "--disable-arp-ping",
+        "-oG",
+        "-",
+    ])
+    .args(args);
     if target.contains(':') {
         nmap.arg("-6");
     }
-    let out = nmap.arg(target).stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot start nmap")?;
+    let out = nmap
+        .arg(target)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start nmap")?;
     ensure!(out.status.success(), "nmap ended with {}", out.status);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    ensure!(text.contains("Ports: ") || text.contains("Status: Up"), "nmap reports nothing: {text}");
+    ensure!(
+        text.contains("Ports: ") || text.contains("Status: Up"),
+        "nmap reports nothing: {text}"
+    );
     let mut found = Vec::new();
-    for entry in text.lines().filter_map(|line| line.split_once("Ports: ")).flat_map(|(_, ports)| ports.split(',')) {
+    for entry in text
+        .lines()
+        .filter_map(|line| line.split_once("Ports: "))
+        .flat_map(|(_, ports)| ports.split(','))
+    {
         let mut fields = entry.trim().split('/');
         if let (Some(Ok(port)), Some(state)) = (fields.next().map(str::parse), fields.next()) {
             found.push((port, state.to_owned()));
@@ -73,17 +119,42 @@ fn scan(target: &str, args: &[&str]) -> Result<Vec<(u16, String)>> {
 }
 
 fn tcp(target: &str) -> Result<()> {
-    let args = ["-sS", "-p-", "-T4", "--min-rate", "2000", "--max-retries", "2", "--open"];
-    let mut open: Vec<u16> = scan(target, &args)?.into_iter().filter(|(_, state)| state == "open").map(|(port, _)| port).collect();
+    let args = [
+        "-sS",
+        "-p-",
+        "-T4",
+        "--min-rate",
+        "2000",
+        "--max-retries",
+        "2",
+        "--open",
+    ];
+    let mut open: Vec<u16> = scan(target, &args)?
+        .into_iter()
+        .filter(|(_, state)| state == "open")
+        .map(|(port, _)| port)
+        .collect();
     open.sort_unstable();
     ensure!(open == [22, 80, 443], "TCP ports that answer: {open:?}");
     Ok(())
 }
 
 fn udp(target: &str) -> Result<()> {
-    let args = ["-sU", "--top-ports", "200", "-T4", "--min-rate", "200", "--max-retries", "1"];
+    let args = [
+        "-sU",
+        "--top-ports",
+        "200",
+        "-T4",
+        "--min-rate",
+        "200",
+        "--max-retries",
+        "1",
+    ];
     let found = scan(target, &args)?;
-    let answering: Vec<_> = found.iter().filter(|(_, state)| state == "open" || state == "closed").collect();
+    let answering: Vec<_> = found
+        .iter()
+        .filter(|(_, state)| state == "open" || state == "closed")
+        .collect();
     ensure!(answering.is_empty(), "UDP ports that answer: {answering:?}");
     Ok(())
 }

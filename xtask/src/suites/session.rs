@@ -27,7 +27,12 @@ pub(crate) struct Session {
 impl Session {
     /// An appliance behind QEMU's forwarded ports.
     pub(crate) fn forwarded(ports: Forwards) -> Self {
-        Self { https: format!("https://127.0.0.1:{}", ports.https), ssh_host: "127.0.0.1".to_owned(), ssh_port: ports.ssh, namespace: None }
+        Self {
+            https: format!("https://127.0.0.1:{}", ports.https),
+            ssh_host: "127.0.0.1".to_owned(),
+            ssh_port: ports.ssh,
+            namespace: None,
+        }
     }
 
     /// The console's address.
@@ -50,7 +55,18 @@ impl Session {
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
         let out = self
             .command("curl")
-            .args(["-sk", "-m", "60", "-o", "-", "-w", "\n%{http_code}", "-H", "Content-Type: application/json", "-H"])
+            .args([
+                "-sk",
+                "-m",
+                "60",
+                "-o",
+                "-",
+                "-w",
+                "\n%{http_code}",
+                "-H",
+                "Content-Type: application/json",
+                "-H",
+            ])
             .arg(format!("Origin: {}", self.https))
             .args(["-d", &body.to_string()])
             .arg(format!("{}{path}", self.https))
@@ -58,41 +74,70 @@ impl Session {
             .context("cannot start curl")?;
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
         let (answer, status) = text.rsplit_once('\n').context("curl printed no status")?;
-        Ok((status.trim().parse().unwrap_or(0), serde_json::from_str(answer).unwrap_or(Value::Null)))
+        Ok((
+            status.trim().parse().unwrap_or(0),
+            serde_json::from_str(answer).unwrap_or(Value::Null),
+        ))
     }
 
     /// The first set-up: language English, [`PASSWORD`].
     pub(crate) fn set_up(&self, code: &str) -> Result<()> {
-        let (status, answer) = self.post("/api/v1/setup", &json!({"code": code, "language": "en", "password": PASSWORD}))?;
+        let (status, answer) = self.post(
+            "/api/v1/setup",
+            &json!({"code": code, "language": "en", "password": PASSWORD}),
+        )?;
         ensure!(status == 200, "the set-up was answered with {status}: {answer}");
         Ok(())
     }
 
     fn ssh_args(&self) -> Vec<String> {
         let mut args: Vec<String> = ["-p", PASSWORD, "ssh", "-q"].map(str::to_owned).to_vec();
-        for option in ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "PubkeyAuthentication=no", "ConnectTimeout=60"] {
+        for option in [
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "PubkeyAuthentication=no",
+            "ConnectTimeout=60",
+        ] {
             args.extend(["-o".to_owned(), option.to_owned()]);
         }
-        args.extend(["-p".to_owned(), self.ssh_port.to_string(), format!("admin@{}", self.ssh_host)]);
+        args.extend([
+            "-p".to_owned(),
+            self.ssh_port.to_string(),
+            format!("admin@{}", self.ssh_host),
+        ]);
         args
     }
 
     fn ssh(&self, command: &str) -> Result<Output> {
-        self.command("sshpass").args(self.ssh_args()).arg(command).stdin(Stdio::null()).output().context("cannot start sshpass")
+        self.command("sshpass")
+            .args(self.ssh_args())
+            .arg(command)
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot start sshpass")
     }
 
     /// Runs a command of the appliance's command line over SSH and returns what it printed.
     pub(crate) fn cli(&self, command: &str) -> Result<String> {
         let out = self.ssh(command)?;
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        ensure!(out.status.success(), "`{command}` ended with {}: {text}{}", out.status, String::from_utf8_lossy(&out.stderr));
+        ensure!(
+            out.status.success(),
+            "`{command}` ended with {}: {text}{}",
+            out.status,
+            String::from_utf8_lossy(&out.stderr)
+        );
         Ok(text)
     }
 
     /// Runs a command that must be refused, and returns what it printed.
     pub(crate) fn cli_refused(&self, command: &str) -> Result<String> {
         let out = self.ssh(command)?;
-        let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&out.stdout),
+            String::from_utf8_lossy(&out.stderr)
+        );
         if out.status.success() {
             bail!("`{command}` succeeded: {text}");
         }
@@ -106,7 +151,12 @@ impl Session {
     }
 
     /// Asks until `check` finds what it waits for in a `show` command's JSON.
-    pub(crate) fn wait_for<T>(&self, what: &str, within: Duration, mut check: impl FnMut(&Value) -> Option<T>) -> Result<T> {
+    pub(crate) fn wait_for<T>(
+        &self,
+        what: &str,
+        within: Duration,
+        mut check: impl FnMut(&Value) -> Option<T>,
+    ) -> Result<T> {
         let began = std::time::Instant::now();
         loop {
             let answer = self.show(what);
@@ -114,7 +164,10 @@ impl Session {
                 return Ok(found);
             }
             if began.elapsed() > within {
-                bail!("`show {what}` did not come to what is expected within {} s; it says {answer:?}", within.as_secs());
+                bail!(
+                    "`show {what}` did not come to what is expected within {} s; it says {answer:?}",
+                    within.as_secs()
+                );
             }
             std::thread::sleep(Duration::from_secs(1));
         }
@@ -156,6 +209,9 @@ pub(crate) fn first_boot(guest: &mut Guest) -> Result<(Session, String)> {
 pub(crate) fn setup_code(guest: &mut Guest) -> Result<String> {
     let line = guest.wait_for("Setup code: ", BOOT_WITHIN)?;
     let code = line.trim_start_matches("Setup code: ").trim().to_owned();
-    ensure!(code.len() == 9 && code.as_bytes().get(4) == Some(&b'-'), "the serial console shows {line:?}, not a setup code");
+    ensure!(
+        code.len() == 9 && code.as_bytes().get(4) == Some(&b'-'),
+        "the serial console shows {line:?}, not a setup code"
+    );
     Ok(code)
 }

@@ -27,7 +27,10 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
         } else if line.starts_with("skipped: ") {
             eprintln!("    {line}");
             tally.skipped += 1;
-        } else if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
+        } else if let Some(name) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
+        {
             tally.fail(name, "its output is in build/unit.log");
         }
     }
@@ -52,6 +55,13 @@ mod tests {
     #[test]
     fn counts_are_read_from_cargos_closing_line() {
         let line = "ok. 10 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.00s";
-        assert_eq!((super::count(line, "passed"), super::count(line, "ignored"), super::count(line, "failed")), (10, 2, 0));
+        assert_eq!(
+            (
+                super::count(line, "passed"),
+                super::count(line, "ignored"),
+                super::count(line, "failed")
+            ),
+            (10, 2, 0)
+        );
     }
 }
