@@ -1,6 +1,7 @@
 //! The booted image as its user meets it: first set-up and console in a browser, commands over
 //! SSH, bad frames, a cable that is pulled, services that are restarted.
 
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -12,13 +13,15 @@ use super::session::{PASSWORD, Session, first_boot};
 use super::tally::Tally;
 use crate::qemu::{Guest, Machine};
 
+/// The test machine's disk; the image is a small part of it.
+const DISK: u64 = 16 << 30;
 const SOON: Duration = Duration::from_secs(90);
 
 /// The image on QEMU's full processor, two capture ports, the recorded office on the first.
 pub(super) fn run(tally: &mut Tally) -> Result<()> {
     let image = crate::image::build()?;
     let dir = crate::build_dir()?.join("test/appliance");
-    let mut guest = Machine::new(image, &dir).capture_ports(2).start()?;
+    let mut guest = Machine::new(image, &dir).capture_ports(2).disk_size(DISK).start()?;
     let (session, code) = first_boot(&mut guest)?;
     tally.pass(&format!(
         "the console answers {} after power-on ({})",
@@ -28,6 +31,11 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     let replay = Playback::start(&guest, 0, &office())?;
     browser(tally, &session, &code)?;
     commands(tally, &session);
+    tally.check("the data partition grew to the disk", grown(&session));
+    tally.check(
+        "the physical console asks for the password, then obeys",
+        physical(&guest),
+    );
     capture(tally, &session, &guest);
     restarts(tally, &session);
     drop(replay);
@@ -158,6 +166,53 @@ fn commands(tally: &mut Tally, session: &Session) {
             Ok(())
         }),
     );
+}
+
+fn grown(session: &Session) -> Result<()> {
+    let system = session.show("system")?;
+    let disks = system
+        .pointer("/system/disks")
+        .and_then(Value::as_array)
+        .context("`show system | json` lists no disks")?;
+    let data = disks
+        .iter()
+        .find(|disk| disk.get("mount").and_then(Value::as_str) == Some("/data"))
+        .context("/data is not mounted")?;
+    let total = data.get("total").and_then(Value::as_u64).unwrap_or(0);
+    ensure!(total > DISK * 9 / 10, "/data has {total} octets of a disk of {DISK}");
+    Ok(())
+}
+
+/// The serial port, as a person with a cable uses it.
+fn physical(guest: &Guest) -> Result<()> {
+    let mut serial = guest.serial_console()?;
+    serial.set_read_timeout(Some(Duration::from_secs(2)))?;
+    serial.write_all(b"\r")?;
+    expect(&mut serial, "assword")?;
+    serial.write_all(format!("{PASSWORD}\r").as_bytes())?;
+    std::thread::sleep(Duration::from_secs(5));
+    serial.write_all(b"show version\r")?;
+    expect(&mut serial, env!("CARGO_PKG_VERSION"))
+}
+
+fn expect(serial: &mut std::os::unix::net::UnixStream, text: &str) -> Result<()> {
+    let began = std::time::Instant::now();
+    let mut shown = Vec::new();
+    let mut buffer = [0; 4096];
+    while began.elapsed() < SOON {
+        match serial.read(&mut buffer) {
+            Ok(read) => shown.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+        if String::from_utf8_lossy(&shown).contains(text) {
+            return Ok(());
+        }
+    }
+    anyhow::bail!(
+        "the serial console does not show {text:?} but {:?}",
+        String::from_utf8_lossy(&shown)
+    )
 }
 
 fn services(session: &Session) -> Result<()> {

@@ -66,7 +66,7 @@ fn power_cut(image: &Path, dir: &Path, times: u32) -> Result<()> {
             .with_context(|| format!("boot after power cut {}", cut + 1))?;
         let session = Session::forwarded(guest.forwards()?);
         let now = session
-            .wait_for("system", SOON, |system| oldest(system))
+            .wait_for("system", SOON, oldest)
             .context("windows after the power cut")?;
         ensure!(
             now <= records,
@@ -80,7 +80,7 @@ fn power_cut(image: &Path, dir: &Path, times: u32) -> Result<()> {
 
 /// The start of the oldest window that the analyzer keeps.
 fn stored(session: &Session) -> Result<u64> {
-    session.wait_for("system", SOON, |system| oldest(system))
+    session.wait_for("system", SOON, oldest)
 }
 
 fn oldest(system: &Value) -> Option<u64> {
