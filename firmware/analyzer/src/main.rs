@@ -1,2 +1,209 @@
-//! Placeholder.
-fn main() {}
+//! The analyzer: stores what collectors send and answers questions about it. It is the only
+//! program that opens the redb files.
+
+mod ingest;
+mod journal;
+mod live;
+mod pulse;
+mod query;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use api::analyzer::AnalyzerRequest;
+use api::ingest::LinkInfo;
+use api::server::{self, Reply};
+use api::{Failure, FailureKind, INGEST_SOCKET, Service};
+use clap::Parser;
+use sd_notify::NotifyState;
+use store::{Folder, Keep, Store};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::live::Live;
+use crate::pulse::{Turns, tell};
+use crate::writer::{Job, Shared, now};
+
+/// Owner and group may connect.
+const SOCKET_MODE: u32 = 0o660;
+/// Questions that read from the disk at a time; others wait.
+const READERS: usize = 3;
+const UPKEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Stores flow records and answers questions about them.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Where the records are kept.
+    #[arg(long, default_value = "/data/analyzer")]
+    data: PathBuf,
+    /// Where the sockets are.
+    #[arg(long, default_value = api::RUN_DIR)]
+    run_dir: PathBuf,
+    /// Days that records are kept, unless the disk is full before.
+    #[arg(long, default_value_t = Keep::default().record_days)]
+    keep_days: u64,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if let Err(e) = journal::start() {
+        eprintln!("cannot log: {e:#}");
+        return ExitCode::FAILURE;
+    }
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            log::error!(EVENT = "failed"; "the analyzer stops: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let shared = Arc::new(open(options)?);
+    writer::log_events(&shared.store);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(READERS + 1)
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    let (jobs, queue) = mpsc::channel(writer::QUEUE);
+    let turns = Turns::default();
+    let writing = {
+        let (shared, turns) = (shared.clone(), turns.clone());
+        std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer::run(&shared, queue, &turns))
+            .context("cannot start the writer")?
+    };
+    let served = runtime.block_on(serve(options, shared, jobs, turns));
+    // Ends the connections; what is queued is stored before the process ends.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    if writing.join().is_err() {
+        anyhow::bail!("the writer failed");
+    }
+    served
+}
+
+fn open(options: &Options) -> anyhow::Result<Shared> {
+    let folder =
+        Folder::open(&options.data).with_context(|| format!("cannot use the folder {}", options.data.display()))?;
+    let keep = Keep {
+        record_days: options.keep_days,
+        ..Keep::default()
+    };
+    let store = Store::open(Arc::new(folder), keep, now())?;
+    // What is newest is wanted first: it is read back into memory.
+    let soon = now().plus_nanos(60_000_000_000);
+    let newest = store.span(soon).ok().and_then(|(_, newest)| newest);
+    let from = newest.map_or(0, |n| n.as_secs().saturating_sub(live::SECONDS / 5));
+    let from = model::Timestamp::from_secs(from);
+    let mut live = Live::new(from);
+    match store.seconds(from, soon) {
+        Ok(windows) => windows.into_iter().for_each(|w| live.push(w, now())),
+        Err(e) => {
+            live = Live::new(soon);
+            log::error!(EVENT = "unreadable"; "the newest windows cannot be read: {e}");
+        }
+    }
+    let links: Vec<LinkInfo> = store
+        .state()
+        .ok()
+        .and_then(|values| serde_json::from_slice(values.get("links")?).ok())
+        .unwrap_or_default();
+    let links: BTreeMap<_, _> = links.into_iter().map(|l| (l.id, l)).collect();
+    Ok(Shared::new(store, live, links))
+}
+
+async fn serve(options: &Options, shared: Arc<Shared>, jobs: mpsc::Sender<Job>, turns: Turns) -> anyhow::Result<()> {
+    let listen = |socket: &str| {
+        let path = options.run_dir.join(socket);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        server::listen(&path, SOCKET_MODE).with_context(|| format!("cannot listen at {}", path.display()))
+    };
+    let ingest = listen(INGEST_SOCKET)?;
+    let questions = listen(Service::Analyzer.socket())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    tell(&[NotifyState::Ready, NotifyState::Status("storing and answering")]);
+    log::info!(EVENT = "ready"; "the analyzer is ready; its data is in {}", show(&options.data));
+    let readers = Arc::new(Semaphore::new(READERS));
+    let answers = {
+        let shared = shared.clone();
+        server::serve(questions, move |request, _| {
+            let (shared, readers) = (shared.clone(), readers.clone());
+            async move { answer(request, shared, readers).await }
+        })
+    };
+    tokio::select! {
+        () = answers => {}
+        () = ingest::serve(ingest, shared.clone(), jobs.clone()) => {}
+        () = pulse::beat(turns) => {}
+        () = upkeep(shared, jobs) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tell(&[NotifyState::Stopping]);
+    log::info!(EVENT = "stopping"; "the analyzer stops");
+    Ok(())
+}
+
+/// Gives the writer its turns; says how things are.
+async fn upkeep(shared: Arc<Shared>, jobs: mpsc::Sender<Job>) {
+    let mut every = tokio::time::interval(UPKEEP_EVERY);
+    let mut before = None;
+    loop {
+        every.tick().await;
+        // A full queue means that the writer has turns enough.
+        let _ = jobs.try_send(Job::Upkeep);
+        let trouble = shared
+            .trouble
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        if before.as_ref() != Some(&trouble) {
+            let status = trouble.as_deref().unwrap_or("storing and answering");
+            tell(&[NotifyState::Status(status)]);
+            before = Some(trouble);
+        }
+    }
+}
+
+async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Arc<Semaphore>) -> Reply {
+    if let AnalyzerRequest::Links(_) = request {
+        return server::reply(query::links(&shared));
+    }
+    let failed = || {
+        Failure::new(
+            FailureKind::Unavailable,
+            "the question was not answered: the analyzer stops",
+        )
+    };
+    let place = readers.acquire_owned().await.map_err(|_| failed())?;
+    let work = tokio::task::spawn_blocking(move || {
+        let answered = match request {
+            AnalyzerRequest::Status(_) => query::status(&shared).and_then(server::reply),
+            AnalyzerRequest::Links(_) => server::reply(query::links(&shared)),
+            AnalyzerRequest::Series(q) => query::series(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Top(q) => query::top(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Records(q) => query::records(&shared, &q).and_then(server::reply),
+        };
+        drop(place);
+        answered
+    });
+    work.await.map_err(|_| failed())?
+}
+
+fn show(path: &Path) -> std::path::Display<'_> {
+    path.display()
+}

@@ -1,0 +1,320 @@
+//! Answers: from memory where the newest windows hold everything that is asked for, else from disk.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use aggregate::TopMerger;
+use api::analyzer::{
+    AnalyzerStatus, LinkNow, Point, Records, RecordsQuery, Series, SeriesQuery, Top, TopQuery, Utilisation,
+};
+use api::{Failure, FailureKind};
+use model::{Counters, Dimension, LinkCounters, LinkId, Split, Timestamp, TopTable, Window};
+use store::{Grain, Row, StoreError};
+
+use crate::writer::{Shared, now};
+
+const POINTS_MAX: u64 = 3_600;
+const STEP_MAX: u32 = 366 * 86_400;
+const TOP_MAX: u32 = 1_000;
+const RECORDS_MAX: u32 = 10_000;
+/// Series of no more than this, not older than this, come from windows of one second.
+const FINE_SERIES_S: u64 = 2 * 3_600;
+/// The same for tables, which cost more.
+const FINE_TOP_S: u64 = 600;
+/// A second that is older is not what a link does now.
+const NOW_S: u64 = 10;
+
+fn bad(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::BadRequest, message)
+}
+
+fn unavailable(problem: &StoreError) -> Failure {
+    Failure::new(FailureKind::Unavailable, problem.to_string())
+}
+
+/// How the analyzer is.
+pub(crate) fn status(shared: &Shared) -> Result<AnalyzerStatus, Failure> {
+    let now = now();
+    let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let mut trouble = shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (disk_bytes, damaged_files) = shared.store.usage().map_err(|e| unavailable(&e))?;
+    let oldest_window = match shared.store.span(now) {
+        Ok((oldest, _)) => oldest,
+        Err(e) => {
+            trouble.get_or_insert(e.to_string());
+            None
+        }
+    };
+    Ok(AnalyzerStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: shared.started,
+        collectors: u32::try_from(load(&shared.collectors)).unwrap_or(u32::MAX),
+        records: load(&shared.records),
+        blocks: load(&shared.blocks),
+        duplicates: load(&shared.duplicates),
+        refused: load(&shared.refused),
+        deferred: load(&shared.deferred),
+        newest_window: newest_end(shared, now),
+        oldest_window,
+        disk_bytes,
+        damaged_files,
+        trouble,
+    })
+}
+
+/// The links with their newest second.
+pub(crate) fn links(shared: &Shared) -> Vec<LinkNow> {
+    let now = now();
+    let links = shared.links.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let live = shared.live.read().unwrap_or_else(PoisonError::into_inner);
+    let newest = |id| live.newest_of(id, now, NOW_S);
+    links
+        .into_values()
+        .map(|info| match newest(info.id) {
+            Some(window) => LinkNow {
+                info,
+                second: Some(window.counters.clone()),
+                at: Some(window.start),
+            },
+            None => LinkNow {
+                info,
+                second: None,
+                at: None,
+            },
+        })
+        .collect()
+}
+
+fn newest_end(shared: &Shared, now: Timestamp) -> Option<Timestamp> {
+    let live = shared.live.read().unwrap_or_else(PoisonError::into_inner);
+    let held = live.newest_end(now);
+    drop(live);
+    held.or_else(|| {
+        let (_, newest) = shared.store.span(now.plus_nanos(60_000_000_000)).ok()?;
+        newest.map(|start| Timestamp::from_secs(start.as_secs() + 1))
+    })
+}
+
+/// The span that a query is about; an end that is left out is the newest second's.
+fn span(shared: &Shared, from: Timestamp, to: Option<Timestamp>) -> Result<(Timestamp, Timestamp), Failure> {
+    let to = match to {
+        Some(to) => to,
+        None => newest_end(shared, now()).unwrap_or(from).max(from),
+    };
+    if to < from {
+        return Err(bad(format!("the span ends at {to}, before it begins at {from}")));
+    }
+    // A window belongs to the span that it starts in.
+    let up = |t: Timestamp| Timestamp::from_secs(t.plus_nanos(999_999_999).as_secs());
+    Ok((aggregate::align(from, 1), up(to)))
+}
+
+/// Seconds of several links that were covered: each counts once.
+#[derive(Debug, Default)]
+struct Covered(BTreeMap<u64, u64>);
+
+impl Covered {
+    fn add(&mut self, row: &Row) {
+        let start = row.start.as_secs();
+        let (minute, mask) = match row.seconds {
+            60 => (start, row.covered),
+            _ => (start / 60 * 60, 1 << (start % 60)),
+        };
+        *self.0.entry(minute).or_default() |= mask;
+    }
+
+    fn seconds(&self) -> u32 {
+        self.0.values().map(|mask| mask.count_ones()).sum()
+    }
+}
+
+/// The windows of a span, each once, and how fine they are.
+fn windows(
+    shared: &Shared,
+    (from, to): (Timestamp, Timestamp),
+    link: Option<LinkId>,
+    fine: bool,
+    dimension: Option<Dimension>,
+    mut each: impl FnMut(Row, &TopTable),
+) -> Result<(), Failure> {
+    let live = shared
+        .live
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .between(from, to, link);
+    if let Some(windows) = live {
+        for window in windows {
+            let row = Row {
+                link: window.link,
+                start: window.start,
+                seconds: 1,
+                covered: 1,
+                counters: window.counters.clone(),
+            };
+            each(row, dimension.map_or(&TopTable::default(), |d| table_of(&window, d)));
+        }
+        return Ok(());
+    }
+    let grain = if fine { Grain::Second } else { Grain::Minute };
+    shared
+        .store
+        .scan((from, to), link, grain, dimension, |row, table| each(row, &table))
+        .map_err(|problem| {
+            shared.store.report(std::slice::from_ref(&problem), now());
+            unavailable(&problem)
+        })
+}
+
+fn table_of(window: &Window, dimension: Dimension) -> &TopTable {
+    match dimension {
+        Dimension::Host => &window.hosts,
+        Dimension::Protocol => &window.protocols,
+        Dimension::App => &window.apps,
+        Dimension::Conversation => &window.conversations,
+    }
+}
+
+/// Whether windows of one second are all still there for the span.
+fn is_fine((from, to): (Timestamp, Timestamp), limit: u64) -> bool {
+    let kept = now().as_secs().saturating_sub(FINE_SERIES_S);
+    to.as_secs() - from.as_secs().min(to.as_secs()) <= limit && from.as_secs() >= kept
+}
+
+/// Counters over time.
+pub(crate) fn series(shared: &Shared, query: &SeriesQuery) -> Result<Series, Failure> {
+    if query.step_s == 0 || query.step_s > STEP_MAX {
+        return Err(bad(format!("a step is 1 to {STEP_MAX} seconds, not {}", query.step_s)));
+    }
+    let span = span(shared, query.from, query.to)?;
+    let fine = is_fine(span, FINE_SERIES_S);
+    // Older than the windows of one second, a point is whole minutes.
+    let step_s = if fine {
+        query.step_s
+    } else {
+        query.step_s.next_multiple_of(60)
+    };
+    let step = u64::from(step_s);
+    let points = (span.1.as_secs().saturating_sub(span.0.as_secs())).div_ceil(step);
+    if points > POINTS_MAX {
+        return Err(bad(format!(
+            "that would be {points} points and at most {POINTS_MAX} are answered: take a longer step or a shorter span"
+        )));
+    }
+    let capacity_bps = capacity(shared, query.link)?;
+    let mut sums: BTreeMap<u64, (LinkCounters, Covered)> = BTreeMap::new();
+    windows(shared, span, query.link, fine, None, |row, _| {
+        let (counters, covered) = sums.entry(row.start.as_secs() / step * step).or_default();
+        *counters += &row.counters;
+        covered.add(&row);
+    })?;
+    let points = sums.into_iter().map(|(at, (counters, covered))| {
+        let seconds = covered.seconds();
+        Point {
+            at: Timestamp::from_secs(at),
+            seconds,
+            utilisation: capacity_bps.and_then(|bps| utilisation(&counters.frames, seconds, bps)),
+            counters,
+        }
+    });
+    Ok(Series {
+        step_s,
+        capacity_bps,
+        points: points.collect(),
+    })
+}
+
+/// The capacity of a link, or of all; `None` where one is unknown or there is none.
+fn capacity(shared: &Shared, link: Option<LinkId>) -> Result<Option<u64>, Failure> {
+    let links = shared.links.read().unwrap_or_else(PoisonError::into_inner);
+    match link {
+        Some(id) => match links.get(&id) {
+            Some(info) => Ok(info.capacity_bps),
+            None => Err(Failure::new(FailureKind::NotFound, format!("there is no link {id}"))),
+        },
+        None if links.is_empty() => Ok(None),
+        None => Ok(links.values().map(|l| l.capacity_bps).sum()),
+    }
+}
+
+fn utilisation(frames: &Split, seconds: u32, capacity_bps: u64) -> Option<Utilisation> {
+    if seconds == 0 || capacity_bps == 0 {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
+    let share = |c: Counters| c.bytes as f64 * 8.0 / f64::from(seconds) / capacity_bps as f64;
+    Some(Utilisation {
+        total: share(frames.total),
+        inbound: share(frames.inbound),
+        outbound: share(frames.outbound),
+    })
+}
+
+/// The heaviest rows of a dimension.
+pub(crate) fn top(shared: &Shared, query: &TopQuery) -> Result<Top, Failure> {
+    if query.limit == 0 || query.limit > TOP_MAX {
+        return Err(bad(format!("a table has 1 to {TOP_MAX} rows, not {}", query.limit)));
+    }
+    if let Some(id) = query.link {
+        capacity(shared, Some(id))?;
+    }
+    let mut span = span(shared, query.from, query.to)?;
+    let fine = is_fine(span, FINE_TOP_S);
+    let in_memory = shared
+        .live
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .between(span.0, span.0, None)
+        .is_some();
+    if !fine && !in_memory {
+        // Minutes are taken whole.
+        span.0 = aggregate::align(span.0, 60);
+    }
+    let mut merger = TopMerger::default();
+    let mut covered = Covered::default();
+    // A minute that left rows out may have left out more of the rows that it kept.
+    let mut cut_minutes = false;
+    windows(shared, span, query.link, fine, Some(query.by), |row, table| {
+        covered.add(&row);
+        cut_minutes |= row.seconds != 1 && table.others != Split::default();
+        merger.add(table);
+    })?;
+    let (table, exact) = merger.finish(query.limit as usize);
+    let mut total = table.others;
+    table.rows.iter().for_each(|(_, split)| total += *split);
+    Ok(Top {
+        from: span.0,
+        to: span.1,
+        seconds: covered.seconds(),
+        table,
+        total,
+        exact: exact && !cut_minutes,
+    })
+}
+
+/// Stored records.
+pub(crate) fn records(shared: &Shared, query: &RecordsQuery) -> Result<Records, Failure> {
+    if query.limit == 0 || query.limit > RECORDS_MAX {
+        return Err(bad(format!(
+            "1 to {RECORDS_MAX} records are answered at a time, not {}",
+            query.limit
+        )));
+    }
+    let now = now();
+    let found = shared
+        .store
+        .records(query.from, query.to.unwrap_or(now), query.limit as usize);
+    for problem in &found.problems {
+        log::error!(EVENT = "unreadable"; "some records are not in an answer: {problem}");
+    }
+    shared.store.report(&found.problems, now);
+    if found.records.is_empty()
+        && let Some(problem) = found.problems.first()
+    {
+        return Err(unavailable(problem));
+    }
+    Ok(Records {
+        records: found.records,
+        more: found.more,
+    })
+}

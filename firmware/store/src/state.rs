@@ -1,0 +1,53 @@
+//! Small values that outlive a restart, by name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use redb::{ReadableTable, TableDefinition, TableError};
+
+use crate::StoreError;
+use crate::disk::Disk;
+use crate::file::DbFile;
+
+const VALUES: TableDefinition<&str, &[u8]> = TableDefinition::new("values");
+const CACHE_BYTES: usize = 256 << 10;
+
+/// The file of small values.
+#[derive(Debug)]
+pub(crate) struct State {
+    file: DbFile,
+}
+
+impl State {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self {
+            file: DbFile::new(disk, "state.redb".to_owned(), CACHE_BYTES),
+        }
+    }
+
+    pub(crate) fn file(&self) -> &DbFile {
+        &self.file
+    }
+
+    pub(crate) fn put(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.file.write(|txn| {
+            txn.open_table(VALUES)?.insert(name, value)?;
+            Ok(())
+        })
+    }
+
+    pub(crate) fn all(&self) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        self.file.read(|txn| {
+            let table = match txn.open_table(VALUES) {
+                Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
+                table => table?,
+            };
+            let mut values = BTreeMap::new();
+            for entry in table.iter()? {
+                let (name, value) = entry?;
+                values.insert(name.value().to_owned(), value.value().to_vec());
+            }
+            Ok(values)
+        })
+    }
+}
