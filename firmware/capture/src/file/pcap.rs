@@ -1,0 +1,124 @@
+//! pcap: a header of 24 octets, then packets. Magic numbers: a1b2c3d4 (µs), a1b23c4d (ns), a1b2cd34
+//! (µs, Kuznetzov's variant with 8 more octets a packet), each in both byte orders.
+
+use model::Timestamp;
+
+use super::buffer::Buffer;
+use super::{MAX_RECORD, Step};
+use crate::{Error, Frame};
+
+/// What the file header says.
+pub(crate) struct Header {
+    big_endian: bool,
+    nanoseconds: bool,
+    /// Octets of a packet's header.
+    record: usize,
+    link_type: u16,
+    fcs: u32,
+}
+
+impl Header {
+    /// Parses a file header; `None` where the magic number is another.
+    pub(crate) fn parse(ahead: &[u8]) -> Option<Result<Self, Error>> {
+        let magic = *ahead.first_chunk::<4>()?;
+        let little = u32::from_le_bytes(magic);
+        let big = u32::from_be_bytes(magic);
+        let known = |m| matches!(m, 0xa1b2_c3d4 | 0xa1b2_3c4d | 0xa1b2_cd34);
+        let (big_endian, kind) = match (known(little), known(big)) {
+            (true, _) => (false, little),
+            (_, true) => (true, big),
+            _ => return None,
+        };
+        let Some(&[.., n0, n1, n2, n3]) = ahead.first_chunk::<24>() else {
+            return Some(Err(Error::Truncated {
+                offset: 0,
+                end: ahead.len() as u64,
+                what: "file header",
+            }));
+        };
+        let network = number(big_endian, [n0, n1, n2, n3]);
+        // Bit 26: the top four bits count the FCS in 16-bit words.
+        let fcs = if network & 0x0400_0000 != 0 {
+            (network >> 28) * 2
+        } else {
+            0
+        };
+        Some(Ok(Self {
+            big_endian,
+            nanoseconds: kind == 0xa1b2_3c4d,
+            record: if kind == 0xa1b2_cd34 { 24 } else { 16 },
+            link_type: (network & 0xffff) as u16,
+            fcs,
+        }))
+    }
+
+    /// Hands over the whole packets that the buffer holds.
+    pub(crate) fn read(&mut self, buffer: &mut Buffer, on_frame: &mut impl FnMut(&Frame<'_>)) -> Result<Step, Error> {
+        // One loop a byte order and header length: the constants fold.
+        match (self.big_endian, self.record) {
+            (false, 16) => self.run::<false, 16>(buffer, on_frame),
+            (true, 16) => self.run::<true, 16>(buffer, on_frame),
+            (false, _) => self.run::<false, 24>(buffer, on_frame),
+            (true, _) => self.run::<true, 24>(buffer, on_frame),
+        }
+    }
+
+    #[inline]
+    fn run<const BIG: bool, const HEADER: usize>(
+        &self,
+        buffer: &mut Buffer,
+        on_frame: &mut impl FnMut(&Frame<'_>),
+    ) -> Result<Step, Error> {
+        let ahead = buffer.ahead();
+        let mut rest = ahead;
+        let step = loop {
+            let Some((h, after)) = rest.split_first_chunk::<HEADER>() else {
+                break Step::Starved {
+                    needed: HEADER,
+                    what: "packet header",
+                };
+            };
+            let Some(&[s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, w0, w1, w2, w3]) = h.first_chunk::<16>() else {
+                break Step::Skip(0);
+            };
+            let captured = number(BIG, [c0, c1, c2, c3]) as usize;
+            if captured > MAX_RECORD - HEADER {
+                let offset = buffer.position() + (ahead.len() - rest.len()) as u64;
+                buffer.consume(ahead.len() - rest.len());
+                return Err(Error::Damaged {
+                    offset,
+                    what: format!("a packet of {captured} bytes"),
+                });
+            }
+            let Some((data, next)) = after.split_at_checked(captured) else {
+                break Step::Starved {
+                    needed: HEADER + captured,
+                    what: "packet",
+                };
+            };
+            let fraction = u64::from(number(BIG, [f0, f1, f2, f3]));
+            let nanos = if self.nanoseconds { fraction } else { fraction * 1_000 };
+            let wire = number(BIG, [w0, w1, w2, w3]);
+            on_frame(&Frame {
+                time: Timestamp::from_secs(u64::from(number(BIG, [s0, s1, s2, s3]))).plus_nanos(nanos),
+                link_type: self.link_type,
+                data,
+                wire_len: wire.saturating_sub(self.fcs),
+                vlan_tci: None,
+            });
+            rest = next;
+        };
+        let used = ahead.len() - rest.len();
+        buffer.consume(used);
+        Ok(step)
+    }
+}
+
+#[inline]
+const fn number(big_endian: bool, octets: [u8; 4]) -> u32 {
+    if big_endian {
+        u32::from_be_bytes(octets)
+    } else {
+        u32::from_le_bytes(octets)
+    }
+}

@@ -1,0 +1,171 @@
+//! What identifies a flow, and its keyed hash.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+
+use dissect::Packet;
+
+/// The ends of a flow in an order that both directions share, and what else tells flows apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// IPv4: both addresses, the low end's in the upper half. IPv6: the low end's.
+    ends: [u64; 2],
+    /// The high end's address of IPv6.
+    high: [u64; 2],
+    /// Low port, high port, protocol, then [`Self::aux`].
+    meta: u64,
+}
+
+/// VLAN identifiers have 12 bits and 4095 is reserved (802.1Q): it stands for "not in the key".
+const NO_VLAN: u64 = 0x0fff;
+const FROM_LOW: u64 = 1 << 12;
+const FROM_HIGH: u64 = 2 << 12;
+const IPV6: u64 = 1 << 14;
+
+impl Key {
+    /// The key of a packet, and whether its sender is the low end.
+    #[inline]
+    pub(crate) fn of(packet: &Packet, vlan_in_key: bool) -> (Self, bool) {
+        let (src_port, dst_port, one_way) = match packet.icmp {
+            None => (packet.src_port, packet.dst_port, false),
+            Some(icmp) if is_exchange(packet.protocol, icmp.kind) => (0, 0, false),
+            Some(icmp) => (u16::from(icmp.kind), u16::from(icmp.kind), true),
+        };
+        let mut aux = match packet.vlan {
+            Some(vlan) if vlan_in_key => u64::from(vlan),
+            _ => NO_VLAN,
+        };
+        let (ends, high, from_low) = match (packet.src, packet.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => {
+                let (src, dst) = (u64::from(u32::from(src)), u64::from(u32::from(dst)));
+                let from_low = (src, src_port) <= (dst, dst_port);
+                let both = if from_low { src << 32 | dst } else { dst << 32 | src };
+                ([both, 0], [0, 0], from_low)
+            }
+            (src, dst) => {
+                aux |= IPV6;
+                let (src, dst) = (halves(src), halves(dst));
+                let from_low = (src, src_port) <= (dst, dst_port);
+                if from_low { (src, dst, true) } else { (dst, src, false) }
+            }
+        };
+        if one_way {
+            aux |= if from_low { FROM_LOW } else { FROM_HIGH };
+        }
+        let (low_port, high_port) = if from_low {
+            (src_port, dst_port)
+        } else {
+            (dst_port, src_port)
+        };
+        let meta = u64::from(low_port) << 48 | u64::from(high_port) << 32 | u64::from(packet.protocol) << 24 | aux;
+        (Self { ends, high, meta }, from_low)
+    }
+}
+
+fn halves(addr: IpAddr) -> [u64; 2] {
+    let bits = match addr {
+        IpAddr::V4(v4) => u128::from(v4.to_ipv6_mapped()),
+        IpAddr::V6(v6) => u128::from(v6),
+    };
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+    [(bits >> 64) as u64, bits as u64]
+}
+
+/// Whether an ICMP type is a query or the reply to one.
+/// (<https://www.iana.org/assignments/icmp-parameters>, <https://www.iana.org/assignments/icmpv6-parameters>)
+const fn is_exchange(protocol: u8, kind: u8) -> bool {
+    match protocol {
+        // Echo, timestamp, information, address mask, extended echo.
+        1 => matches!(kind, 0 | 8 | 13..=18 | 42 | 43),
+        // Echo, node information, extended echo.
+        _ => matches!(kind, 128 | 129 | 139 | 140 | 160 | 161),
+    }
+}
+
+/// SipHash-1-3 (Aumasson and Bernstein, 2012; the hash of Rust's own maps) with a random key a process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hasher {
+    k0: u64,
+    k1: u64,
+}
+
+impl Hasher {
+    pub(crate) fn random() -> Self {
+        let state = RandomState::new();
+        Self {
+            k0: state.hash_one(0_u8),
+            k1: state.hash_one(1_u8),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self, key: &Key) -> u64 {
+        if key.meta & IPV6 == 0 {
+            self.words(&[key.ends[0], key.meta])
+        } else {
+            self.words(&[key.ends[0], key.ends[1], key.high[0], key.high[1], key.meta])
+        }
+    }
+
+    #[inline]
+    fn words<const N: usize>(&self, words: &[u64; N]) -> u64 {
+        let mut v = [
+            self.k0 ^ 0x736f_6d65_7073_6575,
+            self.k1 ^ 0x646f_7261_6e64_6f6d,
+            self.k0 ^ 0x6c79_6765_6e65_7261,
+            self.k1 ^ 0x7465_6462_7974_6573,
+        ];
+        for &word in words {
+            v[3] ^= word;
+            round(&mut v);
+            v[0] ^= word;
+        }
+        // The last word holds the length in its top octet.
+        let last = (N as u64 * 8) << 56;
+        v[3] ^= last;
+        round(&mut v);
+        v[0] ^= last;
+        v[2] ^= 0xff;
+        round(&mut v);
+        round(&mut v);
+        round(&mut v);
+        v[0] ^ v[1] ^ v[2] ^ v[3]
+    }
+}
+
+#[inline]
+const fn round(v: &mut [u64; 4]) {
+    v[0] = v[0].wrapping_add(v[1]);
+    v[2] = v[2].wrapping_add(v[3]);
+    v[1] = v[1].rotate_left(13) ^ v[0];
+    v[3] = v[3].rotate_left(16) ^ v[2];
+    v[0] = v[0].rotate_left(32);
+    v[2] = v[2].wrapping_add(v[1]);
+    v[0] = v[0].wrapping_add(v[3]);
+    v[1] = v[1].rotate_left(17) ^ v[2];
+    v[3] = v[3].rotate_left(21) ^ v[0];
+    v[2] = v[2].rotate_left(32);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hasher as _};
+
+    use super::*;
+
+    #[test]
+    fn the_hash_is_siphash_1_3() {
+        let words = [1, 0xffff_ffff_ffff_ffff, 3, 0x0123_4567_89ab_cdef, 5];
+        let mut theirs = DefaultHasher::new();
+        for word in words {
+            theirs.write_u64(word);
+        }
+        assert_eq!(Hasher { k0: 0, k1: 0 }.words(&words), theirs.finish());
+    }
+
+    #[test]
+    fn each_meter_hashes_differently() {
+        let (a, b) = (Hasher::random(), Hasher::random());
+        assert_ne!(a.words(&[1, 2]), b.words(&[1, 2]));
+    }
+}

@@ -1,0 +1,353 @@
+//! The cache itself.
+
+use std::time::Duration;
+
+use dissect::Packet;
+use model::{Counters, Direction, EndReason, FlowDelta, FlowRecord, Timestamp};
+
+use crate::Config;
+use crate::flow::{Arrival, Flow};
+use crate::fragments::Fragments;
+use crate::index::Index;
+use crate::key::{Hasher, Key};
+use crate::wheel::{HORIZON, Wheel};
+
+/// Flows that one call of [`Meter::advance`] looks at.
+const ADVANCE_MAX: usize = 8192;
+/// A clock that goes back further was set anew; less is packets out of order.
+const CLOCK_STEP: u64 = 60_000_000_000;
+/// Flows that are looked at to find one to make room.
+const EVICT_TRIES: usize = 32;
+/// Deltas of closed flows that wait to be asked for.
+const MAX_ORPHANS: usize = 1 << 20;
+
+/// What a meter did so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Statistics {
+    /// Packets observed.
+    pub packets: u64,
+    /// Their IP-layer octets.
+    pub bytes: u64,
+    /// Flows that were opened.
+    pub flows: u64,
+    /// Flows that were closed because the cache was full.
+    pub evictions: u64,
+    /// Deltas that were lost because nobody asked for them.
+    pub lost_deltas: u64,
+    /// Flows in the cache.
+    pub active: usize,
+}
+
+/// A flow cache.
+#[derive(Debug)]
+pub struct Meter {
+    config: Config,
+    idle: u64,
+    active: u64,
+    linger: u64,
+    hasher: Hasher,
+    index: Index,
+    flows: Vec<Flow>,
+    /// For each flow the next one in its timer list.
+    links: Vec<u32>,
+    free: Vec<u32>,
+    wheel: Wheel,
+    fragments: Fragments,
+    dirty: Vec<u32>,
+    orphans: Vec<FlowDelta>,
+    statistics: Statistics,
+}
+
+impl Meter {
+    /// An empty cache.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let nanos =
+            |timeout: Option<Duration>| timeout.map_or(u64::MAX, |t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX));
+        // u32::MAX stands for "none" in the tables.
+        let max_flows = config.max_flows.clamp(1, u32::MAX as usize - 1);
+        Self {
+            idle: nanos(config.idle),
+            active: nanos(config.active),
+            linger: nanos(config.linger),
+            hasher: Hasher::random(),
+            index: Index::new(),
+            flows: Vec::new(),
+            links: Vec::new(),
+            free: Vec::new(),
+            wheel: Wheel::new(),
+            fragments: Fragments::default(),
+            dirty: Vec::new(),
+            orphans: Vec::new(),
+            statistics: Statistics::default(),
+            config: Config { max_flows, ..config },
+        }
+    }
+
+    /// Counts a packet, and gives its direction. Records that it closes go to `sink`.
+    #[inline]
+    pub fn observe(&mut self, packet: &Packet, now: Timestamp, sink: &mut impl FnMut(FlowRecord)) -> Direction {
+        let now = now.as_nanos();
+        self.statistics.packets += 1;
+        self.statistics.bytes += u64::from(packet.ip_bytes);
+        let arrival = Arrival {
+            first: now,
+            last: now,
+            counters: Counters {
+                packets: 1,
+                bytes: u64::from(packet.ip_bytes),
+            },
+        };
+        if packet.fragment.is_some() {
+            return self.observe_fragment(packet, arrival, sink);
+        }
+        self.count(packet, &arrival, sink)
+    }
+
+    #[cold]
+    fn observe_fragment(&mut self, packet: &Packet, arrival: Arrival, sink: &mut impl FnMut(FlowRecord)) -> Direction {
+        let mut packet = *packet;
+        let direction = match self.fragments.resolve(&mut packet, arrival) {
+            Some(arrival) => self.count(&packet, &arrival, sink),
+            None => self.config.home.direction(packet.src, packet.dst),
+        };
+        self.expire_fragments(arrival.last, sink);
+        direction
+    }
+
+    /// Counts fragments whose header never came, as a flow without ports.
+    fn expire_fragments(&mut self, now: u64, sink: &mut impl FnMut(FlowRecord)) {
+        while let Some((packet, arrival)) = self.fragments.expired(now) {
+            self.count(&packet, &arrival, sink);
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, packet: &Packet, arrival: &Arrival, sink: &mut impl FnMut(FlowRecord)) -> Direction {
+        let (key, from_low) = Key::of(packet, self.config.vlan_in_key);
+        let hash = self.hasher.hash(&key);
+        let number = match self.index.find(hash, |n| self.flows[n as usize].key == key) {
+            Some(number) => {
+                if let Some(reason) = self.outlived(&self.flows[number as usize], packet, arrival.first) {
+                    self.renew(number, reason, key, from_low, packet, arrival, sink);
+                }
+                number
+            }
+            None => self.open(key, hash, from_low, packet, arrival, sink),
+        };
+        let flow = &mut self.flows[number as usize];
+        let forward = flow.count(from_low, packet, arrival);
+        let direction = flow.direction;
+        if self.config.deltas && flow.mark_dirty() {
+            self.dirty.push(number);
+        }
+        if forward { direction } else { direction.reversed() }
+    }
+
+    /// Why a packet does not go into the record of its flow that is open, if it does not.
+    #[inline]
+    fn outlived(&self, flow: &Flow, packet: &Packet, now: u64) -> Option<EndReason> {
+        let silence = now.saturating_sub(flow.last);
+        if silence > self.idle {
+            return Some(EndReason::Idle);
+        }
+        if now.saturating_sub(flow.start) >= self.active && !flow.is_empty() {
+            return Some(EndReason::Active);
+        }
+        if flow.is_reused_by(packet) || (silence > self.linger && flow.is_over()) {
+            return Some(EndReason::EndOfFlow);
+        }
+        None
+    }
+
+    /// Closes a record of a flow that has the same key as what comes next.
+    #[cold]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the flow's parts are at hand where it is called"
+    )]
+    fn renew(
+        &mut self,
+        number: u32,
+        reason: EndReason,
+        key: Key,
+        from_low: bool,
+        packet: &Packet,
+        arrival: &Arrival,
+        sink: &mut impl FnMut(FlowRecord),
+    ) {
+        self.close_record(number, reason, sink);
+        if reason != EndReason::Active {
+            let direction = self.config.home.direction(packet.src, packet.dst);
+            self.flows[number as usize] = Flow::new(key, from_low, packet, arrival.first, direction);
+            self.statistics.flows += 1;
+        }
+    }
+
+    #[cold]
+    fn open(
+        &mut self,
+        key: Key,
+        hash: u64,
+        from_low: bool,
+        packet: &Packet,
+        arrival: &Arrival,
+        sink: &mut impl FnMut(FlowRecord),
+    ) -> u32 {
+        if self.statistics.active >= self.config.max_flows {
+            self.evict(arrival.last, sink);
+        }
+        let direction = self.config.home.direction(packet.src, packet.dst);
+        let flow = Flow::new(key, from_low, packet, arrival.first, direction);
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.flows[number as usize] = flow;
+                number
+            }
+            None => {
+                self.flows.push(flow);
+                self.links.push(crate::index::NONE);
+                #[allow(clippy::cast_possible_truncation, reason = "max_flows is below u32::MAX")]
+                let number = (self.flows.len() - 1) as u32;
+                number
+            }
+        };
+        self.index.insert(hash, number);
+        self.statistics.flows += 1;
+        self.statistics.active += 1;
+        let deadline = self.deadline(number);
+        self.wheel.schedule(number, deadline, arrival.last, &mut self.links);
+        number
+    }
+
+    /// When a flow has to be looked at next.
+    fn deadline(&self, number: u32) -> u64 {
+        let flow = &self.flows[number as usize];
+        let silence = if flow.is_over() {
+            self.idle.min(self.linger)
+        } else {
+            self.idle
+        };
+        let active = if flow.is_empty() {
+            u64::MAX
+        } else {
+            flow.start.saturating_add(self.active)
+        };
+        flow.last.saturating_add(silence.min(HORIZON)).min(active)
+    }
+
+    /// Makes room: closes the flow that was silent longest, as far as a few looks tell.
+    #[cold]
+    fn evict(&mut self, now: u64, sink: &mut impl FnMut(FlowRecord)) {
+        let mut chosen: Option<u32> = None;
+        for _ in 0..EVICT_TRIES {
+            let Some(number) = self.wheel.earliest(&self.links) else {
+                break;
+            };
+            let oldest = chosen.is_none_or(|c| self.flows[number as usize].last < self.flows[c as usize].last);
+            let back = if oldest { chosen.replace(number) } else { Some(number) };
+            if let Some(back) = back {
+                let deadline = self.deadline(back);
+                self.wheel.schedule(back, deadline, now, &mut self.links);
+            }
+        }
+        if let Some(number) = chosen {
+            self.statistics.evictions += 1;
+            self.close(number, EndReason::LackOfResources, sink);
+        }
+    }
+
+    /// Emits a flow's record; what was new in it is kept for the deltas.
+    fn close_record(&mut self, number: u32, reason: EndReason, sink: &mut impl FnMut(FlowRecord)) {
+        let flow = &mut self.flows[number as usize];
+        if let Some(delta) = flow.take_delta() {
+            if self.orphans.len() < MAX_ORPHANS {
+                self.orphans.push(delta);
+            } else {
+                self.statistics.lost_deltas += 1;
+            }
+        }
+        if let Some(record) = flow.take_record(self.config.link, reason) {
+            sink(record);
+        }
+    }
+
+    /// Emits a flow's record and forgets the flow, whose timer was taken off the wheel.
+    fn close(&mut self, number: u32, reason: EndReason, sink: &mut impl FnMut(FlowRecord)) {
+        self.close_record(number, reason, sink);
+        let flow = &mut self.flows[number as usize];
+        self.index.remove(self.hasher.hash(&flow.key), number);
+        flow.release();
+        self.free.push(number);
+        self.statistics.active -= 1;
+    }
+
+    /// Closes what timed out by `now`. The work of a call is bounded: call it at least a few times a second.
+    /// When the clock was set back by more than a minute, all open flows are closed.
+    pub fn advance(&mut self, now: Timestamp, sink: &mut impl FnMut(FlowRecord)) {
+        let now = now.as_nanos();
+        if self.wheel.behind(now) > CLOCK_STEP {
+            self.flush(sink);
+            return;
+        }
+        self.expire_fragments(now, sink);
+        for _ in 0..ADVANCE_MAX {
+            let Some(number) = self.wheel.due(now, &self.links) else {
+                return;
+            };
+            let flow = &self.flows[number as usize];
+            let silence = now.saturating_sub(flow.last);
+            if silence > self.idle {
+                self.close(number, EndReason::Idle, sink);
+                continue;
+            }
+            if flow.is_over() && silence > self.linger {
+                self.close(number, EndReason::EndOfFlow, sink);
+                continue;
+            }
+            if !flow.is_empty() && now.saturating_sub(flow.start) >= self.active {
+                self.close_record(number, EndReason::Active, sink);
+            }
+            let deadline = self.deadline(number);
+            self.wheel.schedule(number, deadline, now, &mut self.links);
+        }
+    }
+
+    /// Closes all flows: at the end of a capture, or before the meter stops.
+    pub fn flush(&mut self, sink: &mut impl FnMut(FlowRecord)) {
+        if !self.fragments.is_empty() {
+            self.expire_fragments(u64::MAX, sink);
+        }
+        for number in 0..self.flows.len() {
+            if !self.flows[number].is_used() {
+                continue;
+            }
+            let reason = if self.flows[number].is_over() {
+                EndReason::EndOfFlow
+            } else {
+                EndReason::Forced
+            };
+            #[allow(clippy::cast_possible_truncation, reason = "max_flows is below u32::MAX")]
+            self.close(number as u32, reason, sink);
+        }
+        self.wheel.clear();
+    }
+
+    /// Gives what each flow carried since the last call; flows that carried nothing are left out.
+    pub fn deltas(&mut self, mut sink: impl FnMut(FlowDelta)) {
+        for delta in self.orphans.drain(..) {
+            sink(delta);
+        }
+        for number in self.dirty.drain(..) {
+            if let Some(delta) = self.flows[number as usize].take_delta() {
+                sink(delta);
+            }
+        }
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+}
