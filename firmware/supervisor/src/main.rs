@@ -1,2 +1,135 @@
-//! Placeholder.
-fn main() {}
+//! The supervisor: settings, first set-up, passwords, network, packet filter, and the state of the box.
+
+mod access;
+mod accounts;
+mod change;
+mod command;
+mod disk;
+mod engine;
+mod entry;
+mod firewall;
+mod hostkey;
+mod lockout;
+mod logging;
+mod network;
+mod ports;
+mod reconcile;
+mod setup_code;
+mod system;
+#[cfg(test)]
+mod tests;
+mod units;
+mod vault;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use api::Service;
+use clap::Parser;
+use sd_notify::NotifyState;
+
+use crate::access::Identities;
+use crate::disk::Folder;
+use crate::engine::{Engine, Paths, VERSION};
+use crate::vault::Vault;
+
+/// Anyone in the socket's group may connect; who may ask what is decided by their user.
+const SOCKET_MODE: u32 = 0o660;
+
+/// Keeps the settings and the state of the box, and answers the other programs.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// The data partition.
+    #[arg(long, default_value = "/data")]
+    data: PathBuf,
+    /// The run folder of our programs.
+    #[arg(long, default_value = api::RUN_DIR)]
+    run: PathBuf,
+    /// The root of sysfs.
+    #[arg(long, default_value = "/sys")]
+    sys: PathBuf,
+    /// Where networkd reads volatile configuration.
+    #[arg(long, default_value = "/run/systemd/network")]
+    networkd: PathBuf,
+    /// Answers requests and changes nothing of the system: for work on a desk.
+    #[arg(long)]
+    detached: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    logging::start();
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build()
+        .context("cannot start the event loop")?;
+    runtime
+        .block_on(run(args))
+        .inspect_err(|e| log::error!(event = "fatal"; "{e:#}"))
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let paths = Paths {
+        data: args.data.clone(),
+        run: args.run.clone(),
+        sys: args.sys,
+        networkd: args.networkd,
+        act: !args.detached,
+    };
+    for folder in [args.data.join("settings"), args.run.join("supervisor")] {
+        // A data partition that is missing or read-only must not keep the box from answering.
+        if let Err(e) = std::fs::create_dir_all(&folder) {
+            log::warn!(event = "folder"; "cannot make {}: {e}", folder.display());
+        }
+    }
+    let vault = Vault::new(Folder(args.data.join("settings")));
+    let engine = Arc::new(Engine::start(paths, Identities::of_this_system(), vault));
+    reconcile::before_ready(&engine).await;
+
+    let socket = args.run.join(Service::Supervisor.socket());
+    let listener = api::server::listen(&socket, SOCKET_MODE)
+        .with_context(|| format!("cannot listen at {}: is the run folder there?", socket.display()))?;
+    let serving = engine.clone();
+    tokio::spawn(api::server::serve(listener, move |request, peer| {
+        let engine = serving.clone();
+        async move { engine.answer(request, peer).await }
+    }));
+    tokio::spawn(reconcile::run(engine.clone()));
+    if !args.detached {
+        let (folder, scratch) = (args.data.join("ssh"), args.run.join("supervisor"));
+        tokio::spawn(make_host_key(engine, folder, scratch));
+    }
+    if let Some(every) = sd_notify::watchdog_enabled() {
+        tokio::spawn(async move {
+            loop {
+                let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+                tokio::time::sleep(every / 3).await;
+            }
+        });
+    }
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    log::info!(event = "start", version = VERSION; "the supervisor of version {VERSION} is ready");
+
+    let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = end.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    log::info!(event = "stop"; "the supervisor ends");
+    Ok(())
+}
+
+async fn make_host_key(engine: Arc<Engine>, folder: PathBuf, scratch: PathBuf) {
+    match hostkey::ensure(&folder, &scratch).await {
+        Ok(true) => log::info!(event = "host-key"; "a new SSH host key was made"),
+        Ok(false) => {}
+        Err(message) => {
+            log::error!(event = "failed", work = "host-key"; "{message}");
+            engine.state.lock().await.failures.insert("host key", message);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Who may ask what: the kernel says who asks (SO_PEERCRED).
+
+use api::server::Peer;
+use api::supervisor::SupervisorRequest;
+use api::{Failure, FailureKind};
+use nix::unistd::User;
+
+/// A program or person, as far as their user tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// PAM on behalf of sshd, or ourselves.
+    Root,
+    /// The console program: it answers for the people that it let in.
+    Console,
+    /// The command line of an administrator who logged in by SSH.
+    Admin,
+    /// The box's own screen and serial port.
+    Physical,
+    /// The collector.
+    Collector,
+    /// The analyzer.
+    Analyzer,
+    /// Anyone else.
+    Stranger,
+}
+
+/// The user numbers of the programs, read once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Identities(Vec<(u32, Caller)>);
+
+impl Identities {
+    /// The appliance's users; one that does not exist here is left out.
+    pub(crate) fn of_this_system() -> Self {
+        let users = [
+            ("spanwatch-console", Caller::Console),
+            ("admin", Caller::Admin),
+            ("spanwatch-tty", Caller::Physical),
+            ("spanwatch-collector", Caller::Collector),
+            ("spanwatch-analyzer", Caller::Analyzer),
+        ];
+        let known = users.into_iter().filter_map(|(name, caller)| {
+            let user = User::from_name(name).ok()??;
+            Some((user.uid.as_raw(), caller))
+        });
+        Self(known.collect())
+    }
+
+    /// Who asks.
+    pub(crate) fn caller(&self, peer: Peer) -> Caller {
+        if peer.uid == 0 {
+            return Caller::Root;
+        }
+        let known = self.0.iter().find(|(uid, _)| *uid == peer.uid);
+        known.map_or(Caller::Stranger, |(_, caller)| *caller)
+    }
+}
+
+/// Refuses what the caller may not ask. `set_up` is whether there is an administrator.
+pub(crate) fn check(caller: Caller, request: &SupervisorRequest, set_up: bool) -> Result<(), Failure> {
+    use SupervisorRequest as R;
+    let allowed = match caller {
+        Caller::Root => true,
+        Caller::Console => !matches!(request, R::SetupCode(_)),
+        Caller::Admin => !matches!(request, R::SetupCode(_) | R::Setup(_) | R::Authenticate(_)),
+        // After the set-up the program on the physical console asks for the administrator's password first.
+        Caller::Physical => !matches!(request, R::Setup(_)) && (set_up || !matches!(request, R::ChangePassword(_))),
+        Caller::Collector | Caller::Analyzer => matches!(request, R::Settings(_)),
+        Caller::Stranger => false,
+    };
+    let message = "this user may not ask the supervisor that";
+    if allowed {
+        Ok(())
+    } else {
+        Err(Failure::new(FailureKind::Denied, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::supervisor::{PowerAction, PowerRequest, SettingsQuery, SetupCodeQuery, StatusQuery};
+
+    #[test]
+    fn the_setup_code_is_for_the_physical_console_alone() {
+        let code = SupervisorRequest::SetupCode(SetupCodeQuery {});
+        let asks = |caller| check(caller, &code, false).is_ok();
+        assert!(asks(Caller::Physical) && asks(Caller::Root));
+        for caller in [
+            Caller::Console,
+            Caller::Admin,
+            Caller::Collector,
+            Caller::Analyzer,
+            Caller::Stranger,
+        ] {
+            assert!(!asks(caller), "{caller:?}");
+        }
+    }
+
+    #[test]
+    fn collector_and_analyzer_read_the_settings_and_nothing_else() {
+        let power = SupervisorRequest::Power(PowerRequest {
+            action: PowerAction::Reboot,
+            user: String::new(),
+        });
+        for caller in [Caller::Collector, Caller::Analyzer] {
+            assert!(check(caller, &SupervisorRequest::Settings(SettingsQuery::default()), true).is_ok());
+            assert!(check(caller, &SupervisorRequest::Status(StatusQuery {}), true).is_err());
+            assert!(check(caller, &power, true).is_err());
+        }
+        assert!(check(Caller::Admin, &power, true).is_ok());
+        assert!(check(Caller::Stranger, &SupervisorRequest::Status(StatusQuery {}), true).is_err());
+    }
+
+    #[test]
+    fn users_are_known_by_number() {
+        let identities = Identities(vec![(701, Caller::Collector)]);
+        assert_eq!(identities.caller(Peer { uid: 701, gid: 0 }), Caller::Collector);
+        assert_eq!(identities.caller(Peer { uid: 702, gid: 701 }), Caller::Stranger);
+        assert_eq!(identities.caller(Peer { uid: 0, gid: 0 }), Caller::Root);
+    }
+}

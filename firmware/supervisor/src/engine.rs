@@ -1,0 +1,349 @@
+//! The supervisor's state, and who gets which answer.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use api::server::{Peer, Reply, reply};
+use api::supervisor::{
+    NetworkPort, PowerAction, PowerAnswer, PowerRequest, SettingsAnswer, SettingsQuery, SetupCode, SetupState,
+    SupervisorRequest, SystemStatus, Unit,
+};
+use api::{Failure, FailureKind};
+use model::Timestamp;
+use settings::Settings;
+use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore, watch};
+
+use crate::access::{self, Caller, Identities};
+use crate::accounts::{ADMIN, Accounts};
+use crate::lockout::Lockout;
+use crate::vault::{Unconfirmed, Vault};
+use crate::{command, setup_code, system, units};
+
+/// The firmware's version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How long a question for newer settings waits.
+const LONG_POLL: Duration = Duration::from_secs(25);
+/// How old the state of the units may be when it is shown.
+const UNITS_FRESH: Duration = Duration::from_secs(2);
+
+/// Where things are.
+#[derive(Debug, Clone)]
+pub(crate) struct Paths {
+    /// The data partition.
+    pub(crate) data: PathBuf,
+    /// The run folder of our programs.
+    pub(crate) run: PathBuf,
+    /// The root of sysfs.
+    pub(crate) sys: PathBuf,
+    /// networkd's volatile configuration.
+    pub(crate) networkd: PathBuf,
+    /// Whether to act on the system at all; else requests are answered and nothing is changed.
+    pub(crate) act: bool,
+}
+
+/// What changes while the supervisor runs.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) unconfirmed: Option<Unconfirmed>,
+    pub(crate) accounts: Accounts,
+    /// The setup code; `None` once the set-up is done.
+    pub(crate) setup_code: Option<String>,
+    pub(crate) lockout: Lockout,
+    pub(crate) ports: Vec<NetworkPort>,
+    /// What was found damaged at the start.
+    pub(crate) damage: Vec<String>,
+    /// What could not be done to the system, by kind of work.
+    pub(crate) failures: BTreeMap<&'static str, String>,
+    /// The share of processor time in use.
+    pub(crate) cpu_used: Option<f64>,
+}
+
+impl State {
+    /// Whether there is an administrator.
+    pub(crate) fn set_up(&self) -> bool {
+        self.accounts.find(ADMIN).is_some()
+    }
+}
+
+/// The supervisor.
+pub(crate) struct Engine {
+    pub(crate) paths: Paths,
+    identities: Identities,
+    pub(crate) state: AsyncMutex<State>,
+    vault: Arc<Mutex<Vault>>,
+    change: watch::Sender<u64>,
+    /// Wakes whoever brings the system in line with the state.
+    pub(crate) wake: Notify,
+    /// One password is hashed at a time: it takes 19 MiB.
+    pub(crate) hashing: Semaphore,
+    pub(crate) hashing_queue: Semaphore,
+    units: AsyncMutex<Option<(Instant, UnitStates)>>,
+}
+
+#[derive(Clone, Default)]
+struct UnitStates {
+    shown: Vec<Unit>,
+    troubles: Vec<String>,
+}
+
+impl Engine {
+    /// Reads what is stored, or starts with the defaults.
+    pub(crate) fn start(paths: Paths, identities: Identities, mut vault: Vault) -> Self {
+        let loaded = vault.load();
+        let mut damage = loaded.troubles;
+        for trouble in &damage {
+            log::error!(event = "damage"; "{trouble}");
+        }
+        let code = if loaded.accounts.find(ADMIN).is_some() {
+            None
+        } else {
+            let kept = loaded.setup_code.filter(|code| setup_code::is_well_formed(code));
+            kept.or_else(|| new_code(&mut vault, &mut damage))
+        };
+        let now_ms = now().as_nanos() / 1_000_000;
+        Self {
+            paths,
+            identities,
+            state: AsyncMutex::new(State {
+                settings: loaded.settings,
+                unconfirmed: loaded.unconfirmed,
+                accounts: loaded.accounts,
+                setup_code: code,
+                lockout: Lockout::default(),
+                ports: Vec::new(),
+                damage,
+                failures: BTreeMap::new(),
+                cpu_used: None,
+            }),
+            vault: Arc::new(Mutex::new(vault)),
+            // Starts at the time, so that a number of before a restart is not met again.
+            change: watch::Sender::new(now_ms),
+            wake: Notify::new(),
+            hashing: Semaphore::new(1),
+            hashing_queue: Semaphore::new(8),
+            units: AsyncMutex::new(None),
+        }
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(&self, request: SupervisorRequest, peer: Peer) -> Reply {
+        use SupervisorRequest as R;
+        let caller = self.identities.caller(peer);
+        let set_up = self.state.lock().await.set_up();
+        access::check(caller, &request, set_up).inspect_err(|_| {
+            log::warn!(event = "refused", uid = peer.uid; "a request was refused to user {}", peer.uid);
+        })?;
+        match request {
+            R::Status(_) => reply(self.status().await),
+            R::SetupState(_) => reply(self.setup_state().await),
+            R::SetupCode(_) => reply(SetupCode {
+                code: self.state.lock().await.setup_code.clone(),
+            }),
+            R::Setup(request) => reply(self.set_up(request).await?),
+            R::Authenticate(request) => reply(self.authenticate(request, caller).await?),
+            R::ChangePassword(request) => reply(self.change_password(request, caller).await?),
+            R::Settings(query) => reply(self.settings(query).await),
+            R::Apply(request) => reply(self.apply(request, caller).await?),
+            R::Confirm(request) => reply(self.confirm(request, caller).await?),
+            R::Power(request) => reply(self.power(request, caller).await?),
+        }
+    }
+
+    pub(crate) async fn setup_state(&self) -> SetupState {
+        let state = self.state.lock().await;
+        SetupState {
+            done: state.set_up(),
+            language: state.settings.language,
+            hostname: state.settings.hostname.clone(),
+            version: VERSION.to_owned(),
+        }
+    }
+
+    async fn settings(&self, query: SettingsQuery) -> SettingsAnswer {
+        let mut change = self.change.subscribe();
+        if let Some(known) = query.newer_than {
+            let newer = change.wait_for(|change| *change != known);
+            let _ = tokio::time::timeout(LONG_POLL, newer).await;
+        }
+        let state = self.state.lock().await;
+        SettingsAnswer {
+            change: *self.change.borrow(),
+            settings: state.settings.clone(),
+            ports: state.ports.clone(),
+            unconfirmed_until: state.unconfirmed.as_ref().map(until),
+        }
+    }
+
+    /// Tells everyone who waits that settings or ports changed.
+    pub(crate) fn changed(&self) {
+        self.change.send_modify(|change| *change += 1);
+        self.wake.notify_one();
+    }
+
+    /// Works on the stored files, off the thread that answers.
+    pub(crate) async fn on_disk(
+        &self,
+        work: impl FnOnce(&mut Vault) -> std::io::Result<()> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let vault = self.vault.clone();
+        let done = tokio::task::spawn_blocking(move || match vault.lock() {
+            Ok(mut vault) => work(&mut vault),
+            Err(_) => Err(std::io::Error::other("an earlier write ended abruptly")),
+        });
+        let result = done.await.unwrap_or_else(|e| Err(std::io::Error::other(e.to_string())));
+        result.map_err(|e| {
+            log::error!(event = "store-failed"; "settings cannot be stored: {e}");
+            Failure::new(
+                FailureKind::Unavailable,
+                format!("nothing was changed, because the data partition cannot store it: {e}; see `show system`"),
+            )
+        })
+    }
+
+    async fn power(&self, request: PowerRequest, caller: Caller) -> Result<PowerAnswer, Failure> {
+        let verb = match request.action {
+            PowerAction::Reboot => "reboot",
+            PowerAction::PowerOff => "poweroff",
+        };
+        let user = who(caller, &request.user);
+        log::warn!(event = "power", user = user.as_str(), action = verb; "{user} asked for {verb}");
+        if self.paths.act {
+            // The answer leaves first.
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                if let Err(e) = command::run("systemctl", &["--no-block", verb], "").await {
+                    log::error!(event = "power-failed"; "{e}");
+                }
+            });
+        }
+        Ok(PowerAnswer {})
+    }
+
+    async fn status(&self) -> SystemStatus {
+        let units = self.units().await;
+        let uptime_s = system::uptime_s();
+        let clock_synchronised = system::clock_synchronised();
+        let (processor, processors) = system::processor();
+        let data = self.paths.data.as_path();
+        let state = self.state.lock().await;
+        let mut troubles = state.damage.clone();
+        troubles.extend(system::data_trouble(data, self.paths.act));
+        troubles.extend(units.troubles);
+        troubles.extend(state.failures.values().cloned());
+        if state.ports.is_empty() {
+            troubles.push("there is no network port".to_owned());
+        } else if state.ports.len() == 1 {
+            troubles.push("there is no capture port: the only network port is for management".to_owned());
+        }
+        // A minute to find a time server is no trouble.
+        if clock_synchronised == Some(false) && uptime_s > 120 {
+            troubles.push("the clock is not synchronised: no time server answers".to_owned());
+        }
+        SystemStatus {
+            version: VERSION.to_owned(),
+            hostname: state.settings.hostname.clone(),
+            role: state.settings.role,
+            kernel: system::kernel(),
+            hardware: system::hardware(),
+            processor,
+            processors,
+            uptime_s,
+            now: now(),
+            clock_synchronised,
+            load: system::load(),
+            cpu_used: state.cpu_used,
+            memory: system::memory(),
+            disks: [std::path::Path::new("/"), data]
+                .into_iter()
+                .filter_map(system::disk)
+                .collect(),
+            units: units.shown,
+            ports: state.ports.clone(),
+            slot: system::slot(&std::fs::read_to_string("/proc/cmdline").unwrap_or_default()),
+            troubles,
+        }
+    }
+
+    async fn units(&self) -> UnitStates {
+        if !self.paths.act {
+            return UnitStates::default();
+        }
+        let mut cache = self.units.lock().await;
+        if let Some((at, units)) = &*cache
+            && at.elapsed() < UNITS_FRESH
+        {
+            return units.clone();
+        }
+        let mut show = vec!["show", "--no-pager", "--timestamp=unix", units::PROPERTIES, "--"];
+        show.extend(units::SHOWN);
+        let failed = [
+            "list-units",
+            "--failed",
+            "--plain",
+            "--no-legend",
+            "--no-pager",
+            "--full",
+        ];
+        let (shown, failed) = tokio::join!(
+            command::run("systemctl", &show, ""),
+            command::run("systemctl", &failed, "")
+        );
+        let mut states = UnitStates::default();
+        match shown {
+            Ok(text) => states.shown = units::parse(&text),
+            Err(e) => states
+                .troubles
+                .push(format!("the state of the services is unknown: {e}")),
+        }
+        for name in failed
+            .unwrap_or_default()
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+        {
+            states.troubles.push(format!("{name} failed"));
+        }
+        for unit in &states.shown {
+            if unit.detail.starts_with("auto-restart") {
+                states
+                    .troubles
+                    .push(format!("{} ended and is started again", unit.name));
+            }
+        }
+        *cache = Some((Instant::now(), states.clone()));
+        states
+    }
+}
+
+fn new_code(vault: &mut Vault, damage: &mut Vec<String>) -> Option<String> {
+    let code = setup_code::generate()
+        .inspect_err(|e| damage.push(format!("no setup code can be made: {e}")))
+        .ok()?;
+    if let Err(e) = vault.save_setup_code(Some(&code)) {
+        log::warn!(event = "setup-code"; "the setup code is new at each start, because it cannot be stored: {e}");
+    }
+    Some(code)
+}
+
+/// The clock.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// When settings that wait for confirmation are taken back.
+pub(crate) fn until(unconfirmed: &Unconfirmed) -> Timestamp {
+    let left = unconfirmed.deadline_s.saturating_sub(system::uptime_s());
+    now().plus_nanos(left.saturating_mul(1_000_000_000))
+}
+
+/// The name for the log: the console's word for it, else the program that asked.
+pub(crate) fn who(caller: Caller, user: &str) -> String {
+    match caller {
+        Caller::Admin => ADMIN.to_owned(),
+        Caller::Physical if user.is_empty() => "physical console".to_owned(),
+        _ => user.chars().filter(|c| !c.is_control()).take(32).collect(),
+    }
+}

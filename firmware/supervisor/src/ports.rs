@@ -1,0 +1,218 @@
+//! The box's network ports, read from sysfs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use api::supervisor::{NetworkPort, PortRole};
+
+/// A PCI address: domain, bus, device, function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct PciAddress(u32, u8, u8, u8);
+
+impl PciAddress {
+    fn parse(text: &str) -> Option<Self> {
+        let (rest, function) = text.split_once('.')?;
+        let mut parts = rest.split(':');
+        let (domain, bus, device) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() || domain.len() < 4 || bus.len() != 2 || device.len() != 2 || function.len() != 1 {
+            return None;
+        }
+        Some(Self(
+            u32::from_str_radix(domain, 16).ok()?,
+            u8::from_str_radix(bus, 16).ok()?,
+            u8::from_str_radix(device, 16).ok()?,
+            u8::from_str_radix(function, 16).ok()?,
+        ))
+    }
+}
+
+/// The place of a port: ports on PCI first, by address; then the port's number on its card; then the name.
+type Place = (bool, Option<PciAddress>, u32, (String, u64));
+
+/// Addresses with prefix lengths by interface name.
+pub(crate) type Addresses = BTreeMap<String, Vec<String>>;
+
+/// The physical ports below `sys` (the root of sysfs) in PCI order. The first is for management, all others capture.
+pub(crate) fn enumerate(sys: &Path, addresses: &Addresses) -> Vec<NetworkPort> {
+    let Ok(entries) = fs::read_dir(sys.join("class/net")) else {
+        return Vec::new();
+    };
+    let mut found: Vec<(Place, NetworkPort)> = entries
+        .filter_map(|entry| read_port(&entry.ok()?.path(), addresses))
+        .collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    let ports = found.into_iter().map(|(_, port)| port).enumerate();
+    ports
+        .map(|(place, mut port)| {
+            if place > 0 {
+                port.role = PortRole::Capture;
+                port.link = u16::try_from(place).ok();
+            }
+            port
+        })
+        .collect()
+}
+
+/// `None` for what is no physical port: loopback, VLANs, bridges have no `device`.
+fn read_port(path: &Path, addresses: &Addresses) -> Option<(Place, NetworkPort)> {
+    let name = path.file_name()?.to_str()?.to_owned();
+    let device = fs::canonicalize(path.join("device")).ok()?;
+    // A virtio card's device is virtioN, whose parent is the PCI function.
+    let pci = device
+        .ancestors()
+        .filter_map(|folder| folder.file_name()?.to_str())
+        .find_map(|folder| PciAddress::parse(folder).map(|address| (address, folder.to_owned())));
+    let number = |file: &str| read(path.join(file)).and_then(|text| text.parse::<u64>().ok());
+    let card_port = number("dev_port").and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    let driver = fs::read_link(device.join("driver")).ok();
+    let port = NetworkPort {
+        role: PortRole::Management,
+        link: None,
+        pci: pci.as_ref().map(|(_, text)| text.clone()),
+        mac: read(path.join("address")).filter(|mac| !mac.is_empty()),
+        driver: driver.and_then(|link| Some(link.file_name()?.to_str()?.to_owned())),
+        // Reading `carrier` fails while the interface is down.
+        up: number("carrier") == Some(1),
+        // In Mbit/s; -1 or an error where the driver does not know.
+        speed_bps: number("speed")
+            .filter(|s| (1..u64::from(u32::MAX)).contains(s))
+            .map(|s| s * 1_000_000),
+        addresses: addresses.get(&name).cloned().unwrap_or_default(),
+        name: name.clone(),
+    };
+    let place = (
+        pci.is_none(),
+        pci.map(|(address, _)| address),
+        card_port,
+        natural(&name),
+    );
+    Some((place, port))
+}
+
+fn natural(name: &str) -> (String, u64) {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = name
+        .get(stem.len()..)
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0);
+    (stem.to_owned(), number)
+}
+
+fn read(path: PathBuf) -> Option<String> {
+    Some(fs::read_to_string(path).ok()?.trim().to_owned())
+}
+
+/// The addresses of all interfaces now, IPv4 first, link-local last.
+pub(crate) fn addresses() -> Addresses {
+    let mut found: BTreeMap<String, Vec<(u8, String)>> = BTreeMap::new();
+    for entry in nix::ifaddrs::getifaddrs().into_iter().flatten() {
+        let (Some(address), Some(mask)) = (entry.address, entry.netmask) else {
+            continue;
+        };
+        let text = if let (Some(ip), Some(mask)) = (address.as_sockaddr_in(), mask.as_sockaddr_in()) {
+            (0, format!("{}/{}", ip.ip(), u32::from(mask.ip()).count_ones()))
+        } else if let (Some(ip), Some(mask)) = (address.as_sockaddr_in6(), mask.as_sockaddr_in6()) {
+            let rank = if ip.ip().is_unicast_link_local() { 2 } else { 1 };
+            (rank, format!("{}/{}", ip.ip(), u128::from(mask.ip()).count_ones()))
+        } else {
+            continue;
+        };
+        found.entry(entry.interface_name).or_default().push(text);
+    }
+    for list in found.values_mut() {
+        list.sort();
+        list.dedup();
+    }
+    let plain = |list: Vec<(u8, String)>| list.into_iter().map(|(_, text)| text).collect();
+    found.into_iter().map(|(name, list)| (name, plain(list))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn card(sys: &Path, name: &str, device: &str, files: &[(&str, &str)]) {
+        let device = sys.join("devices").join(device);
+        let port = device.join("net").join(name);
+        fs::create_dir_all(&port).unwrap();
+        fs::create_dir_all(sys.join("class/net")).unwrap();
+        symlink("../..", port.join("device")).unwrap();
+        for (file, text) in files {
+            fs::write(port.join(file), text).unwrap();
+        }
+        symlink(&port, sys.join("class/net").join(name)).unwrap();
+    }
+
+    fn names(ports: &[NetworkPort]) -> Vec<&str> {
+        ports.iter().map(|p| p.name.as_str()).collect()
+    }
+
+    #[test]
+    fn ports_come_in_pci_order_and_the_first_is_management() {
+        let dir = tempfile::tempdir().unwrap();
+        let sys = dir.path();
+        // Bus 0a after bus 02, function 1 after 0; names would sort otherwise.
+        card(
+            sys,
+            "ens1",
+            "pci0000:00/0000:00:1c.0/0000:0a:00.0",
+            &[("speed", "10000\n"), ("carrier", "1\n")],
+        );
+        card(
+            sys,
+            "zz0",
+            "pci0000:00/0000:00:01.0/0000:02:00.0",
+            &[("address", "02:00:00:00:00:01\n")],
+        );
+        card(
+            sys,
+            "aa1",
+            "pci0000:00/0000:00:01.0/0000:02:00.1",
+            &[("speed", "-1\n"), ("carrier", "0\n")],
+        );
+        fs::create_dir_all(sys.join("class/net/lo")).unwrap();
+        let addresses = Addresses::from([("zz0".to_owned(), vec!["192.0.2.1/24".to_owned()])]);
+        let ports = enumerate(sys, &addresses);
+        assert_eq!(names(&ports), ["zz0", "aa1", "ens1"]);
+        assert_eq!(ports[0].role, PortRole::Management);
+        assert_eq!(ports[0].mac.as_deref(), Some("02:00:00:00:00:01"));
+        assert_eq!(ports[0].addresses, ["192.0.2.1/24"]);
+        assert_eq!(
+            (ports[1].link, ports[1].role, ports[1].speed_bps),
+            (Some(1), PortRole::Capture, None)
+        );
+        assert_eq!(
+            (ports[2].link, ports[2].speed_bps, ports[2].up),
+            (Some(2), Some(10_000_000_000), true)
+        );
+        assert_eq!(ports[2].pci.as_deref(), Some("0000:0a:00.0"));
+    }
+
+    #[test]
+    fn virtio_ports_are_at_their_pci_parent() {
+        let dir = tempfile::tempdir().unwrap();
+        let sys = dir.path();
+        card(sys, "enp0s10", "pci0000:00/0000:00:0a.0/virtio1", &[]);
+        card(sys, "enp0s9", "pci0000:00/0000:00:09.0/virtio7", &[]);
+        let ports = enumerate(sys, &Addresses::new());
+        assert_eq!(names(&ports), ["enp0s9", "enp0s10"]);
+        assert_eq!(ports[1].pci.as_deref(), Some("0000:00:0a.0"));
+    }
+
+    #[test]
+    fn ports_of_one_function_are_told_apart_and_usb_comes_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let sys = dir.path();
+        card(sys, "aa_usb", "platform/usb1/1-1", &[]);
+        card(sys, "p10", "pci0000:00/0000:03:00.0", &[("dev_port", "1\n")]);
+        card(sys, "q9", "pci0000:00/0000:03:00.0/x", &[("dev_port", "0\n")]);
+        assert_eq!(names(&enumerate(sys, &Addresses::new())), ["q9", "p10", "aa_usb"]);
+    }
+
+    #[test]
+    fn a_missing_sysfs_has_no_ports() {
+        assert!(enumerate(Path::new("/nonexistent"), &Addresses::new()).is_empty());
+    }
+}

@@ -1,0 +1,261 @@
+//! Brings the system in line with the settings: network files, packet filter, host name, roles.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::supervisor::{NetworkPort, PortRole};
+use settings::{Role, Settings};
+
+use crate::disk::{self, Folder};
+use crate::engine::Engine;
+use crate::{command, firewall, network, ports, system};
+
+/// How often ports are looked at and deadlines are checked.
+const TICK: Duration = Duration::from_secs(2);
+/// The same in the first seconds, while interfaces and addresses appear.
+const EARLY_TICK: Duration = Duration::from_millis(500);
+const EARLY: Duration = Duration::from_secs(60);
+
+/// The services that a role may leave out, and the file in the run folder whose presence keeps one from starting.
+const ROLE_SERVICES: [(&str, &str, Role); 2] = [
+    ("spanwatch-collector.service", "without-collector", Role::Analyzer),
+    ("spanwatch-analyzer.service", "without-analyzer", Role::Collector),
+];
+
+/// What was last done to the system.
+#[derive(Default)]
+pub(crate) struct Applied {
+    rules: Option<String>,
+    role: Option<Role>,
+    cpu: Option<(Instant, system::CpuTimes)>,
+}
+
+/// What comes before the supervisor is ready: networkd and the services start after that, so they find it done.
+pub(crate) async fn before_ready(engine: &Engine) {
+    look(engine).await;
+    let (settings, ports) = snapshot(engine).await;
+    if engine.paths.act {
+        write_network(engine, &settings, &ports).await;
+        set_hostname(engine, &settings).await;
+    }
+    mark_role(engine, settings.role).await;
+}
+
+/// Follows settings and ports for ever.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut applied = Applied::default();
+    let boot = system::boot_id();
+    let start = Instant::now();
+    loop {
+        engine.take_back(&boot, system::uptime_s()).await;
+        look(&engine).await;
+        sample(&engine, &mut applied).await;
+        let (settings, ports) = snapshot(&engine).await;
+        if engine.paths.act {
+            write_network(&engine, &settings, &ports).await;
+            set_hostname(&engine, &settings).await;
+            filter(&engine, &mut applied, &ports).await;
+            follow_role(&engine, &mut applied, settings.role).await;
+        }
+        let tick = if start.elapsed() < EARLY { EARLY_TICK } else { TICK };
+        let _ = tokio::time::timeout(tick, engine.wake.notified()).await;
+    }
+}
+
+async fn snapshot(engine: &Engine) -> (Settings, Vec<NetworkPort>) {
+    let state = engine.state.lock().await;
+    (state.settings.clone(), state.ports.clone())
+}
+
+/// Notes ports that came, went or changed.
+async fn look(engine: &Engine) {
+    let found = ports::enumerate(&engine.paths.sys, &ports::addresses());
+    let mut state = engine.state.lock().await;
+    if state.ports == found {
+        return;
+    }
+    let names = |ports: &[NetworkPort]| ports.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
+    if names(&state.ports) != names(&found) {
+        let management = found
+            .iter()
+            .find(|p| p.role == PortRole::Management)
+            .map_or("none", |p| p.name.as_str());
+        log::info!(event = "ports", management = management; "network ports: {}", names(&found).join(" "));
+    }
+    state.ports = found;
+    drop(state);
+    engine.changed();
+}
+
+async fn sample(engine: &Engine, applied: &mut Applied) {
+    let Some(now) = system::cpu_times() else {
+        return;
+    };
+    match applied.cpu {
+        Some((at, _)) if at.elapsed() < TICK => {}
+        earlier => {
+            if let Some(used) = earlier.and_then(|(_, earlier)| now.used_since(earlier)) {
+                engine.state.lock().await.cpu_used = Some(used);
+            }
+            applied.cpu = Some((Instant::now(), now));
+        }
+    }
+}
+
+/// Keeps or clears the note of work that fails; says so once.
+async fn note(engine: &Engine, work: &'static str, result: Result<(), String>) {
+    let mut state = engine.state.lock().await;
+    match result {
+        Ok(()) => {
+            if state.failures.remove(work).is_some() {
+                log::info!(event = "recovered", work = work; "{work} works again");
+            }
+        }
+        Err(message) => {
+            if state.failures.get(work) != Some(&message) {
+                log::error!(event = "failed", work = work; "{message}");
+            }
+            state.failures.insert(work, message);
+        }
+    }
+}
+
+async fn write_network(engine: &Engine, settings: &Settings, ports: &[NetworkPort]) {
+    let wanted = network::files(ports, &settings.management);
+    let result = match write_files(&engine.paths.networkd, &wanted) {
+        // At the boot networkd starts later and finds the files.
+        Ok(true) if Path::new("/run/systemd/netif/state").exists() => command::run("networkctl", &["reload"], "")
+            .await
+            .map(|_| ())
+            .map_err(|e| e.to_string()),
+        Ok(_) => Ok(()),
+        Err(e) => Err(format!(
+            "the network settings cannot be written to {}: {e}",
+            engine.paths.networkd.display()
+        )),
+    };
+    note(engine, "network", result).await;
+}
+
+/// Makes the folder hold these files of ours and no others; tells whether anything changed.
+fn write_files(folder: &Path, wanted: &BTreeMap<String, String>) -> io::Result<bool> {
+    let mut changed = false;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(network::FILE_PREFIX) && !wanted.contains_key(&name) {
+            fs::remove_file(entry.path())?;
+            changed = true;
+        }
+    }
+    let mut disk = Folder(folder.to_owned());
+    for (name, text) in wanted {
+        if fs::read_to_string(folder.join(name)).ok().as_deref() != Some(text) {
+            disk::replace(&mut disk, name, text.as_bytes(), 0o644)?;
+            changed = true;
+        }
+    }
+    Ok(changed)
+}
+
+async fn set_hostname(engine: &Engine, settings: &Settings) {
+    let file = Path::new("/proc/sys/kernel/hostname");
+    let current = fs::read_to_string(file).unwrap_or_default();
+    if current.trim() != settings.hostname {
+        let result = fs::write(file, &settings.hostname).map_err(|e| format!("the host name cannot be set: {e}"));
+        note(engine, "host name", result).await;
+    }
+}
+
+async fn filter(engine: &Engine, applied: &mut Applied, ports: &[NetworkPort]) {
+    let (host, capture) = (firewall::host_rules(ports), firewall::capture_rules(ports));
+    let rules = format!("{host}{capture}");
+    if applied.rules.as_ref() == Some(&rules) {
+        return;
+    }
+    let result = match command::run("nft", &["-f", "-"], &rules).await {
+        Ok(_) => {
+            log::info!(event = "firewall"; "the packet filter follows the ports");
+            applied.rules = Some(rules);
+            Ok(())
+        }
+        // Management must not depend on capture ports, one of which may just have gone.
+        Err(e) => match command::run("nft", &["-f", "-"], &host).await {
+            Ok(_) => Err(format!("the packet filter for capture ports cannot be loaded: {e}")),
+            Err(e) => Err(format!("the packet filter cannot be loaded: {e}")),
+        },
+    };
+    note(engine, "firewall", result).await;
+}
+
+async fn mark_role(engine: &Engine, role: Role) {
+    for (_, mark, left_out_by) in ROLE_SERVICES {
+        let path = engine.paths.run.join("supervisor").join(mark);
+        let result = if role == left_out_by {
+            fs::write(&path, "")
+        } else {
+            remove_if_there(&path)
+        };
+        if let Err(e) = result {
+            note(
+                engine,
+                "role",
+                Err(format!("the role cannot be marked in {}: {e}", path.display())),
+            )
+            .await;
+        }
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+async fn follow_role(engine: &Engine, applied: &mut Applied, role: Role) {
+    if applied.role == Some(role) {
+        return;
+    }
+    // A box that does both starts both by itself.
+    let by_itself = applied.role.is_none() && role == Role::Standalone;
+    applied.role = Some(role);
+    if by_itself {
+        return;
+    }
+    mark_role(engine, role).await;
+    let mut result = Ok(());
+    for (service, _, left_out_by) in ROLE_SERVICES {
+        let verb = if role == left_out_by { "stop" } else { "start" };
+        if let Err(e) = command::run("systemctl", &["--no-block", verb, service], "").await {
+            result = Err(e.to_string());
+        }
+    }
+    note(engine, "role", result).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_files_follow_and_those_of_others_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("10-spanwatch-07.network"), "gone").unwrap();
+        fs::write(dir.path().join("other.network"), "stays").unwrap();
+        let wanted = BTreeMap::from([("10-spanwatch-00.network".to_owned(), "text".to_owned())]);
+        assert!(write_files(dir.path(), &wanted).unwrap());
+        assert!(!write_files(dir.path(), &wanted).unwrap());
+        let mut names: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["10-spanwatch-00.network", "other.network"]);
+    }
+}
