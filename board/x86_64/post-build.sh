@@ -46,7 +46,9 @@ rm -rf "$target/home" "$target/srv" "$target/media" "$target/mnt" "$target/opt"
 rm -rf "${target:?}/var"/* "${target:?}/run"/* "${target:?}/tmp"/*
 
 # Users and groups, from sysusers.d alone; numbers are fixed, as files on /data outlive a version.
+rm -f "$target/usr/lib/sysusers.d/systemd-"* "$target/usr/lib/sysusers.d/dbus.conf"
 rm -f "$target/etc/passwd" "$target/etc/group" "$target/etc/shadow" "$target/etc/gshadow"
+mkdir -p "$target/usr/lib/sysusers.d"
 cat >"$target/usr/lib/sysusers.d/00-base.conf" <<END
 g tty 5 -
 g disk 6 -
@@ -61,18 +63,19 @@ g tape 26 -
 g audio 29 -
 g video 44 -
 g users 100 -
+g lp 7 -
 g systemd-journal 190 -
-u systemd-network 192:192 "systemd Network Management"
-u systemd-resolve 193:193 "systemd Resolver"
-u systemd-timesync 194:194 "systemd Time Synchronization"
-u messagebus 195:195 "System Message Bus"
+u systemd-network 192 "systemd Network Management"
+u systemd-resolve 193 "systemd Resolver"
+u systemd-timesync 194 "systemd Time Synchronization"
+u messagebus 195 "System Message Bus"
 u sshd 196:65534 "sshd user" /run/sshd
 g input 197 -
 g sgx 198 -
 g clock 199 -
 g kvm 200 -
 g render 201 -
-u root 0 - /root
+u root 0 - /root /usr/sbin/nologin
 u nobody 65534:65534 - /nonexistent
 END
 systemd-sysusers --root="$target"
@@ -88,6 +91,7 @@ if [ -d "$target/usr/share/ca-certificates/mozilla" ]; then
 fi
 
 # Units: what the presets enable, and nothing else.
+ln -sfn ../lib/systemd/systemd "$target/usr/sbin/init"
 ln -sfn multi-user.target "$target/usr/lib/systemd/system/default.target"
 rm -rf "$target/etc/systemd/system"
 mkdir -p "$target/etc/systemd/system"

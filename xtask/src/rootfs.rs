@@ -80,7 +80,8 @@ pub(crate) fn build() -> Result<Rootfs> {
     let _ = std::fs::remove_file(&stamp);
     step("rootfs", "unpack, cut down, add the overlay and the programs", || {
         debian::unpack(&packages.tar, &tree)?;
-        keep::apply(&tree, &std::fs::read_to_string(&keep)?)?;
+        let paths: Vec<PathBuf> = programs.iter().map(|(_, path)| path.clone()).collect();
+        keep::apply(&tree, &std::fs::read_to_string(&keep)?, &paths)?;
         copy_overlay(&overlay, &tree)?;
         for (name, path) in &programs {
             install(path, &tree.join(place(name)))?;

@@ -11,9 +11,10 @@ use crate::step::output;
 
 const LIBRARIES: [&str; 2] = ["usr/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/systemd"];
 
-/// Removes from `tree` every file that no pattern of `list` matches and that no kept program
-/// links to. A pattern that matches nothing is an error: the list tells what is there.
-pub(super) fn apply(tree: &Path, list: &str) -> Result<()> {
+/// Removes from `tree` every file that no pattern of `list` matches and that neither a kept program
+/// nor one of `programs` links to. A pattern that matches nothing is an error: the list tells what
+/// is there.
+pub(super) fn apply(tree: &Path, list: &str, programs: &[PathBuf]) -> Result<()> {
     let mut files = Vec::new();
     walk(tree, Path::new(""), &mut files)?;
     let patterns: Vec<&str> = super::lines(list).collect();
@@ -30,16 +31,17 @@ pub(super) fn apply(tree: &Path, list: &str) -> Result<()> {
             bail!("keep.list names {pattern:?}, which no package holds");
         }
     }
-    libraries(tree, &mut kept)?;
+    libraries(tree, programs, &mut kept)?;
     for file in files.iter().filter(|file| !kept.contains(*file)) {
         std::fs::remove_file(tree.join(file)).with_context(|| format!("cannot remove {}", file.display()))?;
     }
     remove_empty(tree)
 }
 
-/// Adds the shared libraries that kept programs and libraries link to, whatever links to them.
-fn libraries(tree: &Path, kept: &mut BTreeSet<PathBuf>) -> Result<()> {
-    let mut todo: Vec<PathBuf> = kept.iter().cloned().collect();
+/// Adds the shared libraries that programs and kept files link to, and what those link to.
+fn libraries(tree: &Path, programs: &[PathBuf], kept: &mut BTreeSet<PathBuf>) -> Result<()> {
+    // a program from outside has an absolute path, which joining leaves alone
+    let mut todo: Vec<PathBuf> = kept.iter().chain(programs).cloned().collect();
     while !todo.is_empty() {
         let mut found = BTreeSet::new();
         for name in needed(tree, &todo)? {
