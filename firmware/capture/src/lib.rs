@@ -1,6 +1,8 @@
 //! Where frames come from: capture files and packet rings. The only crate with unsafe code.
 
 pub mod file;
+pub mod nic;
+pub mod ring;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +22,17 @@ pub struct Frame<'a> {
     pub wire_len: u32,
     /// The tag control information of a VLAN tag that the NIC took off.
     pub vlan_tci: Option<u16>,
+}
+
+impl Frame<'_> {
+    /// The octets that the link carried, without FCS: with the VLAN tag that the NIC took off.
+    #[must_use]
+    pub const fn link_octets(&self) -> u32 {
+        match self.vlan_tci {
+            Some(_) => self.wire_len.saturating_add(4),
+            None => self.wire_len,
+        }
+    }
 }
 
 /// What a call to [`Source::poll`] brought.
@@ -81,6 +94,16 @@ pub enum Error {
         end: u64,
         /// What is incomplete.
         what: &'static str,
+    },
+    /// A packet ring cannot be opened or asked.
+    #[error("{interface}: cannot {what}")]
+    Interface {
+        /// The interface.
+        interface: String,
+        /// The step.
+        what: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
     },
     /// A file contradicts its format. What came before was handed over.
     #[error("the capture is damaged at byte {offset}: {what}")]
