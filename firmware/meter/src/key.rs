@@ -28,8 +28,10 @@ impl Key {
     pub(crate) fn of(packet: &Packet, vlan_in_key: bool) -> (Self, bool) {
         let (src_port, dst_port, one_way) = match packet.icmp {
             None => (packet.src_port, packet.dst_port, false),
-            Some(icmp) if is_exchange(packet.protocol, icmp.kind) => (0, 0, false),
-            Some(icmp) => (u16::from(icmp.kind), u16::from(icmp.kind), true),
+            Some(icmp) if is_neighbour_discovery(packet.protocol, icmp.kind) => {
+                (u16::from(icmp.kind), u16::from(icmp.kind), true)
+            }
+            Some(_) => (0, 0, false),
         };
         let mut aux = match packet.vlan {
             Some(vlan) if vlan_in_key => u64::from(vlan),
@@ -71,15 +73,10 @@ fn halves(addr: IpAddr) -> [u64; 2] {
     [(bits >> 64) as u64, bits as u64]
 }
 
-/// Whether an ICMP type is a query or the reply to one.
-/// (<https://www.iana.org/assignments/icmp-parameters>, <https://www.iana.org/assignments/icmpv6-parameters>)
-const fn is_exchange(protocol: u8, kind: u8) -> bool {
-    match protocol {
-        // Echo, timestamp, information, address mask, extended echo.
-        1 => matches!(kind, 0 | 8 | 13..=18 | 42 | 43),
-        // Echo, node information, extended echo.
-        _ => matches!(kind, 128 | 129 | 139 | 140 | 160 | 161),
-    }
+/// Whether an ICMP message is one of IPv6 neighbour discovery (RFC 4861): router and neighbour
+/// solicitation and advertisement, redirect.
+const fn is_neighbour_discovery(protocol: u8, kind: u8) -> bool {
+    protocol == 58 && matches!(kind, 133..=137)
 }
 
 /// SipHash-1-3 (Aumasson and Bernstein, 2012; the hash of Rust's own maps) with a random key a process.

@@ -6,8 +6,9 @@
 //! a routed or asymmetrically tagged conversation keeps one record, as in other meters;
 //! [`Config::vlan_in_key`] separates networks that use the same addresses in several VLANs.
 //!
-//! ICMP queries and their replies (echo, timestamp, node information …) are one flow. Other ICMP
-//! messages answer nothing of their own kind: each type and direction is a flow.
+//! ICMP has no ports: what two hosts send each other, queries, replies and errors, is one flow. Only
+//! IPv6 neighbour discovery is told apart by type and direction, since its messages come unasked as
+//! well, and an advertisement would otherwise make its sender the one who started the conversation.
 //!
 //! Everything is bounded: flows by [`Config::max_flows`] (the longest silent one makes room),
 //! fragments by a table of their own. The hash is keyed with random numbers, so that nobody can

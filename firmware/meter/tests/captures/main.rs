@@ -1,0 +1,6 @@
+//! Real captures through dissection and metering.
+
+mod corpus;
+mod flowtest;
+mod ndpi;
+mod totals;
