@@ -1,0 +1,233 @@
+//! The commands: one table that parsing, help and completion read.
+//!
+//! In a pattern a lower-case word is typed as it is, `a|b` is a choice, an upper-case word is a value, `X...` is one
+//! or more of them, and `[word X]` may be left out.
+
+use crate::lang::Text;
+
+/// What a command does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    ShowVersion,
+    ShowSystem,
+    ShowServices,
+    ShowPorts,
+    ShowLinks,
+    ShowTop,
+    ShowFlows,
+    ShowSettings,
+    SetHostname,
+    SetLanguage,
+    SetHomeNetworks,
+    SetIpv4Dhcp,
+    SetIpv4Static,
+    SetIpv6Mode,
+    SetIpv6Static,
+    SetDns,
+    SetDnsAutomatic,
+    SetPortDirection,
+    SetPortCapacity,
+    SetPortCapacityAutomatic,
+    SetPortLabel,
+    Confirm,
+    Password,
+    Reboot,
+    PowerOff,
+    Help,
+    Exit,
+}
+
+/// A command.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// How it is written.
+    pub(crate) pattern: &'static str,
+    /// What it does.
+    pub(crate) action: Action,
+    /// The same for people.
+    pub(crate) help: Text,
+    /// Whether the physical console offers it before the first set-up.
+    pub(crate) before_setup: bool,
+}
+
+const fn command(pattern: &'static str, action: Action, before_setup: bool, help: Text) -> Command {
+    Command {
+        pattern,
+        action,
+        help,
+        before_setup,
+    }
+}
+
+/// Every command.
+pub(crate) const COMMANDS: [Command; 27] = [
+    command(
+        "show version",
+        Action::ShowVersion,
+        true,
+        ("version, name and role", "版本、名称和角色"),
+    ),
+    command(
+        "show system",
+        Action::ShowSystem,
+        true,
+        (
+            "state of the box: processor, memory, disks, troubles",
+            "设备状态：处理器、内存、磁盘、告警",
+        ),
+    ),
+    command(
+        "show services",
+        Action::ShowServices,
+        true,
+        ("services and how they run", "服务及其运行状态"),
+    ),
+    command(
+        "show ports",
+        Action::ShowPorts,
+        true,
+        ("network ports and addresses", "网络端口和地址"),
+    ),
+    command(
+        "show links",
+        Action::ShowLinks,
+        false,
+        ("monitored links and their traffic now", "监控链路及当前流量"),
+    ),
+    command(
+        "show top hosts|protocols|apps|conversations [last SECONDS] [limit COUNT]",
+        Action::ShowTop,
+        false,
+        ("who or what carries most", "流量排行"),
+    ),
+    command(
+        "show flows [last SECONDS] [limit COUNT]",
+        Action::ShowFlows,
+        false,
+        ("the newest flow records", "最新流记录"),
+    ),
+    command(
+        "show settings",
+        Action::ShowSettings,
+        true,
+        ("the settings in force", "当前设置"),
+    ),
+    command(
+        "set hostname NAME",
+        Action::SetHostname,
+        false,
+        ("name the box", "设置设备名称"),
+    ),
+    command(
+        "set language zh-CN|en",
+        Action::SetLanguage,
+        true,
+        ("language of console and command line", "设置控制台和命令行的语言"),
+    ),
+    command(
+        "set home-networks NETWORK...",
+        Action::SetHomeNetworks,
+        false,
+        ("the networks that count as inside", "设置内网网段"),
+    ),
+    command(
+        "set management ipv4 dhcp",
+        Action::SetIpv4Dhcp,
+        true,
+        ("management address from a DHCP server", "管理口通过 DHCP 获取地址"),
+    ),
+    command(
+        "set management ipv4 static ADDRESS4/LENGTH [gateway ADDRESS4]",
+        Action::SetIpv4Static,
+        true,
+        ("fixed management address", "设置管理口固定 IPv4 地址"),
+    ),
+    command(
+        "set management ipv6 auto|off",
+        Action::SetIpv6Mode,
+        true,
+        ("IPv6 by router advertisements, or none", "管理口 IPv6 自动配置或关闭"),
+    ),
+    command(
+        "set management ipv6 static ADDRESS6/LENGTH [gateway ADDRESS6]",
+        Action::SetIpv6Static,
+        true,
+        ("fixed management address", "设置管理口固定 IPv6 地址"),
+    ),
+    command(
+        "set management dns ADDRESS...",
+        Action::SetDns,
+        true,
+        ("name servers, at most 3", "设置域名服务器，最多 3 个"),
+    ),
+    command(
+        "set management dns automatic",
+        Action::SetDnsAutomatic,
+        true,
+        ("name servers from DHCP or the router", "自动获取域名服务器"),
+    ),
+    command(
+        "set port PORT direction home-networks|in|out",
+        Action::SetPortDirection,
+        false,
+        (
+            "how in and out are told apart on a capture port",
+            "设置采集口的流入流出判定方式",
+        ),
+    ),
+    command(
+        "set port PORT capacity SPEED",
+        Action::SetPortCapacity,
+        false,
+        ("capacity of the mirrored link", "设置被镜像链路的容量"),
+    ),
+    command(
+        "set port PORT capacity automatic",
+        Action::SetPortCapacityAutomatic,
+        false,
+        ("capacity is the port's own speed", "链路容量取端口速率"),
+    ),
+    command(
+        "set port PORT label TEXT...",
+        Action::SetPortLabel,
+        false,
+        ("name the link; \"\" takes the name away", "设置链路名称；\"\" 清除名称"),
+    ),
+    command(
+        "confirm",
+        Action::Confirm,
+        true,
+        ("keep a change of the management network", "确认管理网络的更改"),
+    ),
+    command(
+        "password",
+        Action::Password,
+        false,
+        ("change the administrator's password", "修改管理员密码"),
+    ),
+    command("reboot", Action::Reboot, true, ("restart the box", "重启设备")),
+    command("poweroff", Action::PowerOff, true, ("shut the box down", "关闭设备")),
+    command("help", Action::Help, true, ("all commands", "列出所有命令")),
+    command("exit", Action::Exit, true, ("leave", "退出")),
+];
+
+/// What a word leads to, where several commands share it.
+pub(crate) const WORDS: &[(&str, Text)] = &[
+    ("show", ("show state and traffic", "查看状态和流量")),
+    ("set", ("change settings", "修改设置")),
+    ("top", ("who or what carries most", "流量排行")),
+    ("management", ("addresses of the management port", "管理口地址")),
+    ("port", ("a capture port", "采集口")),
+    ("ipv4", ("IPv4 addresses", "IPv4 地址")),
+    ("ipv6", ("IPv6 addresses", "IPv6 地址")),
+    ("dns", ("name servers", "域名服务器")),
+    ("capacity", ("capacity of the mirrored link", "被镜像链路的容量")),
+    ("direction", ("how in and out are told apart", "流入流出判定方式")),
+    ("last", ("of so many seconds until now", "最近若干秒")),
+    ("limit", ("at most so many rows", "最多行数")),
+    ("gateway", ("the default gateway", "默认网关")),
+    ("hosts", ("addresses", "主机")),
+    ("protocols", ("protocols", "协议")),
+    ("apps", ("applications", "应用")),
+    ("conversations", ("pairs of addresses", "会话")),
+];
