@@ -95,6 +95,14 @@ ln -sfn ../lib/systemd/systemd "$target/usr/sbin/init"
 ln -sfn multi-user.target "$target/usr/lib/systemd/system/default.target"
 rm -rf "$target/etc/systemd/system"
 mkdir -p "$target/etc/systemd/system"
+# Time, names and the bus are not needed to start: they come after the console (…d/late.conf).
+units=$target/usr/lib/systemd/system
+for unit in systemd-timesyncd.service systemd-resolved.service; do
+    sed -i -e '/^Before=/d' -e 's/^WantedBy=sysinit.target/WantedBy=multi-user.target/' "$units/$unit"
+done
+rm -f "$units/sockets.target.wants/dbus.socket"
+mkdir -p "$units/multi-user.target.wants"
+ln -sfn ../dbus.socket "$units/multi-user.target.wants/dbus.socket"
 systemctl --root="$target" preset-all
 for unit in ldconfig.service systemd-hwdb-update.service systemd-bless-boot.service; do
     ln -sfn /dev/null "$target/etc/systemd/system/$unit"
