@@ -280,3 +280,6 @@ fn push_block(records: &mut Vec<FlowRecord>, out: &mut Vec<Output>) {
     }
     records.clear();
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+use model::{App, HomeNetworks, LinkId, TopKey};
+use settings::FlowTimeouts;
+
+use super::*;
+
+const NANOS: u64 = 1_000_000_000;
+const T0: u64 = 1_700_000_000;
+
+fn plan() -> PortPlan {
+    PortPlan {
+        link: LinkId(3),
+        name: "eth3".to_owned(),
+        label: String::new(),
+        direction: PortDirection::HomeNetworks,
+        capacity_bps: None,
+        home: HomeNetworks::private(),
+        timeouts: FlowTimeouts { idle_s: 2, active_s: 5 },
+    }
+}
+
+/// Milliseconds after T0.
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_nanos(T0 * NANOS + ms * 1_000_000)
+}
+
+/// An Ethernet frame with a UDP datagram from 10.0.0.`host` to 8.8.8.8, port 53.
+fn udp(host: u8, payload: u8) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, host, 8, 0];
+    frame.extend([0x45, 0, 0, 28 + payload, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, host, 8, 8, 8, 8]);
+    frame.extend([0x80, host, 0, 53, 0, 8 + payload, 0, 0]);
+    frame.resize(frame.len() + usize::from(payload), 0);
+    frame
+}
+
+fn feed(pipeline: &mut Pipeline, time: Timestamp, data: &[u8]) {
+    pipeline.frame(&capture::Frame {
+        time,
+        link_type: 1,
+        data,
+        wire_len: u32::try_from(data.len()).unwrap(),
+        vlan_tci: None,
+    });
+}
+
+fn windows(outputs: &[Output]) -> Vec<&Window> {
+    let window = |o| match o {
+        Output::Window(w) => Some(w),
+        Output::Block(_) => None,
+    };
+    outputs.iter().filter_map(window).collect()
+}
+
+fn records(outputs: &[Output]) -> Vec<FlowRecord> {
+    let block = |o: &Output| match o {
+        Output::Window(_) => None,
+        Output::Block(b) => Some(b.records().unwrap()),
+    };
+    outputs.iter().filter_map(block).flatten().collect()
+}
+
+/// Seconds after T0 and frames of each window.
+fn seconds(outputs: &[Output]) -> Vec<(i64, u64)> {
+    let of = |w: &Window| {
+        let start = i64::try_from(w.start.as_secs()).unwrap() - i64::try_from(T0).unwrap();
+        (start, w.counters.frames.total.packets)
+    };
+    windows(outputs).into_iter().map(of).collect()
+}
+
+#[test]
+fn each_frame_is_in_the_second_of_its_time() {
+    let mut p = Pipeline::new(plan(), at(0));
+    p.tick(at(10), true);
+    // The ring hands frames over late, some of them of the next second already.
+    feed(&mut p, at(900), &udp(1, 0));
+    feed(&mut p, at(990), &udp(1, 0));
+    p.tick(at(1_020), true);
+    feed(&mut p, at(999), &udp(2, 0));
+    feed(&mut p, at(1_001), &udp(1, 0));
+    p.tick(at(2_300), true);
+    assert_eq!(seconds(&p.take_output()), [(0, 3), (1, 1)]);
+}
+
+#[test]
+fn a_quiet_link_has_windows_of_nothing_and_a_dead_one_has_none() {
+    let mut p = Pipeline::new(plan(), at(0));
+    for ms in (0..=5_300).step_by(100) {
+        p.tick(at(ms), ms < 3_000);
+    }
+    assert_eq!(seconds(&p.take_output()), [(0, 0), (1, 0)]);
+    // The last frames before it went down count.
+    let mut p = Pipeline::new(plan(), at(0));
+    feed(&mut p, at(100), &udp(1, 0));
+    p.tick(at(1_300), false);
+    p.tick(at(2_300), false);
+    assert_eq!(seconds(&p.take_output()), [(0, 1)]);
+}
+
+#[test]
+fn a_thread_that_was_held_up_makes_up_for_the_seconds() {
+    let mut p = Pipeline::new(plan(), at(0));
+    p.tick(at(100), true);
+    p.tick(at(3_400), true);
+    feed(&mut p, at(3_500), &udp(1, 0));
+    p.tick(at(4_300), true);
+    assert_eq!(seconds(&p.take_output()), [(0, 0), (1, 0), (2, 0), (3, 1)]);
+}
+
+#[test]
+fn a_clock_that_is_set_breaks_nothing() {
+    let mut p = Pipeline::new(plan(), at(0));
+    feed(&mut p, at(100), &udp(1, 0));
+    p.tick(at(200), true);
+    // An hour on: no hour of empty seconds.
+    p.tick(at(3_600_000), true);
+    feed(&mut p, at(3_600_100), &udp(1, 0));
+    p.tick(at(3_600_200), true);
+    // And back to where it was.
+    p.tick(at(1_000), true);
+    feed(&mut p, at(1_100), &udp(1, 0));
+    p.tick(at(2_300), true);
+    assert_eq!(seconds(&p.take_output()), [(0, 1), (3_600, 1), (1, 1)]);
+    // A frame of times to come opens no second.
+    feed(&mut p, at(9_000_000), &udp(1, 0));
+    p.tick(at(3_300), true);
+    assert_eq!(seconds(&p.take_output()), [(2, 1)]);
+    p.finish();
+    let all = records(&p.take_output());
+    assert!(all.len() <= 4);
+}
+
+#[test]
+fn windows_tell_frames_hosts_protocols_and_what_is_wrong() {
+    let mut p = Pipeline::new(plan(), at(0));
+    feed(&mut p, at(10), &udp(1, 72));
+    let mut arp = vec![0xff; 6];
+    arp.extend([2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+    arp.extend([2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2]);
+    feed(&mut p, at(20), &arp);
+    let mut multicast = udp(1, 0);
+    multicast[0] = 1;
+    feed(&mut p, at(30), &multicast);
+    feed(&mut p, at(40), &udp(1, 0)[..20]);
+    feed(&mut p, at(50), &[1, 2, 3]);
+    p.lost(DropCounters {
+        ring: 5,
+        ..DropCounters::default()
+    });
+    p.tick(at(1_300), true);
+    let out = p.take_output();
+    let [w] = windows(&out)[..] else { panic!("{out:?}") };
+    assert_eq!((w.link, w.start, w.seconds), (LinkId(3), at(0), 1));
+    let c = &w.counters;
+    assert_eq!(c.frames.total, Counters { packets: 5, bytes: 114 + 42 + 42 + 20 + 3 });
+    assert_eq!(c.frames.outbound.packets, 2);
+    assert_eq!((c.broadcast, c.multicast, c.non_ip, c.drops.ring), (1, 2, 1, 5));
+    assert_eq!(c.malformed.iter().sum::<u64>(), 2);
+    let has = |table: &model::TopTable, key: TopKey| table.rows.iter().find(|r| r.0 == key).map(|r| r.1.total);
+    assert_eq!(has(&w.protocols, TopKey::Protocol(17)), Some(Counters { packets: 2, bytes: 128 }));
+    assert_eq!(has(&w.protocols, TopKey::EtherType(0x0806)).map(|c| c.packets), Some(1));
+    assert_eq!(has(&w.apps, TopKey::App(App::by_port(17, 1, 53))).map(|c| c.packets), Some(2));
+    assert_eq!(has(&w.hosts, TopKey::Host([10, 0, 0, 1].into())).map(|c| c.bytes), Some(128));
+    assert_eq!(p.totals(), &w.counters);
+}
+
+#[test]
+fn records_leave_when_flows_end_and_at_the_end() {
+    let mut p = Pipeline::new(plan(), at(0));
+    feed(&mut p, at(100), &udp(1, 0));
+    for ms in (200..6_000).step_by(100) {
+        feed(&mut p, at(ms), &udp(2, 0));
+        p.tick(at(ms), true);
+    }
+    let idle = records(&p.take_output());
+    assert!(idle.iter().any(|r| r.src_ip == std::net::IpAddr::from([10, 0, 0, 1])));
+    p.finish();
+    let last = records(&p.take_output());
+    let sum = |list: &[FlowRecord]| list.iter().map(|r| r.packets).sum::<u64>();
+    assert_eq!(sum(&idle) + sum(&last), 59);
+    assert_eq!(p.flows(), (0, (idle.len() + last.len()) as u64));
+}
+
+#[test]
+fn new_settings_apply_while_it_runs() {
+    let mut p = Pipeline::new(plan(), at(0));
+    feed(&mut p, at(100), &udp(1, 0));
+    p.tick(at(200), true);
+    p.replan(PortPlan {
+        direction: PortDirection::In,
+        label: "uplink".to_owned(),
+        ..plan()
+    });
+    feed(&mut p, at(300), &udp(1, 0));
+    p.tick(at(400), true);
+    p.finish();
+    let out = p.take_output();
+    let both = windows(&out);
+    assert_eq!(seconds(&out), [(0, 1), (0, 1)]);
+    assert_eq!(both[0].counters.frames.outbound.packets, 1);
+    assert_eq!(both[1].counters.frames.inbound.packets, 1);
+    assert_eq!(both[1].apps.rows[0].1.inbound.packets, 1);
+    let directions: Vec<Direction> = records(&out).iter().map(|r| r.direction).collect();
+    assert_eq!(directions, [Direction::Out, Direction::In]);
+    // A label alone cuts no flow.
+    let mut p = Pipeline::new(plan(), at(0));
+    feed(&mut p, at(100), &udp(1, 0));
+    p.tick(at(200), true);
+    p.replan(PortPlan {
+        label: "core".to_owned(),
+        ..plan()
+    });
+    assert!(p.take_output().is_empty());
+}

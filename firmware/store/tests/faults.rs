@@ -1,0 +1,490 @@
+//! Disks that fill up, fail, forget or rot: no acknowledged batch is lost and none is there twice.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use model::{App, Block, Direction, EndReason, FlowRecord, LinkId, Timestamp, Window};
+use redb::StorageBackend;
+use store::{Batch, BatchKey, Content, Disk, Event, Folder, Grain, Keep, Outcome, Room, Store, StoreError};
+
+const NOW: u64 = 1_800_000_000;
+
+fn secs(s: u64) -> Timestamp {
+    Timestamp::from_secs(s)
+}
+
+fn record(number: u32, end: u64) -> FlowRecord {
+    FlowRecord {
+        link: LinkId(1),
+        start: secs(end - 1),
+        end: secs(end),
+        src_ip: Ipv4Addr::from(number).into(),
+        dst_ip: Ipv4Addr::new(10, 0, 0, 1).into(),
+        src_port: 1,
+        dst_port: 2,
+        protocol: 17,
+        vlan: None,
+        vlan_inner: None,
+        src_mac: None,
+        dst_mac: None,
+        packets: 1,
+        bytes: 100,
+        packets_rev: 0,
+        bytes_rev: 0,
+        tcp_flags: 0,
+        tcp_flags_rev: 0,
+        icmp: None,
+        icmp_rev: None,
+        tos: 0,
+        app: App::UNKNOWN,
+        direction: Direction::In,
+        end_reason: EndReason::Idle,
+    }
+}
+
+fn key(sequence: u64) -> BatchKey {
+    BatchKey { epoch: 5, sequence }
+}
+
+/// One record whose number is the batch's.
+fn block(sequence: u64, end: u64) -> Batch {
+    let number = u32::try_from(sequence).unwrap();
+    Batch {
+        key: key(sequence),
+        content: Content::Block(Block::encode(&[record(number, end)]).unwrap()),
+    }
+}
+
+fn window(start: u64) -> Window {
+    let mut builder = aggregate::WindowBuilder::new(LinkId(1), secs(start), 1);
+    builder.observe_frame(&aggregate::FrameSeen {
+        bytes: 100,
+        direction: Direction::In,
+        broadcast: false,
+        multicast: false,
+        non_ip: Some(0x0806),
+        malformed: None,
+    });
+    builder.close()
+}
+
+fn windows(sequence: u64, start: u64) -> Batch {
+    Batch {
+        key: key(sequence),
+        content: Content::Windows(vec![window(start)]),
+    }
+}
+
+/// The numbers of the records that are stored, each as often as it is there.
+fn stored(store: &Store) -> Vec<u32> {
+    let found = store.records(Timestamp::EPOCH, secs(NOW * 2), 10_000);
+    assert!(found.problems.is_empty(), "{:?}", found.problems);
+    let number = |r: &FlowRecord| match r.src_ip {
+        std::net::IpAddr::V4(v4) => u32::from(v4),
+        std::net::IpAddr::V6(_) => panic!("not stored here"),
+    };
+    let mut numbers: Vec<u32> = found.records.iter().map(number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn frames(store: &Store, grain: Grain) -> u64 {
+    let mut frames = 0;
+    store
+        .scan((Timestamp::EPOCH, secs(NOW * 2)), None, grain, None, |row, _| {
+            frames += row.counters.frames.total.packets;
+        })
+        .unwrap();
+    frames
+}
+
+/// A disk in memory with what was synced apart from what was only written.
+#[derive(Debug, Default)]
+struct Medium {
+    files: Mutex<BTreeMap<String, Arc<Bytes>>>,
+    /// Octets that may still be written before the disk is full.
+    left: Arc<AtomicI64>,
+    room: Mutex<Option<Room>>,
+}
+
+#[derive(Debug, Default)]
+struct Bytes {
+    written: Mutex<Vec<u8>>,
+    synced: Mutex<Vec<u8>>,
+    /// What each sync since the last look made durable would be, were it the last.
+    syncs: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Backend {
+    bytes: Arc<Bytes>,
+    left: Arc<AtomicI64>,
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> Result<u64, io::Error> {
+        Ok(self.bytes.written.lock().unwrap().len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        let written = self.bytes.written.lock().unwrap();
+        let offset = usize::try_from(offset).unwrap();
+        let found = written.get(offset..offset + out.len());
+        out.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        self.bytes
+            .written
+            .lock()
+            .unwrap()
+            .resize(usize::try_from(len).unwrap(), 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> Result<(), io::Error> {
+        let written = self.bytes.written.lock().unwrap().clone();
+        *self.bytes.synced.lock().unwrap() = written;
+        self.bytes.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        let length = i64::try_from(data.len()).unwrap();
+        if self.left.fetch_sub(length, Ordering::Relaxed) < length {
+            return Err(io::Error::from_raw_os_error(28));
+        }
+        let mut written = self.bytes.written.lock().unwrap();
+        let offset = usize::try_from(offset).unwrap();
+        written[offset..offset + data.len()].copy_from_slice(data);
+        Ok(())
+    }
+}
+
+impl Medium {
+    fn new() -> Arc<Self> {
+        let medium = Self::default();
+        medium.left.store(i64::MAX / 2, Ordering::Relaxed);
+        Arc::new(medium)
+    }
+
+    /// Loss of power: what was not synced is gone.
+    fn lose_power(&self) -> Arc<Self> {
+        let after = Self::default();
+        after.left.store(i64::MAX / 2, Ordering::Relaxed);
+        for (name, bytes) in &*self.files.lock().unwrap() {
+            let synced = bytes.synced.lock().unwrap().clone();
+            let bytes = Bytes {
+                written: Mutex::new(synced.clone()),
+                synced: Mutex::new(synced),
+                syncs: AtomicU64::new(0),
+            };
+            after.files.lock().unwrap().insert(name.clone(), Arc::new(bytes));
+        }
+        Arc::new(after)
+    }
+
+    fn fill_up_after(&self, octets: i64) {
+        self.left.store(octets, Ordering::Relaxed);
+    }
+}
+
+impl Disk for Medium {
+    fn open(&self, name: &str) -> io::Result<Box<dyn StorageBackend>> {
+        let bytes = self.files.lock().unwrap().entry(name.to_owned()).or_default().clone();
+        Ok(Box::new(Backend {
+            bytes,
+            left: self.left.clone(),
+        }))
+    }
+
+    fn list(&self) -> io::Result<Vec<(String, u64)>> {
+        let files = self.files.lock().unwrap();
+        Ok(files
+            .iter()
+            .map(|(n, b)| (n.clone(), b.written.lock().unwrap().len() as u64))
+            .collect())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let removed = self.files.lock().unwrap().remove(name);
+        removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut files = self.files.lock().unwrap();
+        let file = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        files.insert(to.to_owned(), file);
+        Ok(())
+    }
+
+    fn room(&self) -> io::Result<Room> {
+        Ok(self.room.lock().unwrap().unwrap_or(Room {
+            total: 1 << 40,
+            available: 1 << 39,
+        }))
+    }
+}
+
+fn open(disk: &Arc<Medium>) -> Store {
+    Store::open(disk.clone(), Keep::default(), secs(NOW)).unwrap()
+}
+
+fn is_stored(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Stored | Outcome::Duplicate)
+}
+
+#[test]
+fn a_batch_is_stored_once_however_often_it_comes() {
+    let disk = Medium::new();
+    let store = open(&disk);
+    let group = [block(1, NOW), windows(2, NOW), block(1, NOW)];
+    let outcomes = store.append(&group, secs(NOW));
+    assert!(matches!(
+        outcomes.as_slice(),
+        [Outcome::Stored, Outcome::Stored, Outcome::Duplicate]
+    ));
+    for _ in 0..2 {
+        let again = store.append(&group, secs(NOW));
+        assert!(again.iter().all(|o| matches!(o, Outcome::Duplicate)), "{again:?}");
+    }
+    drop(store);
+    let store = open(&disk);
+    let again = store.append(&group, secs(NOW));
+    assert!(again.iter().all(|o| matches!(o, Outcome::Duplicate)), "{again:?}");
+    assert_eq!((stored(&store), frames(&store, Grain::Second)), (vec![1], 1));
+}
+
+#[test]
+fn lost_syncs_lose_nothing_that_was_acknowledged() {
+    let mut disk = Medium::new();
+    let mut acknowledged = Vec::new();
+    let mut sequence = 0;
+    for _ in 0..30 {
+        let store = open(&disk);
+        for _ in 0..3 {
+            let group = [block(sequence + 1, NOW), windows(sequence + 2, NOW - 300 + sequence)];
+            let outcomes = store.append(&group, secs(NOW));
+            assert!(outcomes.iter().all(is_stored));
+            acknowledged.push(u32::try_from(sequence + 1).unwrap());
+            sequence += 2;
+            store.maintain(secs(NOW)).unwrap();
+        }
+        // The power goes while the store is open: nothing is closed in order.
+        disk = disk.lose_power();
+        let store = open(&disk);
+        assert!(store.take_events().is_empty());
+        assert_eq!(stored(&store), acknowledged);
+        assert_eq!(frames(&store, Grain::Second), acknowledged.len() as u64);
+        assert_eq!(frames(&store, Grain::Minute), acknowledged.len() as u64);
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_anywhere_loses_nothing_that_was_acknowledged() {
+    // The disk fills up after every so many octets: in the middle of each step of a commit.
+    for octets in (0..200_000).step_by(4_099) {
+        let disk = Medium::new();
+        let store = open(&disk);
+        assert!(
+            store
+                .append(&[block(1, NOW), windows(2, NOW)], secs(NOW))
+                .iter()
+                .all(is_stored)
+        );
+        disk.fill_up_after(octets);
+        let mut acknowledged = vec![1];
+        let mut batches: Vec<Batch> = (2..40)
+            .flat_map(|n| [block(2 * n - 1, NOW), windows(2 * n, NOW - n)])
+            .collect();
+        let mut later = Vec::new();
+        for group in batches.chunks(4) {
+            let outcomes = store.append(group, secs(NOW));
+            for (batch, outcome) in group.iter().zip(&outcomes) {
+                match outcome {
+                    Outcome::Stored => acknowledged.extend(number(batch)),
+                    Outcome::Later(problem) => {
+                        assert!(!problem.to_string().contains("damaged"), "{problem}");
+                        later.push(batch.clone());
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert!(!later.is_empty(), "the disk was never full at {octets}");
+        assert!(store.take_events().is_empty());
+        // Either the power goes now, or somebody makes room: what was acknowledged is there.
+        let after = disk.lose_power();
+        let reopened = open(&after);
+        let there = stored(&reopened);
+        assert!(acknowledged.iter().all(|n| there.contains(n)), "{octets}");
+
+        disk.fill_up_after(i64::MAX / 2);
+        batches.clear();
+        let outcomes = store.append(&later, secs(NOW));
+        assert!(outcomes.iter().all(is_stored), "{octets}: {outcomes:?}");
+        acknowledged.extend(later.iter().flat_map(number));
+        acknowledged.sort_unstable();
+        assert_eq!(stored(&store), acknowledged, "{octets}");
+        assert_eq!(frames(&store, Grain::Second), 39, "{octets}");
+    }
+}
+
+fn number(batch: &Batch) -> Option<u32> {
+    match batch.content {
+        Content::Block(_) => Some(u32::try_from(batch.key.sequence).unwrap()),
+        Content::Windows(_) => None,
+    }
+}
+
+#[test]
+fn below_the_reserve_nothing_is_begun_and_answers_go_on() {
+    let disk = Medium::new();
+    let store = open(&disk);
+    assert!(store.append(&[block(1, NOW)], secs(NOW)).iter().all(is_stored));
+    *disk.room.lock().unwrap() = Some(Room {
+        total: 1 << 40,
+        available: 1 << 20,
+    });
+    let outcomes = store.append(&[block(2, NOW)], secs(NOW));
+    let [Outcome::Later(problem)] = outcomes.as_slice() else {
+        panic!("{outcomes:?}");
+    };
+    assert!(matches!(**problem, StoreError::Reserve { .. }));
+    assert_eq!(stored(&store), [1]);
+    *disk.room.lock().unwrap() = None;
+    assert!(store.append(&[block(2, NOW)], secs(NOW)).iter().all(is_stored));
+    assert_eq!(stored(&store), [1, 2]);
+}
+
+#[test]
+fn retention_removes_the_oldest_and_never_the_newest() {
+    const DAY: u64 = 86_400;
+    let disk = Medium::new();
+    let keep = Keep {
+        record_days: 3,
+        ..Keep::default()
+    };
+    let store = Store::open(disk.clone(), keep, secs(NOW)).unwrap();
+    for day in 0..6u64 {
+        let at = NOW - (5 - day) * DAY;
+        assert!(store.append(&[block(day + 1, at)], secs(NOW)).iter().all(is_stored));
+    }
+    store.maintain(secs(NOW)).unwrap();
+    let events = store.take_events();
+    assert_eq!(events.len(), 2);
+    assert!(
+        events
+            .iter()
+            .all(|e| matches!(e, Event::Forgotten { reason: "too old", .. }))
+    );
+    assert_eq!(stored(&store), [3, 4, 5, 6]);
+
+    // A disk that stays full whatever is removed: all go but the newest.
+    *disk.room.lock().unwrap() = Some(Room {
+        total: 100 << 30,
+        available: 9 << 30,
+    });
+    store.maintain(secs(NOW)).unwrap();
+    assert_eq!(stored(&store), [6]);
+    assert_eq!(store.take_events().len(), 3);
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_the_rest_served() {
+    const DAY: u64 = 86_400;
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        Store::open(
+            Arc::new(Folder::open(folder.path()).unwrap()),
+            Keep::default(),
+            secs(NOW),
+        )
+        .unwrap()
+    };
+    let store = open();
+    let group = [block(1, NOW - DAY), block(2, NOW), windows(3, NOW)];
+    assert!(store.append(&group, secs(NOW)).iter().all(is_stored));
+    store.put_state("links", b"[]").unwrap();
+    drop(store);
+    let of = |part: &str| {
+        let mut names: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .filter(|p| p.to_string_lossy().contains(part))
+            .collect();
+        names.sort();
+        names
+    };
+    let newest = of("blocks-").pop().unwrap();
+    for (path, rest) in [(newest, vec![1u32]), (of("windows").pop().unwrap(), vec![1])] {
+        std::fs::write(&path, b"this is no database, whatever its name says").unwrap();
+        let store = open();
+        let events = store.take_events();
+        assert!(
+            matches!(events.as_slice(), [Event::SetAside { .. }]),
+            "{path:?}: {events:?}"
+        );
+        assert_eq!(stored(&store), rest);
+        assert!(!store.usage().unwrap().1.is_empty());
+        drop(store);
+    }
+    // It goes on with new files.
+    let store = open();
+    assert!(
+        store
+            .append(&[block(7, NOW), windows(8, NOW)], secs(NOW))
+            .iter()
+            .all(is_stored)
+    );
+    assert_eq!((stored(&store), frames(&store, Grain::Second)), (vec![1, 7], 1));
+    assert_eq!(of(".damaged-").len(), 2);
+}
+
+#[test]
+fn a_flipped_bit_in_a_block_is_noticed_and_the_rest_answered() {
+    let disk = Medium::new();
+    let store = open(&disk);
+    assert!(
+        store
+            .append(&[block(1, NOW), block(2, NOW - 1)], secs(NOW))
+            .iter()
+            .all(is_stored)
+    );
+    drop(store);
+    let rotten = disk.lose_power();
+    {
+        let files = rotten.files.lock().unwrap();
+        let (_, file) = files.iter().find(|(name, _)| name.starts_with("blocks-")).unwrap();
+        let mut octets = file.written.lock().unwrap();
+        let Content::Block(block) = block(1, NOW).content else {
+            panic!("a block");
+        };
+        let wanted = &block.bytes()[20..];
+        let at = octets.windows(wanted.len()).position(|w| w == wanted).unwrap();
+        octets[at + 40] ^= 4;
+    }
+    let store = open(&rotten);
+    let found = store.records(Timestamp::EPOCH, secs(NOW * 2), 10);
+    assert_eq!(found.records.len(), 1);
+    assert!(matches!(found.problems.as_slice(), [StoreError::Block { batch, .. }] if *batch == key(1)));
+}
+
+#[test]
+fn a_window_that_no_collector_may_send_is_refused() {
+    let store = open(&Medium::new());
+    let mut bad = window(NOW);
+    bad.seconds = 60;
+    let batch = Batch {
+        key: key(1),
+        content: Content::Windows(vec![bad]),
+    };
+    assert!(matches!(
+        store.append(&[batch], secs(NOW)).as_slice(),
+        [Outcome::Refused(_)]
+    ));
+}
