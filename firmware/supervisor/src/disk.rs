@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
 /// The longest file that is read, in octets.
@@ -50,7 +50,10 @@ impl Disk for Folder {
         // A file that a crash left may have other permissions.
         self.remove(name)?;
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        // The process's umask may have taken permissions away.
+        let permissions = fs::Permissions::from_mode(mode);
+        let written = file.set_permissions(permissions).and_then(|()| file.write_all(bytes));
+        let written = written.and_then(|()| file.sync_all());
         if written.is_err() {
             // A full disk: give back what the half-written file took.
             let _ = fs::remove_file(&path);
@@ -78,7 +81,6 @@ impl Disk for Folder {
 pub(crate) mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use std::os::unix::fs::PermissionsExt as _;
     use std::sync::{Arc, Mutex};
 
     /// A disk in memory that loses power before a given operation, and with it every later one.
@@ -139,9 +141,12 @@ pub(crate) mod tests {
         replace(&mut folder, "a", b"one", 0o600).unwrap();
         replace(&mut folder, "a", b"two", 0o600).unwrap();
         assert_eq!(folder.read("a").unwrap().unwrap(), b"two");
-        let mode = fs::metadata(dir.path().join("a")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let mode = |name| fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode("a"), 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        // Whatever the umask: no usual one leaves the group's write permission.
+        replace(&mut folder, "b", b"", 0o664).unwrap();
+        assert_eq!(mode("b"), 0o664);
     }
 
     #[test]

@@ -10,7 +10,6 @@ mod entry;
 mod firewall;
 mod hostkey;
 mod lockout;
-mod logging;
 mod network;
 mod ports;
 mod reconcile;
@@ -27,7 +26,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use api::Service;
 use clap::Parser;
-use sd_notify::NotifyState;
+use service::NotifyState;
 
 use crate::access::Identities;
 use crate::disk::Folder;
@@ -59,7 +58,7 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    logging::start();
+    service::log_as("supervisor");
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -105,12 +104,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(every) = sd_notify::watchdog_enabled() {
         tokio::spawn(async move {
             loop {
-                let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+                service::tell(&[NotifyState::Watchdog]);
                 tokio::time::sleep(every / 3).await;
             }
         });
     }
-    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    service::tell(&[NotifyState::Ready]);
     log::info!(event = "start", version = VERSION; "the supervisor of version {VERSION} is ready");
 
     let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -118,7 +117,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         _ = end.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
-    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    service::tell(&[NotifyState::Stopping]);
     log::info!(event = "stop"; "the supervisor ends");
     Ok(())
 }
