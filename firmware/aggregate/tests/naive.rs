@@ -1,5 +1,5 @@
 //! Windows against a model that keeps everything.
-#![allow(unused_crate_dependencies, reason = "an integration test")]
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         eprintln!("cannot log: {e:#}");
         return ExitCode::FAILURE;
     }
+    mark_files_that_panic(&options.data);
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -63,6 +64,22 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A damaged file may make redb panic: it is marked, so that the next start checks it before use.
+fn mark_files_that_panic(data: &Path) {
+    let data = data.to_owned();
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Some(file) = store::file_in_use() {
+            // Where the mark cannot be made, the file is trusted once more.
+            let _ = std::fs::write(data.join(format!("{file}.suspect")), "");
+            log::error!(EVENT = "panic", FILE = file.as_str(); "failed while using {file}, which is checked at the next start: {panic}");
+        } else {
+            log::error!(EVENT = "panic"; "failed: {panic}");
+        }
+        report(panic);
+    }));
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {

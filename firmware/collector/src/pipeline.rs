@@ -136,7 +136,9 @@ impl Pipeline {
         let open = self.window.start().as_secs();
         let over = Timestamp::from_nanos(now.as_nanos().saturating_sub(GRACE)).as_secs();
         if over > open {
-            self.close_second(over);
+            // A clock that was set on has no grace to give.
+            let next = if over - open > FILL_MAX { now.as_secs() } else { over };
+            self.close_second(next);
         } else if now.as_secs().saturating_add(BACK_MIN) < open {
             // The clock was set back.
             self.close_second(now.as_secs());

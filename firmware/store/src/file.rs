@@ -1,5 +1,6 @@
 //! One redb file: opened when needed, closed after a failure, set aside when damaged.
 
+use std::cell::RefCell;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,6 +9,40 @@ use redb::{BackendError, Builder, Database, ReadTransaction, ReadableDatabase, S
 
 use crate::StoreError;
 use crate::disk::Disk;
+
+thread_local! {
+    static IN_USE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// The file that this thread is working in. A damaged file can make redb panic: a program's panic
+/// hook makes an empty file of this name and `.suspect` beside it, and the next start checks every
+/// page of it before it is trusted.
+#[must_use]
+pub fn file_in_use() -> Option<String> {
+    IN_USE.with_borrow(Clone::clone)
+}
+
+/// What is appended to the name of a file that is to be checked.
+pub(crate) const SUSPECT: &str = ".suspect";
+
+/// Says which file is in use until it is dropped.
+struct InUse;
+
+impl InUse {
+    fn of(name: &str) -> Self {
+        IN_USE.set(Some(name.to_owned()));
+        Self
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        // While a panic unwinds, the name stays.
+        if !std::thread::panicking() {
+            IN_USE.set(None);
+        }
+    }
+}
 
 /// A redb file that may be open.
 #[derive(Debug)]
@@ -45,9 +80,16 @@ impl DbFile {
         let backend = self.disk.open(&self.name).map_err(|e| self.error(e.into()))?;
         let mut builder = Builder::new();
         builder.set_cache_size(self.cache_bytes);
+        let suspect = format!("{}{SUSPECT}", self.name);
+        let files = self.disk.list().map_err(|e| self.error(e.into()))?;
+        let is_suspect = files.iter().any(|(name, _)| *name == suspect);
+        builder.set_check_integrity_on_open(is_suspect);
         let db = builder
             .create_with_backend(Seam(backend))
             .map_err(|e| self.error(e.into()))?;
+        if is_suspect {
+            self.disk.remove(&suspect).map_err(|e| self.error(e.into()))?;
+        }
         let db = Arc::new(db);
         *open = Some(db.clone());
         Ok(db)
@@ -63,6 +105,7 @@ impl DbFile {
         &self,
         work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
+        let _in_use = InUse::of(&self.name);
         let db = self.database()?;
         let run = || work(&db.begin_read()?);
         run().map_err(|e| self.error(e))
@@ -74,6 +117,7 @@ impl DbFile {
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
+        let _in_use = InUse::of(&self.name);
         let db = self.database()?;
         let run = || {
             let mut txn = db.begin_write()?;
@@ -110,6 +154,8 @@ impl DbFile {
     /// Renames the damaged file so that a new one can take its place; answers the name it has now.
     pub(crate) fn set_aside(&self, now: Timestamp) -> Result<String, StoreError> {
         self.close();
+        // The one that takes its place is a new file; where there is no mark, none is removed.
+        let _ = self.disk.remove(&format!("{}{SUSPECT}", self.name));
         let aside = format!("{}.damaged-{}", self.name, now.as_secs());
         self.disk.rename(&self.name, &aside).map_err(|e| self.error(e.into()))?;
         Ok(aside)

@@ -24,6 +24,7 @@ use windows::Windows;
 
 pub use blocks::Found;
 pub use disk::{Disk, Folder, Room};
+pub use file::file_in_use;
 pub use windows::{Grain, Row};
 
 /// The number of a batch, unique for ever: a collector's run, and a count within it.

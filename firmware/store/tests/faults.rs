@@ -1,4 +1,5 @@
 //! Disks that fill up, fail, forget or rot: no acknowledged batch is lost and none is there twice.
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 use std::collections::BTreeMap;
 use std::io;
@@ -472,6 +473,53 @@ fn a_flipped_bit_in_a_block_is_noticed_and_the_rest_answered() {
     let found = store.records(Timestamp::EPOCH, secs(NOW * 2), 10);
     assert_eq!(found.records.len(), 1);
     assert!(matches!(found.problems.as_slice(), [StoreError::Block { batch, .. }] if *batch == key(1)));
+}
+
+#[test]
+fn a_file_that_is_suspected_is_checked_before_it_is_trusted() {
+    let disk = Medium::new();
+    let store = open(&disk);
+    let group: Vec<Batch> = (1..200).map(|n| block(n, NOW)).collect();
+    assert!(store.append(&group, secs(NOW)).iter().all(is_stored));
+    drop(store);
+    let mark = |disk: &Medium, name: &str| {
+        disk.files
+            .lock()
+            .unwrap()
+            .insert(format!("{name}.suspect"), Arc::default());
+    };
+    let name = |disk: &Medium| {
+        let files = disk.files.lock().unwrap();
+        name_of_blocks(&files)
+    };
+    // A sound file is cleared of it.
+    let sound = disk.lose_power();
+    mark(&sound, &name(&sound));
+    let store = open(&sound);
+    assert_eq!(stored(&store).len(), 199);
+    assert!(store.take_events().is_empty());
+    assert!(!sound.list().unwrap().iter().any(|(n, _)| n.ends_with(".suspect")));
+    // One with pages that are not what redb wrote is set aside.
+    let rotten = disk.lose_power();
+    mark(&rotten, &name(&rotten));
+    {
+        let files = rotten.files.lock().unwrap();
+        let mut octets = files[&name_of_blocks(&files)].written.lock().unwrap();
+        let half = octets.len() / 2;
+        octets[8_192..half].fill(0xa5);
+    }
+    let store = open(&rotten);
+    assert!(matches!(store.take_events().as_slice(), [Event::SetAside { .. }]));
+    assert!(store.append(&[block(500, NOW)], secs(NOW)).iter().all(is_stored));
+    assert_eq!(stored(&store), [500]);
+}
+
+fn name_of_blocks(files: &BTreeMap<String, Arc<Bytes>>) -> String {
+    files
+        .keys()
+        .find(|n| n.starts_with("blocks-") && n.ends_with(".redb"))
+        .unwrap()
+        .clone()
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Seconds and minutes against a model that keeps every window.
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

@@ -26,7 +26,28 @@ fn at(ms: u64) -> Timestamp {
 /// An Ethernet frame with a UDP datagram from 10.0.0.`host` to 8.8.8.8, port 53.
 fn udp(host: u8, payload: u8) -> Vec<u8> {
     let mut frame = vec![2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, host, 8, 0];
-    frame.extend([0x45, 0, 0, 28 + payload, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, host, 8, 8, 8, 8]);
+    frame.extend([
+        0x45,
+        0,
+        0,
+        28 + payload,
+        0,
+        0,
+        0,
+        0,
+        64,
+        17,
+        0,
+        0,
+        10,
+        0,
+        0,
+        host,
+        8,
+        8,
+        8,
+        8,
+    ]);
     frame.extend([0x80, host, 0, 53, 0, 8 + payload, 0, 0]);
     frame.resize(frame.len() + usize::from(payload), 0);
     frame
@@ -43,11 +64,13 @@ fn feed(pipeline: &mut Pipeline, time: Timestamp, data: &[u8]) {
 }
 
 fn windows(outputs: &[Output]) -> Vec<&Window> {
-    let window = |o| match o {
-        Output::Window(w) => Some(w),
-        Output::Block(_) => None,
-    };
-    outputs.iter().filter_map(window).collect()
+    let mut windows = Vec::new();
+    for output in outputs {
+        if let Output::Window(window) = output {
+            windows.push(window);
+        }
+    }
+    windows
 }
 
 fn records(outputs: &[Output]) -> Vec<FlowRecord> {
@@ -151,15 +174,30 @@ fn windows_tell_frames_hosts_protocols_and_what_is_wrong() {
     let [w] = windows(&out)[..] else { panic!("{out:?}") };
     assert_eq!((w.link, w.start, w.seconds), (LinkId(3), at(0), 1));
     let c = &w.counters;
-    assert_eq!(c.frames.total, Counters { packets: 5, bytes: 114 + 42 + 42 + 20 + 3 });
+    assert_eq!(
+        c.frames.total,
+        Counters {
+            packets: 5,
+            bytes: 114 + 42 + 42 + 20 + 3
+        }
+    );
     assert_eq!(c.frames.outbound.packets, 2);
     assert_eq!((c.broadcast, c.multicast, c.non_ip, c.drops.ring), (1, 2, 1, 5));
     assert_eq!(c.malformed.iter().sum::<u64>(), 2);
     let has = |table: &model::TopTable, key: TopKey| table.rows.iter().find(|r| r.0 == key).map(|r| r.1.total);
-    assert_eq!(has(&w.protocols, TopKey::Protocol(17)), Some(Counters { packets: 2, bytes: 128 }));
+    assert_eq!(
+        has(&w.protocols, TopKey::Protocol(17)),
+        Some(Counters { packets: 2, bytes: 128 })
+    );
     assert_eq!(has(&w.protocols, TopKey::EtherType(0x0806)).map(|c| c.packets), Some(1));
-    assert_eq!(has(&w.apps, TopKey::App(App::by_port(17, 1, 53))).map(|c| c.packets), Some(2));
-    assert_eq!(has(&w.hosts, TopKey::Host([10, 0, 0, 1].into())).map(|c| c.bytes), Some(128));
+    assert_eq!(
+        has(&w.apps, TopKey::App(App::by_port(17, 1, 53))).map(|c| c.packets),
+        Some(2)
+    );
+    assert_eq!(
+        has(&w.hosts, TopKey::Host([10, 0, 0, 1].into())).map(|c| c.bytes),
+        Some(128)
+    );
     assert_eq!(p.totals(), &w.counters);
 }
 
