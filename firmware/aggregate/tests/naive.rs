@@ -55,6 +55,8 @@ fn window(deltas: &[FlowDelta]) -> Window {
 }
 
 type Naive = BTreeMap<TopKey, Split>;
+/// Octets, direction, 1 broadcast or 2 multicast, EtherType, kind of malformation.
+type Seen = (u64, Direction, u8, Option<u16>, Option<usize>);
 
 fn way(split: &mut Split, direction: Direction, c: Counters) {
     split.total += c;
@@ -211,7 +213,7 @@ proptest! {
             way(&mut expected, *direction, Counters { packets: 1, bytes: *bytes });
         }
         let w = builder.close();
-        let count = |f: &dyn Fn(&(u64, Direction, u8, Option<u16>, Option<usize>)) -> bool| {
+        let count = |f: &dyn Fn(&Seen) -> bool| {
             frames.iter().filter(|x| f(x)).count() as u64
         };
         prop_assert_eq!(w.counters.frames, expected);

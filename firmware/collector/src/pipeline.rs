@@ -15,7 +15,7 @@ pub(crate) enum Output {
     /// Records that were closed.
     Block(Block),
     /// A second that is over.
-    Window(Window),
+    Window(Box<Window>),
 }
 
 /// Nanoseconds that a second waits for frames that are still in the ring.
@@ -220,13 +220,13 @@ impl Pipeline {
         self.totals += &closed.counters;
         // A port that is down has no windows, unless it saw something before it went down.
         if touched || self.up {
-            self.out.push(Output::Window(closed));
+            self.out.push(Output::Window(Box::new(closed)));
         }
         let gap = next.saturating_sub(start).saturating_sub(1);
         if self.up && gap <= FILL_MAX {
             for second in start + 1..start + 1 + gap {
                 let empty = WindowBuilder::new(self.plan.link, Timestamp::from_secs(second), 1);
-                self.out.push(Output::Window(empty.close()));
+                self.out.push(Output::Window(Box::new(empty.close())));
             }
         }
     }

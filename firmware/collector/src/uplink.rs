@@ -188,7 +188,7 @@ impl Uplink {
             Output::Window(window) => (
                 Message::Windows {
                     id,
-                    windows: vec![window],
+                    windows: vec![*window],
                 },
                 0,
             ),

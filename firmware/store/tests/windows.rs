@@ -124,6 +124,6 @@ fn old_seconds_go_and_their_minutes_stay() {
     let (rows, _, oldest) = count(Grain::Second);
     assert_eq!((rows, oldest), (121, NOW - 120));
     let (_, bytes, oldest) = count(Grain::Minute);
-    assert!(oldest >= NOW - 600 && oldest < NOW - 540, "{oldest}");
+    assert!((NOW - 600..NOW - 540).contains(&oldest), "{oldest}");
     assert_eq!(bytes, (NOW + 1 - oldest) * 10);
 }

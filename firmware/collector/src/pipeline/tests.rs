@@ -67,7 +67,7 @@ fn windows(outputs: &[Output]) -> Vec<&Window> {
     let mut windows = Vec::new();
     for output in outputs {
         if let Output::Window(window) = output {
-            windows.push(window);
+            windows.push(&**window);
         }
     }
     windows
