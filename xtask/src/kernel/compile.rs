@@ -14,7 +14,7 @@ use crate::step::{exec_logged, human, output};
 /// How often the build's progress is printed.
 const PROGRESS: Duration = Duration::from_secs(30);
 /// Compiled files of a whole build, to show how far one is.
-const FILES: u32 = 3300;
+const FILES: u32 = 2400;
 
 /// A source tree and the folder that it is compiled in, held by this process alone.
 pub(super) struct Tree {
