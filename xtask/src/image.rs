@@ -147,7 +147,7 @@ fn describe(image: &Path, parts: &Path, kernel: &Kernel, rootfs: &Rootfs) -> Res
             "file": "spanwatch-x86_64.img",
             "bytes": raw,
             "compressed_bytes": compressed,
-            "compression": "zstd -19",
+            "compression": "zstd -9",
             "sha256": sha256(image)?,
         },
         "rootfs": file(&parts.join("root.img"))?,
@@ -175,11 +175,11 @@ fn file(path: &Path) -> Result<Value> {
     Ok(json!({"bytes": std::fs::metadata(path)?.len(), "sha256": sha256(path)?}))
 }
 
-/// The image's size after `zstd -19`, in bytes; nothing is left on disk.
+/// The image's size after `zstd -9`, in bytes; nothing is left on disk.
 fn compressed_size(image: &Path) -> Result<u64> {
     let out = output(
         Command::new("sh")
-            .args(["-c", "zstd -q -19 -T0 -c \"$0\" | wc -c"])
+            .args(["-c", "zstd -q -9 -T0 -c \"$0\" | wc -c"])
             .arg(image),
     )?;
     out.trim().parse().context("cannot compress the image with zstd")
