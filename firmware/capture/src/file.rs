@@ -1,9 +1,10 @@
 //! Capture files: pcap (draft-ietf-opsawg-pcap) and pcapng (draft-ietf-opsawg-pcapng), plain or gzipped.
 //!
-//! Files are read in large pieces into one buffer; frames borrow from it, nothing is allocated for
-//! a packet.
+//! Files are mapped, streams are read in large pieces into one buffer; frames borrow from either,
+//! nothing is copied or allocated for a packet.
 
 mod buffer;
+mod map;
 mod pcap;
 mod pcapng;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use crate::{Error, Frame, Polled, Source};
 use buffer::Buffer;
+use map::FileMap;
 
 /// The largest packet record or block that is taken for one; libpcap refuses packets beyond 128 MiB,
 /// and no link has frames near this.
@@ -55,7 +57,10 @@ impl CaptureFile {
             path: path.to_owned(),
             source,
         })?;
-        Self::from_reader(Box::new(file))
+        match FileMap::new(&file) {
+            Some(map) => Self::start(Buffer::mapped(map)),
+            None => Self::from_reader(Box::new(file)),
+        }
     }
 
     /// Reads a capture from anything that can be read: a pipe, a decompressor.
@@ -63,7 +68,10 @@ impl CaptureFile {
     /// # Errors
     /// When it cannot be read, or is no capture.
     pub fn from_reader(reader: Box<dyn Read + Send>) -> Result<Self, Error> {
-        let mut buffer = Buffer::new(reader);
+        Self::start(Buffer::new(reader))
+    }
+
+    fn start(mut buffer: Buffer) -> Result<Self, Error> {
         let read_error = |source| Error::Read { offset: 0, source };
         buffer.fill_to(4).map_err(read_error)?;
         if let [0x1f, 0x8b, ..] = buffer.ahead() {

@@ -6,7 +6,7 @@ use dissect::Packet;
 use model::{Counters, Direction, EndReason, FlowDelta, FlowRecord, Timestamp};
 
 use crate::Config;
-use crate::flow::{Arrival, Flow};
+use crate::flow::{Arrival, Flow, Flows};
 use crate::fragments::Fragments;
 use crate::index::Index;
 use crate::key::{Hasher, Key};
@@ -47,7 +47,7 @@ pub struct Meter {
     linger: u64,
     hasher: Hasher,
     index: Index,
-    flows: Vec<Flow>,
+    flows: Flows,
     /// For each flow the next one in its timer list.
     links: Vec<u32>,
     free: Vec<u32>,
@@ -72,7 +72,7 @@ impl Meter {
             linger: nanos(config.linger),
             hasher: Hasher::random(),
             index: Index::new(),
-            flows: Vec::new(),
+            flows: Flows::default(),
             links: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::new(),
@@ -126,16 +126,16 @@ impl Meter {
     fn count(&mut self, packet: &Packet, arrival: &Arrival, sink: &mut impl FnMut(FlowRecord)) -> Direction {
         let (key, from_low) = Key::of(packet, self.config.vlan_in_key);
         let hash = self.hasher.hash(&key);
-        let number = match self.index.find(hash, |n| self.flows[n as usize].key == key) {
+        let number = match self.index.find(hash, |n| self.flows[n].key == key) {
             Some(number) => {
-                if let Some(reason) = self.outlived(&self.flows[number as usize], packet, arrival.first) {
+                if let Some(reason) = self.outlived(&self.flows[number], packet, arrival.first) {
                     self.renew(number, reason, key, from_low, packet, arrival, sink);
                 }
                 number
             }
             None => self.open(key, hash, from_low, packet, arrival, sink),
         };
-        let flow = &mut self.flows[number as usize];
+        let flow = &mut self.flows[number];
         let forward = flow.count(from_low, packet, arrival);
         let direction = flow.direction;
         if self.config.deltas && flow.mark_dirty() {
@@ -179,7 +179,7 @@ impl Meter {
         self.close_record(number, reason, sink);
         if reason != EndReason::Active {
             let direction = self.config.home.direction(packet.src, packet.dst);
-            self.flows[number as usize] = Flow::new(key, from_low, packet, arrival.first, direction);
+            self.flows[number] = Flow::new(key, from_low, packet, arrival.first, direction);
             self.statistics.flows += 1;
         }
     }
@@ -201,15 +201,12 @@ impl Meter {
         let flow = Flow::new(key, from_low, packet, arrival.first, direction);
         let number = match self.free.pop() {
             Some(number) => {
-                self.flows[number as usize] = flow;
+                self.flows[number] = flow;
                 number
             }
             None => {
-                self.flows.push(flow);
                 self.links.push(crate::index::NONE);
-                #[allow(clippy::cast_possible_truncation, reason = "max_flows is below u32::MAX")]
-                let number = (self.flows.len() - 1) as u32;
-                number
+                self.flows.push(flow)
             }
         };
         self.index.insert(hash, number);
@@ -222,7 +219,7 @@ impl Meter {
 
     /// When a flow has to be looked at next.
     fn deadline(&self, number: u32) -> u64 {
-        let flow = &self.flows[number as usize];
+        let flow = &self.flows[number];
         let silence = if flow.is_over() {
             self.idle.min(self.linger)
         } else {
@@ -244,7 +241,7 @@ impl Meter {
             let Some(number) = self.wheel.earliest(&self.links) else {
                 break;
             };
-            let oldest = chosen.is_none_or(|c| self.flows[number as usize].last < self.flows[c as usize].last);
+            let oldest = chosen.is_none_or(|c| self.flows[number].last < self.flows[c].last);
             let back = if oldest { chosen.replace(number) } else { Some(number) };
             if let Some(back) = back {
                 let deadline = self.deadline(back);
@@ -259,7 +256,7 @@ impl Meter {
 
     /// Emits a flow's record; what was new in it is kept for the deltas.
     fn close_record(&mut self, number: u32, reason: EndReason, sink: &mut impl FnMut(FlowRecord)) {
-        let flow = &mut self.flows[number as usize];
+        let flow = &mut self.flows[number];
         if let Some(delta) = flow.take_delta() {
             if self.orphans.len() < MAX_ORPHANS {
                 self.orphans.push(delta);
@@ -275,7 +272,7 @@ impl Meter {
     /// Emits a flow's record and forgets the flow, whose timer was taken off the wheel.
     fn close(&mut self, number: u32, reason: EndReason, sink: &mut impl FnMut(FlowRecord)) {
         self.close_record(number, reason, sink);
-        let flow = &mut self.flows[number as usize];
+        let flow = &mut self.flows[number];
         self.index.remove(self.hasher.hash(&flow.key), number);
         flow.release();
         self.free.push(number);
@@ -295,7 +292,7 @@ impl Meter {
             let Some(number) = self.wheel.due(now, &self.links) else {
                 return;
             };
-            let flow = &self.flows[number as usize];
+            let flow = &self.flows[number];
             let silence = now.saturating_sub(flow.last);
             if silence > self.idle {
                 self.close(number, EndReason::Idle, sink);
@@ -318,7 +315,8 @@ impl Meter {
         if !self.fragments.is_empty() {
             self.expire_fragments(u64::MAX, sink);
         }
-        for number in 0..self.flows.len() {
+        #[allow(clippy::cast_possible_truncation, reason = "max_flows is below u32::MAX")]
+        for number in 0..self.flows.len() as u32 {
             if !self.flows[number].is_used() {
                 continue;
             }
@@ -327,8 +325,7 @@ impl Meter {
             } else {
                 EndReason::Forced
             };
-            #[allow(clippy::cast_possible_truncation, reason = "max_flows is below u32::MAX")]
-            self.close(number as u32, reason, sink);
+            self.close(number, reason, sink);
         }
         self.wheel.clear();
     }
@@ -339,7 +336,7 @@ impl Meter {
             sink(delta);
         }
         for number in self.dirty.drain(..) {
-            if let Some(delta) = self.flows[number as usize].take_delta() {
+            if let Some(delta) = self.flows[number].take_delta() {
                 sink(delta);
             }
         }

@@ -1,46 +1,77 @@
-//! One buffer between a reader and the records in it.
+//! One buffer between a reader and the records in it; for a mapped file, a window on it.
 
 use std::io::{self, Chain, Cursor, Read};
+
+use super::map::FileMap;
 
 /// Small enough to stay in the second-level cache: copied once, parsed while hot.
 const PIECE: usize = 256 << 10;
 
 /// Octets read ahead of where parsing is.
 pub(crate) struct Buffer {
-    reader: Box<dyn Read + Send>,
-    data: Vec<u8>,
+    from: From,
+    /// What is ahead: this part of the data read, or of the file.
     start: usize,
     end: usize,
     /// The offset of `start` in the capture.
     position: u64,
-    ended: bool,
+}
+
+enum From {
+    Reader {
+        reader: Box<dyn Read + Send>,
+        data: Vec<u8>,
+        ended: bool,
+    },
+    File(FileMap),
 }
 
 impl Buffer {
     pub(crate) fn new(reader: Box<dyn Read + Send>) -> Self {
-        Self {
+        Self::over(From::Reader {
             reader,
             data: vec![0; PIECE],
+            ended: false,
+        })
+    }
+
+    pub(crate) fn mapped(file: FileMap) -> Self {
+        Self::over(From::File(file))
+    }
+
+    const fn over(from: From) -> Self {
+        Self {
+            from,
             start: 0,
             end: 0,
             position: 0,
-            ended: false,
         }
     }
 
-    /// The same stream decompressed, from where it is. Several gzip members are one stream.
+    /// The same stream decompressed, from its start. Several gzip members are one stream.
     pub(crate) fn gunzip(self) -> Self {
-        let read_ahead = Cursor::new(self.ahead().to_vec());
-        let whole: Chain<_, _> = read_ahead.chain(self.reader);
+        let ahead = self.start..self.end;
+        let packed: Box<dyn Read + Send> = match self.from {
+            From::Reader { reader, data, .. } => {
+                let ahead = data.get(ahead).unwrap_or(&[]).to_vec();
+                let whole: Chain<_, _> = Cursor::new(ahead).chain(reader);
+                Box::new(io::BufReader::with_capacity(PIECE, whole))
+            }
+            From::File(file) => Box::new(Cursor::new(file)),
+        };
         Self::new(Box::new(flate2::read::MultiGzDecoder::new(
-            io::BufReader::with_capacity(PIECE, whole),
+            io::BufReader::with_capacity(PIECE, packed),
         )))
     }
 
     /// What was read and not consumed.
     #[inline]
     pub(crate) fn ahead(&self) -> &[u8] {
-        self.data.get(self.start..self.end).unwrap_or(&[])
+        let data = match &self.from {
+            From::Reader { data, .. } => data.as_slice(),
+            From::File(file) => file.as_slice(),
+        };
+        data.get(self.start..self.end).unwrap_or(&[])
     }
 
     /// The offset in the capture of what [`Self::ahead`] starts with.
@@ -58,23 +89,31 @@ impl Buffer {
 
     /// Reads until `needed` octets are ahead or the stream ends; how many are ahead then.
     pub(crate) fn fill_to(&mut self, needed: usize) -> io::Result<usize> {
-        if self.start > 0 && self.end - self.start < needed {
-            self.data.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        // Grown step by step, so that a false length costs no memory that the file does not fill.
-        while self.end - self.start < needed && !self.ended {
-            if self.end == self.data.len() {
-                let grown = (self.data.len() * 2).min(needed.max(PIECE) + PIECE);
-                self.data.resize(grown.max(self.end + 1), 0);
+        match &mut self.from {
+            From::File(file) => {
+                let window = self.start.saturating_add(needed.max(PIECE));
+                self.end = window.min(file.as_slice().len());
             }
-            let room = self.data.get_mut(self.end..).unwrap_or(&mut []);
-            match self.reader.read(room) {
-                Ok(0) => self.ended = true,
-                Ok(read) => self.end += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            From::Reader { reader, data, ended } => {
+                if self.start > 0 && self.end - self.start < needed {
+                    data.copy_within(self.start..self.end, 0);
+                    self.end -= self.start;
+                    self.start = 0;
+                }
+                // Grown step by step, so that a false length costs no memory that the stream does not fill.
+                while self.end - self.start < needed && !*ended {
+                    if self.end == data.len() {
+                        let grown = (data.len() * 2).min(needed.max(PIECE) + PIECE);
+                        data.resize(grown.max(self.end + 1), 0);
+                    }
+                    let room = data.get_mut(self.end..).unwrap_or(&mut []);
+                    match reader.read(room) {
+                        Ok(0) => *ended = true,
+                        Ok(read) => self.end += read,
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(error) => return Err(error),
+                    }
+                }
             }
         }
         Ok(self.end - self.start)

@@ -28,7 +28,8 @@ pub(crate) fn folder(name: &str) -> Option<PathBuf> {
 
 /// The files of a folder, in order.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let entries = std::fs::read_dir(folder).expect("the folder can be listed");
+    let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
     files.retain(|path| path.is_file());
     files.sort();
     files
