@@ -1,0 +1,91 @@
+//! Names of protocols (IANA protocol-numbers) and EtherTypes (IEEE 802, IANA ieee-802-numbers).
+
+const PROTOCOLS: &[(u8, &str)] = &[
+    (0, "HOPOPT"),
+    (1, "ICMP"),
+    (2, "IGMP"),
+    (4, "IPv4 (IPIP)"),
+    (6, "TCP"),
+    (17, "UDP"),
+    (33, "DCCP"),
+    (41, "IPv6 (6in4)"),
+    (43, "IPv6-Route"),
+    (44, "IPv6-Frag"),
+    (46, "RSVP"),
+    (47, "GRE"),
+    (50, "ESP"),
+    (51, "AH"),
+    (58, "ICMPv6"),
+    (59, "IPv6-NoNxt"),
+    (60, "IPv6-Opts"),
+    (88, "EIGRP"),
+    (89, "OSPF"),
+    (97, "EtherIP"),
+    (103, "PIM"),
+    (108, "IPComp"),
+    (112, "VRRP"),
+    (115, "L2TP"),
+    (132, "SCTP"),
+    (136, "UDPLite"),
+    (137, "MPLS-in-IP"),
+];
+
+const ETHER_TYPES: &[(u16, &str)] = &[
+    (0x0800, "IPv4"),
+    (0x0806, "ARP"),
+    (0x0842, "Wake-on-LAN"),
+    (0x22f3, "TRILL"),
+    (0x8035, "RARP"),
+    (0x8100, "VLAN (802.1Q)"),
+    (0x86dd, "IPv6"),
+    (0x8808, "Flow control"),
+    (0x8809, "LACP"),
+    (0x8847, "MPLS"),
+    (0x8848, "MPLS multicast"),
+    (0x8863, "PPPoE discovery"),
+    (0x8864, "PPPoE"),
+    (0x888e, "802.1X"),
+    (0x8892, "PROFINET"),
+    (0x88a4, "EtherCAT"),
+    (0x88a8, "Q-in-Q (802.1ad)"),
+    (0x88b8, "GOOSE"),
+    (0x88ba, "Sampled values"),
+    (0x88cc, "LLDP"),
+    (0x88e5, "MACsec"),
+    (0x88e7, "PBB"),
+    (0x88f7, "PTP"),
+    (0x8902, "CFM"),
+    (0x8906, "FCoE"),
+    (0x9000, "Loopback test"),
+];
+
+/// The name of an IP protocol; `IP protocol N` where it has none here.
+pub(crate) fn protocol(number: u8) -> String {
+    match PROTOCOLS.iter().find(|(n, _)| *n == number) {
+        Some((_, name)) => (*name).to_owned(),
+        None => format!("IP protocol {number}"),
+    }
+}
+
+/// The name of an EtherType. Numbers up to 1500 are lengths of 802.3 frames, which carry LLC (spanning tree, for one).
+pub(crate) fn ether_type(number: u16) -> String {
+    match ETHER_TYPES.iter().find(|(n, _)| *n == number) {
+        Some((_, name)) => (*name).to_owned(),
+        None if number <= 1_500 => "802.3 LLC".to_owned(),
+        None => format!("EtherType 0x{number:04x}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_and_unknown_numbers_have_names() {
+        assert_eq!(protocol(6), "TCP");
+        assert_eq!(protocol(253), "IP protocol 253");
+        assert_eq!(ether_type(0x0806), "ARP");
+        assert_eq!(ether_type(0x0026), "802.3 LLC");
+        assert_eq!(ether_type(0xabcd), "EtherType 0xabcd");
+    }
+}

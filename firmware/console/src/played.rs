@@ -1,0 +1,136 @@
+//! The services as the tests play them, over real sockets.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use api::analyzer::{AnalyzerRequest, Point, Series, Top};
+use api::collector::CollectorRequest;
+use api::server::{listen, reply, serve};
+use api::supervisor::{Account, AccountRole, SetupState, SupervisorRequest};
+use api::{Failure, FailureKind, Service};
+use model::{LinkCounters, Split, Timestamp, TopTable};
+use settings::Language;
+use tokio::task::JoinHandle;
+
+/// The password that the played supervisor takes.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// A run folder with a supervisor in it.
+pub(crate) struct Stage {
+    pub(crate) dir: tempfile::TempDir,
+    /// Whether the first set-up is done.
+    pub(crate) set_up: Arc<AtomicBool>,
+    /// The end of the newest second of the played analyzer.
+    pub(crate) newest: Arc<AtomicU64>,
+}
+
+impl Stage {
+    /// A supervisor alone.
+    pub(crate) fn open() -> Self {
+        let stage = Self {
+            dir: tempfile::tempdir().unwrap(),
+            set_up: Arc::new(AtomicBool::new(true)),
+            newest: Arc::new(AtomicU64::new(0)),
+        };
+        let done = stage.set_up.clone();
+        let listener = listen(&stage.socket(Service::Supervisor), 0o600).unwrap();
+        tokio::spawn(serve(listener, move |request: SupervisorRequest, _| {
+            let done = done.clone();
+            async move { supervisor(&request, &done) }
+        }));
+        stage
+    }
+
+    /// Adds a collector that is well.
+    pub(crate) fn collector(&self) -> JoinHandle<()> {
+        let listener = listen(&self.socket(Service::Collector), 0o600).unwrap();
+        tokio::spawn(serve(listener, |_: CollectorRequest, _| async {
+            reply(crate::pulse::tests::collector())
+        }))
+    }
+
+    /// Adds an analyzer: every second carries as many octets as its number, but each that 10 divides is missing.
+    pub(crate) fn analyzer(&self) -> JoinHandle<()> {
+        let newest = self.newest.clone();
+        let listener = listen(&self.socket(Service::Analyzer), 0o600).unwrap();
+        tokio::spawn(serve(listener, move |request: AnalyzerRequest, _| {
+            let newest = newest.load(Ordering::SeqCst);
+            async move { analyzer(&request, newest) }
+        }))
+    }
+
+    fn socket(&self, service: Service) -> std::path::PathBuf {
+        let path = self.dir.path().join(service.socket());
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
+        path
+    }
+}
+
+fn supervisor(request: &SupervisorRequest, done: &AtomicBool) -> api::server::Reply {
+    let state = |done| SetupState {
+        done,
+        language: Language::Chinese,
+        hostname: "box".into(),
+        version: "1".into(),
+    };
+    match request {
+        SupervisorRequest::SetupState(_) => reply(state(done.load(Ordering::SeqCst))),
+        SupervisorRequest::Setup(setup) if setup.code == "ABCD-2345" => {
+            done.store(true, Ordering::SeqCst);
+            reply(state(true))
+        }
+        SupervisorRequest::Setup(_) => Err(Failure::new(FailureKind::Denied, "the setup code is wrong")),
+        SupervisorRequest::Authenticate(login) if login.password == PASSWORD => reply(Account {
+            user: login.user.clone(),
+            role: AccountRole::Administrator,
+            generation: 1,
+        }),
+        SupervisorRequest::Authenticate(login) if login.password == "locked" => Err(Failure::new(
+            FailureKind::LockedOut,
+            "too many wrong attempts: try again in 30 s, or later",
+        )),
+        SupervisorRequest::Authenticate(_) => Err(Failure::new(FailureKind::Denied, "wrong password")),
+        _ => Err(Failure::new(FailureKind::Unavailable, "not played")),
+    }
+}
+
+fn analyzer(request: &AnalyzerRequest, newest: u64) -> api::server::Reply {
+    match request {
+        AnalyzerRequest::Status(_) => reply(crate::pulse::tests::analyzer((newest > 0).then_some(newest))),
+        AnalyzerRequest::Series(query) => {
+            let (from, to) = (query.from.as_secs(), query.to.map_or(newest, Timestamp::as_secs));
+            let step = u64::from(query.step_s);
+            let points = (from..to)
+                .step_by(query.step_s as usize)
+                .filter_map(|at| point(at, step));
+            reply(Series {
+                step_s: query.step_s,
+                capacity_bps: None,
+                points: points.collect(),
+            })
+        }
+        AnalyzerRequest::Top(query) => reply(Top {
+            from: query.from,
+            to: query.to.unwrap_or_default(),
+            seconds: 1,
+            table: TopTable::default(),
+            total: Split::default(),
+            exact: true,
+        }),
+        AnalyzerRequest::Links(_) => reply(Vec::<api::analyzer::LinkNow>::new()),
+        AnalyzerRequest::Records(_) => Err(Failure::new(FailureKind::Unavailable, "not played")),
+    }
+}
+
+fn point(at: u64, step: u64) -> Option<Point> {
+    let seconds: Vec<u64> = (at..at + step).filter(|second| second % 10 != 0).collect();
+    let mut counters = LinkCounters::default();
+    counters.frames.total.bytes = seconds.iter().sum();
+    (!seconds.is_empty()).then_some(Point {
+        at: Timestamp::from_secs(at),
+        seconds: u32::try_from(seconds.len()).unwrap_or(u32::MAX),
+        counters,
+        utilisation: None,
+    })
+}

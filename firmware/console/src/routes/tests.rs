@@ -1,0 +1,267 @@
+//! Requests to the whole router, with services that the test plays.
+
+use std::sync::atomic::Ordering;
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::*;
+use crate::played::{PASSWORD, Stage};
+
+struct Browser {
+    router: Router,
+    cookie: Option<String>,
+}
+
+impl Browser {
+    fn open(stage: &Stage) -> Self {
+        let (_, stopping) = watch::channel(false);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let app = App::new(Client::new(stage.dir.path()), provider, stopping);
+        Self {
+            router: router(app),
+            cookie: None,
+        }
+    }
+
+    async fn send(&mut self, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "box")
+            .header("origin", "https://box");
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        let request = match body {
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(Body::from(body.to_string())),
+            None => request.body(Body::empty()),
+        };
+        let mut request = request.unwrap();
+        request.extensions_mut().insert(Source("192.0.2.1".parse().unwrap()));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let headers = response.headers();
+        for name in [
+            "content-security-policy",
+            "x-content-type-options",
+            "referrer-policy",
+            "permissions-policy",
+        ] {
+            assert!(headers.contains_key(name), "{method} {path}: {name}");
+        }
+        assert!(!headers.contains_key("strict-transport-security"));
+        if let Some(cookie) = headers.get("set-cookie") {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            self.cookie = (!pair.ends_with('=')).then(|| pair.to_owned());
+        }
+        let status = response.status();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+}
+
+#[tokio::test]
+async fn until_the_set_up_is_done_only_the_wizard_is_answered() {
+    let stage = Stage::open();
+    stage.set_up.store(false, Ordering::SeqCst);
+    let mut browser = Browser::open(&stage);
+    for (method, path) in [
+        ("GET", "/api/v1/overview"),
+        ("GET", "/api/v1/system"),
+        ("PUT", "/api/v1/settings"),
+    ] {
+        let (status, answer) = browser.send(method, path, None).await;
+        assert_eq!(
+            (status, &answer["error"]["kind"]),
+            (StatusCode::FORBIDDEN, &json!("setup_required")),
+            "{path}"
+        );
+    }
+    let login = json!({ "user": "admin", "password": PASSWORD });
+    let (status, _) = browser.send("POST", "/api/v1/session", Some(login)).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        browser.send("GET", "/api/v1/session", None).await.1["setup"]["done"],
+        false
+    );
+    let form = |code: &str| json!({ "code": code, "language": "zh-CN", "password": PASSWORD, "hostname": null });
+    let (status, answer) = browser.send("POST", "/api/v1/setup", Some(form("WRON-GONE"))).await;
+    assert_eq!(
+        (status, &answer["error"]["kind"]),
+        (StatusCode::FORBIDDEN, &json!("denied"))
+    );
+    let (status, answer) = browser.send("POST", "/api/v1/setup", Some(form("ABCD-2345"))).await;
+    assert_eq!((status, &answer["user"]), (StatusCode::OK, &json!("admin")));
+    assert_eq!(
+        browser.send("GET", "/api/v1/session", None).await.1["account"]["user"],
+        "admin"
+    );
+}
+
+#[tokio::test]
+async fn signing_in_and_out() {
+    let stage = Stage::open();
+    let mut browser = Browser::open(&stage);
+    let (status, answer) = browser.send("GET", "/api/v1/links", None).await;
+    assert_eq!(
+        (status, &answer["error"]["kind"]),
+        (StatusCode::UNAUTHORIZED, &json!("unauthenticated"))
+    );
+    assert_eq!(
+        browser.send("GET", "/api/v1/session", None).await.1["setup"]["version"],
+        "",
+        "not for strangers"
+    );
+    let login = |password: &str| Some(json!({ "user": "admin", "password": password }));
+    let (status, answer) = browser.send("POST", "/api/v1/session", login("wrong")).await;
+    assert_eq!(
+        (status, &answer["error"]["kind"]),
+        (StatusCode::FORBIDDEN, &json!("denied"))
+    );
+    let (status, answer) = browser.send("POST", "/api/v1/session", login("locked")).await;
+    assert_eq!(
+        (status, &answer["error"]["retry_after_s"]),
+        (StatusCode::TOO_MANY_REQUESTS, &json!(30))
+    );
+    assert_eq!(
+        browser.send("POST", "/api/v1/session", login(PASSWORD)).await.0,
+        StatusCode::OK
+    );
+    let (status, answer) = browser.send("GET", "/api/v1/links", None).await;
+    assert_eq!(
+        (status, &answer["error"]["kind"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"))
+    );
+    let kept = browser.cookie.clone();
+    assert_eq!(
+        browser.send("DELETE", "/api/v1/session", None).await.0,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(browser.cookie, None);
+    browser.cookie = kept;
+    assert_eq!(
+        browser.send("GET", "/api/v1/links", None).await.0,
+        StatusCode::UNAUTHORIZED,
+        "the session is gone"
+    );
+}
+
+#[tokio::test]
+async fn foreign_origins_long_bodies_and_nonsense_are_refused() {
+    let stage = Stage::open();
+    let mut browser = Browser::open(&stage);
+    let request = Request::post("/api/v1/session")
+        .header("host", "box")
+        .header("origin", "https://evil.example");
+    let response = browser
+        .router
+        .clone()
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    let long = json!({ "user": "admin", "password": "x".repeat(100_000) });
+    assert_eq!(
+        browser.send("POST", "/api/v1/session", Some(long)).await.0,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        browser.send("POST", "/api/v1/session", Some(json!([1, 2]))).await.0,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        browser.send("GET", "/api/v1/nothing", None).await.0,
+        StatusCode::NOT_FOUND
+    );
+    let login = json!({ "user": "admin", "password": PASSWORD });
+    browser.send("POST", "/api/v1/session", Some(login)).await;
+    for path in [
+        "/api/v1/live?interval=0",
+        "/api/v1/live?interval=x",
+        "/api/v1/series?from=0&step=9999",
+    ] {
+        assert_eq!(
+            browser.send("GET", path, None).await.0,
+            StatusCode::BAD_REQUEST,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn health_is_told_without_signing_in() {
+    let stage = Stage::open();
+    let mut browser = Browser::open(&stage);
+    assert_eq!(browser.send("GET", "/healthz", None).await.0, StatusCode::OK);
+    assert_eq!(
+        browser.send("GET", "/readyz", None).await.0,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    let _analyzer = stage.analyzer();
+    assert_eq!(browser.send("GET", "/readyz", None).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn pages_are_cached_by_their_names() {
+    let stage = Stage::open();
+    let browser = Browser::open(&stage);
+    let get = |path: &str| {
+        let request = Request::get(path)
+            .header("accept-encoding", "br")
+            .body(Body::empty())
+            .unwrap();
+        browser.router.clone().oneshot(request)
+    };
+    for path in ["/", "/system", "/settings"] {
+        let response = get(path).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+        assert_eq!(response.headers()["cache-control"], "no-cache");
+        assert_eq!(response.headers()["content-encoding"], "br");
+    }
+    assert_eq!(get("/assets/none.js").await.unwrap().status(), StatusCode::NOT_FOUND);
+}
+
+/// Both languages say everything.
+#[test]
+fn both_tables_of_texts_have_the_same_keys() {
+    let keys = |text: &str| -> Vec<String> {
+        let table: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap();
+        assert!(
+            table
+                .values()
+                .all(|value| value.as_str().is_some_and(|text| !text.is_empty()))
+        );
+        table.keys().cloned().collect()
+    };
+    assert_eq!(
+        keys(include_str!("../../web/src/text/zh.json")),
+        keys(include_str!("../../web/src/text/en.json"))
+    );
+}
+
+/// A placeholder that one language has, the other has as well.
+#[test]
+fn both_tables_of_texts_name_the_same_values() {
+    let table = |text: &str| -> serde_json::Map<String, Value> { serde_json::from_str(text).unwrap() };
+    let (zh, en) = (
+        table(include_str!("../../web/src/text/zh.json")),
+        table(include_str!("../../web/src/text/en.json")),
+    );
+    let names = |text: &str| {
+        let mut names: Vec<String> = text
+            .split('{')
+            .skip(1)
+            .filter_map(|part| Some(part.split_once('}')?.0.to_owned()))
+            .collect();
+        names.sort();
+        names
+    };
+    for (key, text) in &zh {
+        assert_eq!(names(text.as_str().unwrap()), names(en[key].as_str().unwrap()), "{key}");
+    }
+}

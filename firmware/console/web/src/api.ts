@@ -1,0 +1,113 @@
+// The console's requests and answers. Times are whole seconds since 1970 (UTC) in traffic, nanoseconds in states.
+export type Three = [number, number, number];
+
+export interface SetupState { done: boolean; language: 'zh-CN' | 'en'; hostname: string; version: string }
+export interface Account { user: string; role: string; generation: number }
+export interface SessionAnswer { setup: SetupState; account: Account | null }
+
+export interface Point {
+  at: number;
+  seconds: number;
+  bytes: Three;
+  packets: Three;
+  utilisation: Three | null;
+  lost: number;
+  malformed: number;
+}
+export interface Split { bytes: Three; packets: Three }
+export type TopKey =
+  | { kind: 'host'; name: string }
+  | { kind: 'protocol' | 'ether_type' | 'app'; number: number; name: string }
+  | { kind: 'conversation'; low: string; high: string };
+export interface TopRow extends Split { key: TopKey }
+export interface Top { from: number; to: number; seconds: number; exact: boolean; rows: TopRow[]; others: Split; total: Split }
+export interface Tables { hosts: Top; protocols: Top; apps: Top; conversations: Top }
+export interface Link { id: number; name: string; label: string; capacity_bps: number | null; up: boolean; at: number | null; now: Split | null }
+export type Health = 'ok' | 'analyzer_down' | 'collector_down' | 'silent' | 'not_storing';
+export interface State { health: Health; detail: string | null }
+export interface Series { step: number; capacity_bps: number | null; points: Point[] }
+export interface Overview { from: number; to: number | null; state: State; links: Link[]; series: Series; tables: Tables | null }
+export interface IntervalEvent { interval: number; end: number; points: Point[]; tables: Tables }
+
+export interface Counters { packets: number; bytes: number }
+export interface Drops { ring: number; nic: number; nic_errors: number; flow_cache_evictions: number; records: number }
+export interface LinkCounters {
+  frames: { total: Counters; inbound: Counters; outbound: Counters };
+  broadcast: number; multicast: number; non_ip: number; malformed: number[]; drops: Drops;
+}
+export interface LinkInfo { id: number; name: string; label: string; capacity_bps: number | null; up: boolean }
+export interface Unit { name: string; description: string; state: string; detail: string; since: number | null; restarts: number; memory: number | null; cpu_nanos: number | null }
+export interface NetworkPort { name: string; role: 'management' | 'capture'; link: number | null; pci: string | null; mac: string | null; driver: string | null; up: boolean; speed_bps: number | null; addresses: string[] }
+export interface SystemStatus {
+  version: string; hostname: string; role: string; kernel: string; hardware: string | null; processor: string | null; processors: number;
+  uptime_s: number; now: number; clock_synchronised: boolean | null; load: number[] | null; cpu_used: number | null;
+  memory: { total: number; available: number; ours: number | null } | null;
+  disks: { mount: string; total: number; available: number; read_only: boolean }[];
+  units: Unit[]; ports: NetworkPort[]; slot: string | null; troubles: string[];
+}
+export interface AnalyzerStatus {
+  version: string; started: number; collectors: number; records: number; blocks: number; duplicates: number; refused: number; deferred: number;
+  newest_window: number | null; oldest_window: number | null; disk_bytes: number; damaged_files: string[]; trouble: string | null;
+}
+export interface CollectorStatus {
+  version: string; started: number; ports: { info: LinkInfo; counters: LinkCounters; trouble: string | null }[];
+  flows: number; flows_max: number; records: number; unacknowledged: number; spooled_bytes: number; drops: Drops;
+  analyzer: { Ok: null } | { Err: string };
+}
+export type Word<T> = { ok: T } | { error: string };
+export interface System { supervisor: Word<SystemStatus>; analyzer: Word<AnalyzerStatus>; collector: Word<CollectorStatus>; health: Health }
+
+export interface PortSettings { label: string; direction: 'home_networks' | 'in' | 'out'; capacity_bps: number | null }
+export type Ipv4 = { mode: 'dhcp' } | { mode: 'static'; address: string; prefix: number; gateway: string | null };
+export type Ipv6 = { mode: 'auto' } | { mode: 'off' } | { mode: 'static'; address: string; prefix: number; gateway: string | null };
+export interface Settings {
+  version: number; revision: number; language: 'zh-CN' | 'en'; hostname: string; role: string; home_networks: string[];
+  management: { ipv4: Ipv4; ipv6: Ipv6; dns: string[] };
+  ports: Record<string, PortSettings>; flow: { idle_s: number; active_s: number };
+}
+export interface SettingsAnswer { change: number; settings: Settings; ports: NetworkPort[]; unconfirmed_until: number | null }
+export interface ApplyAnswer { revision: number; confirm_until: number | null }
+
+export class ApiError extends Error {
+  constructor(readonly kind: string, message: string, readonly retryAfter: number | null = null) {
+    super(message);
+  }
+}
+
+/** Called when the session has ended. */
+export const onSignedOut: { call: () => void } = { call: () => {} };
+
+interface Options { method?: string; body?: unknown; background?: boolean; signal?: AbortSignal }
+
+/** Sends a request; throws an `ApiError`, of kind `network` where the console did not answer. */
+export async function request<T>(path: string, options: Options = {}): Promise<T> {
+  const headers: Record<string, string> = {};
+  if (options.body !== undefined) headers['content-type'] = 'application/json';
+  // What a page asks by itself does not keep a session alive.
+  if (options.background) headers['spanwatch-background'] = '1';
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1/${path}`, {
+      method: options.method ?? 'GET',
+      headers,
+      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      signal: options.signal,
+      cache: 'no-store',
+    });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new ApiError('network', String(error));
+  }
+  const text = await response.text();
+  let answer: unknown = null;
+  try {
+    answer = text === '' ? null : JSON.parse(text);
+  } catch {
+    throw new ApiError('network', `HTTP ${response.status}`);
+  }
+  if (response.ok) return answer as T;
+  const error = (answer as { error?: { kind: string; message: string; retry_after_s?: number } } | null)?.error;
+  const failure = new ApiError(error?.kind ?? 'network', error?.message ?? `HTTP ${response.status}`, error?.retry_after_s ?? null);
+  if (failure.kind === 'unauthenticated' || failure.kind === 'setup_required') onSignedOut.call();
+  throw failure;
+}

@@ -1,0 +1,293 @@
+// Drives the console as a person would: wizard, live overview, system, settings, signing out and in.
+//
+//   SPANWATCH_URL=https://… SPANWATCH_SETUP_CODE=XXXX-XXXX [SPANWATCH_SCREENSHOTS=dir] node console.mjs
+//
+// The box must be fresh, with office.pcap (or SPANWATCH_TOP_HOST) replayed into a capture port.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const url = process.env.SPANWATCH_URL;
+const code = process.env.SPANWATCH_SETUP_CODE;
+if (!url || !code) {
+  console.error('set SPANWATCH_URL and SPANWATCH_SETUP_CODE');
+  process.exit(2);
+}
+const here = dirname(fileURLToPath(import.meta.url));
+const pictures = process.env.SPANWATCH_SCREENSHOTS ?? join(here, '../../build/screenshots');
+const topHost = new RegExp(process.env.SPANWATCH_TOP_HOST ?? '^(10\\.|192\\.168\\.|203\\.0\\.113\\.|198\\.51\\.100\\.|2001:db8:|fd)');
+const PASSWORD = 'eine lange Brücke 42';
+// A virtual machine without hardware support takes its time.
+const PATIENCE = Number(process.env.SPANWATCH_PATIENCE_MS ?? 30_000);
+
+let passed = 0;
+let failed = 0;
+const problems = [];
+
+function check(what, good, detail = '') {
+  if (good) passed += 1;
+  else failed += 1;
+  console.log(`${good ? 'ok  ' : 'FAIL'} ${what}${good || detail === '' ? '' : ` (${detail})`}`);
+}
+
+async function step(what, work) {
+  try {
+    await work();
+    check(what, true);
+  } catch (error) {
+    check(what, false, String(error).split('\n').slice(0, 3).join(' | '));
+  }
+}
+
+function assert(good, why) {
+  if (!good) throw new Error(why);
+}
+
+async function eventually(what, probe, within = PATIENCE) {
+  const end = Date.now() + within;
+  for (;;) {
+    if (await probe()) return;
+    if (Date.now() > end) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+mkdirSync(pictures, { recursive: true });
+const profile = mkdtempSync(join(tmpdir(), 'spanwatch-browser-'));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  headless: true,
+  ignoreHTTPSErrors: true,
+  viewport: { width: 1280, height: 800 },
+  locale: 'zh-CN',
+  timezoneId: 'Asia/Shanghai',
+  colorScheme: 'light',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+context.setDefaultTimeout(PATIENCE);
+const page = context.pages()[0] ?? (await context.newPage());
+// Answers of 4xx that the test provokes are logged by the browser as errors of the network: those are not the page's.
+page.on('console', (message) => {
+  if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) problems.push(message.text());
+});
+page.on('pageerror', (error) => problems.push(String(error)));
+await page.addInitScript(() => {
+  window.violations = [];
+  document.addEventListener('securitypolicyviolation', (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
+});
+async function violations() {
+  return page.evaluate(() => window.violations.splice(0));
+}
+
+const button = (name) => page.getByRole('button', { name, exact: true });
+async function photograph(name) {
+  for (const [width, height] of [[1280, 800], [390, 844]]) {
+    await page.setViewportSize({ width, height });
+    await page.waitForTimeout(400);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    check(`${name}: nothing is wider than ${width} pixels`, wide <= 0, `${wide} pixels too wide`);
+    await page.screenshot({ path: join(pictures, `${name}-${width}.png`), fullPage: true });
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+}
+async function choose(language, theme) {
+  await page.getByRole('button', { name: /^(用户菜单|User menu)/ }).click();
+  await button(language).click();
+  await button(theme).click();
+  await page.keyboard.press('Escape');
+}
+
+// What the box answers before anybody is there.
+const plain = await context.request.get(`${url}/healthz`);
+check('/healthz answers without signing in', plain.ok());
+const front = await context.request.get(`${url}/`);
+const headers = front.headers();
+check("the policy is default-src 'self' and allows nothing inline", (headers['content-security-policy'] ?? '').startsWith("default-src 'self';") && !headers['content-security-policy'].includes('unsafe'));
+check('there is no HSTS on a certificate that nobody signed', headers['strict-transport-security'] === undefined);
+const early = await context.request.get(`${url}/api/v1/overview`);
+check('before the set-up everything else is refused', early.status() === 403 && (await early.json()).error.kind === 'setup_required');
+
+await step('the wizard opens in Chinese', async () => {
+  await page.goto(url);
+  await page.getByRole('heading', { name: '首次设置' }).waitFor();
+  assert((await page.evaluate(() => document.documentElement.lang)) === 'zh-CN', 'not zh-CN');
+});
+await photograph('wizard-zh-light');
+await step('a wrong setup code gives a clear error', async () => {
+  await button('下一步').click();
+  const wrong = code.replace(/[A-Z2-9]/, (c) => (c === 'Z' ? 'Y' : 'Z'));
+  await page.getByLabel('设置码', { exact: true }).fill(wrong);
+  await button('下一步').click();
+  assert(await button('下一步').isDisabled(), 'an empty password may not go on');
+  await page.getByLabel('新密码').fill('aaaaaaaaaaaa');
+  await page.getByLabel('再输一次').fill('aaaaaaaaaaaa');
+  assert(await button('下一步').isDisabled(), 'a weak password may not go on');
+  await page.getByLabel('新密码').fill(PASSWORD);
+  await page.getByLabel('再输一次').fill(PASSWORD);
+  await page.screenshot({ path: join(pictures, 'wizard-password-zh-light-1280.png') });
+  await button('下一步').click();
+  await page.getByLabel('主机名').fill('office-probe');
+  await button('完成设置').click();
+  await page.getByRole('alert').filter({ hasText: '设置码不正确' }).waitFor();
+  await page.screenshot({ path: join(pictures, 'wizard-wrong-code-zh-light-1280.png') });
+});
+await step('the right code sets the box up and signs in', async () => {
+  await page.getByLabel('设置码', { exact: true }).fill(code.toLowerCase().replace('-', ''));
+  await button('下一步').click();
+  await button('下一步').click();
+  await button('完成设置').click();
+  await page.getByRole('heading', { name: '实时概览' }).waitFor();
+});
+
+const indicator = (name) => page.locator(`[data-indicator="${name}"] .value b`);
+const end = async () => Number(await page.getByTestId('until').getAttribute('data-end'));
+await step('the overview is live: all indicators that can be known are, and time moves', async () => {
+  await page.getByTestId('live').filter({ hasText: '实时' }).waitFor();
+  await eventually('traffic', async () => /[1-9]/.test(await indicator('bits-total').innerText()));
+  for (const group of ['bits', 'packets', 'utilisation']) {
+    for (const direction of ['total', 'in', 'out']) assert((await indicator(`${group}-${direction}`).count()) === 1, `${group}-${direction} is missing`);
+  }
+  const before = await end();
+  await eventually('three more seconds', async () => (await end()) >= before + 3);
+});
+await step('in and out are seen, and values move', async () => {
+  const seen = { in: new Set(), out: new Set(), total: new Set() };
+  await eventually('changing values', async () => {
+    for (const direction of Object.keys(seen)) seen[direction].add(await indicator(`bits-${direction}`).innerText());
+    return Object.values(seen).every((values) => values.size >= 2);
+  });
+});
+await step('the top hosts are those of the capture, and protocols have names', async () => {
+  const hosts = page.getByRole('region', { name: '主机', exact: true }).locator('.name');
+  await eventually('a host', async () => (await hosts.allInnerTexts()).some((name) => topHost.test(name)));
+  const protocols = page.getByRole('region', { name: '协议', exact: true }).locator('.name');
+  await eventually('TCP', async () => (await protocols.allInnerTexts()).includes('TCP'));
+  assert((await page.getByRole('region', { name: '会话', exact: true }).locator('.name').count()) > 0, 'no conversations');
+  assert((await page.getByRole('region', { name: '应用', exact: true }).locator('.name').count()) > 0, 'no applications');
+});
+await step('the chart has a cursor for the keyboard, and a table', async () => {
+  const plot = page.getByRole('application');
+  await plot.focus();
+  await page.keyboard.press('End');
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('ArrowLeft');
+  await eventually('a readout', async () => /总计|没有数据/.test(await page.locator('p[aria-live=polite]').innerText()));
+  await button('以表格显示').click();
+  assert((await page.locator('.tall tbody tr').count()) >= 100, 'the table is short');
+  await page.screenshot({ path: join(pictures, 'overview-table-zh-light-1280.png') });
+  await button('以图表显示').click();
+});
+await step('another interval is kept in the address and is live', async () => {
+  await button('2 秒').click();
+  assert(page.url().includes('interval=2'), page.url());
+  const before = await end();
+  await eventually('an even second', async () => (await end()) > before && (await end()) % 2 === 0);
+  await page.reload();
+  await page.getByRole('heading', { name: '实时概览' }).waitFor();
+  assert((await button('2 秒').getAttribute('aria-pressed')) === 'true', 'not pressed after loading again');
+  await button('自定义').click();
+  await page.getByLabel(/自定义间隔/).fill('3');
+  await page.keyboard.press('Tab');
+  await eventually('interval=3', async () => page.url().includes('interval=3'));
+  await eventually('a multiple of three', async () => (await end()) > before && (await end()) % 3 === 0);
+  await button('1 秒').click();
+});
+await step('pausing holds the time, resuming goes on', async () => {
+  await button('暂停').click();
+  await page.getByTestId('live').filter({ hasText: '已暂停' }).waitFor();
+  await page.waitForTimeout(500);
+  const held = await end();
+  await page.waitForTimeout(2500);
+  assert((await end()) === held, 'time moved');
+  await button('继续').click();
+  await eventually('time', async () => (await end()) > held);
+});
+await step('the page finds its way back after the network was away', async () => {
+  await context.setOffline(true);
+  await page.getByTestId('live').filter({ hasText: '正在重连' }).waitFor();
+  await page.waitForTimeout(3000);
+  const before = await end();
+  await context.setOffline(false);
+  await eventually('time', async () => (await end()) > before + 2);
+  await page.getByTestId('live').filter({ hasText: '实时' }).waitFor();
+});
+
+const pages = { overview: /^(概览|Overview)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
+const heading = { overview: /^(实时概览|Live overview)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
+for (const [language, name] of [['zh', '中文'], ['en', 'English']]) {
+  for (const theme of ['light', 'dark']) {
+    await step(`language ${name} and appearance ${theme}`, async () => {
+      const word = { 'light': /^(浅色|Light)$/, 'dark': /^(深色|Dark)$/ }[theme];
+      await page.getByRole('button', { name: /^(用户菜单|User menu)/ }).click();
+      await button(name).click();
+      await page.getByRole('button', { name: word }).click();
+      if (language === 'zh' && theme === 'light') await page.screenshot({ path: join(pictures, 'menu-zh-light-1280.png') });
+      await page.keyboard.press('Escape');
+      assert((await page.evaluate(() => document.documentElement.dataset.theme)) === theme, 'theme');
+      assert((await page.evaluate(() => document.documentElement.lang)) === { zh: 'zh-CN', en: 'en' }[language], 'language');
+    });
+    for (const [where, link] of Object.entries(pages)) {
+      await step(`${where} in ${name}, ${theme}`, async () => {
+        await page.getByRole('navigation').getByRole('link', { name: link }).click();
+        await page.getByRole('heading', { level: 1, name: heading[where] }).waitFor();
+        if (where === 'overview') await page.getByTestId('live').filter({ hasText: /实时|Live/ }).waitFor();
+        if (where === 'system') await page.getByText(/^(固件版本|Firmware)$/).waitFor();
+        if (where === 'settings') await page.getByLabel(/^(内部网络|Home networks)$/).waitFor();
+        await page.waitForTimeout(where === 'overview' ? 2500 : 300);
+      });
+      await photograph(`${where}-${language}-${theme}`);
+    }
+  }
+}
+await step('the system page shows services, ports and counters', async () => {
+  await page.getByRole('navigation').getByRole('link', { name: 'System' }).click();
+  await page.getByRole('heading', { name: 'Network ports' }).waitFor();
+  for (const name of ['Collector', 'Analyzer', 'Resources', 'Services', 'Lost and malformed']) assert((await page.getByRole('heading', { name, exact: true }).count()) === 1, name);
+  assert(/\d/.test(await page.getByText(/^Records made$/).locator('xpath=following-sibling::dd').innerText()), 'records');
+});
+await step('a setting is changed and kept', async () => {
+  await page.getByRole('navigation').getByRole('link', { name: 'Settings' }).click();
+  const home = page.getByLabel('Home networks', { exact: true });
+  await home.waitFor();
+  const old = await home.inputValue();
+  await home.fill(`${old}\n100.64.0.0/10`);
+  await button('Save').click();
+  await page.getByText(/The settings are saved/).waitFor();
+  await home.fill('not a network');
+  await button('Save').click();
+  await page.getByRole('alert').filter({ hasText: 'Not a network' }).waitFor();
+  await page.reload();
+  await home.waitFor();
+  assert((await home.inputValue()).includes('100.64.0.0/10'), 'not kept');
+});
+await step('signing out ends the session', async () => {
+  await page.getByRole('button', { name: /^User menu/ }).click();
+  await button('Sign out').click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  assert((await context.request.get(`${url}/api/v1/system`)).status() === 401, 'still signed in');
+});
+await photograph('sign-in-en-dark');
+await step('a wrong password is refused with a clear message', async () => {
+  await page.getByLabel('Password').fill('not the password');
+  await button('Sign in').click();
+  await page.getByRole('alert').filter({ hasText: 'wrong' }).waitFor();
+});
+await step('the right password signs in again', async () => {
+  await page.getByLabel('Password').fill(PASSWORD);
+  await button('Sign in').click();
+  await page.getByRole('navigation').waitFor();
+});
+await step('a request of another site is refused', async () => {
+  const answer = await context.request.delete(`${url}/api/v1/session`, { headers: { origin: 'https://elsewhere.example' } });
+  assert(answer.status() === 403, String(answer.status()));
+});
+
+const broken = await violations();
+check('the content security policy was never violated', broken.length === 0, broken.join('; '));
+check('the browser logged no error', problems.length === 0, problems.slice(0, 5).join('; '));
+await context.close();
+rmSync(profile, { recursive: true, force: true });
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Runs supervisor, collector, analyzer and console on this machine, with a capture replayed into a port that
+exists only for it, so that the browser's test and work on the pages need no virtual machine.
+
+    tests/browser/desk.py PROGRAMS CAPTURE [--port 8443] [COMMAND...]
+
+PROGRAMS is the folder of the built programs. It prints the console's address and the setup code, and then runs
+COMMAND with SPANWATCH_URL and SPANWATCH_SETUP_CODE set, or waits for Ctrl-C. Needs root: it makes a network namespace.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+
+def frames(path):
+    """(seconds since the first, frame) of a classic little-endian pcap of Ethernet."""
+    with open(path, "rb") as file:
+        magic, = struct.unpack("<I", file.read(24)[:4])
+        scale = {0xA1B2C3D4: 1e6, 0xA1B23C4D: 1e9}[magic]
+        first, out = None, []
+        while len(head := file.read(16)) == 16:
+            seconds, part, length, _ = struct.unpack("<IIII", head)
+            at = seconds + part / scale
+            first = at if first is None else first
+            out.append((at - first, file.read(length)))
+    return out
+
+
+def replay(path, port):
+    """Sends a capture into `port` at its own speed, again and again."""
+    out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    out.bind((port, 0))
+    while True:
+        began = time.monotonic()
+        for at, frame in frames(path):
+            time.sleep(max(0, began + at - time.monotonic()))
+            try:
+                out.send(frame)
+            except OSError:
+                # longer than the port's MTU
+                pass
+
+
+def ask(run, service, call):
+    """One request to a service's socket."""
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(f"{run}/{service}/api.sock")
+        body = json.dumps({"call": call, "args": {}}).encode()
+        peer.sendall(struct.pack(">I", len(body)) + body)
+        length, = struct.unpack(">I", peer.recv(4, socket.MSG_WAITALL))
+        return json.loads(peer.recv(length, socket.MSG_WAITALL))["ok"]
+
+
+def until(what, attempt, seconds=30):
+    """Tries again until it works."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return attempt()
+        except (OSError, KeyError) as error:
+            if time.monotonic() > end:
+                sys.exit(f"{what} did not come up: {error}")
+            time.sleep(0.2)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("programs")
+    parser.add_argument("capture")
+    parser.add_argument("--port", type=int, default=8443)
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    args = parser.parse_args()
+
+    base = tempfile.mkdtemp(prefix="spanwatch-desk.")
+    data, run, namespace = f"{base}/data", f"{base}/run", f"desk{os.getpid()}"
+    started = []
+
+    def ip(*words):
+        subprocess.run(["ip", *words], check=True)
+
+    def start(name, *words, inside=False):
+        os.makedirs(f"{data}/{name}", exist_ok=True)
+        os.makedirs(f"{run}/{name}", exist_ok=True)
+        command = [os.path.join(args.programs, name), *words]
+        if inside:
+            command = ["ip", "netns", "exec", namespace, *command]
+        started.append(subprocess.Popen(command, stdout=sys.stderr))
+
+    try:
+        ip("netns", "add", namespace)
+        ip("-n", namespace, "link", "add", "feed", "mtu", "9000", "type", "veth", "peer", "name", "span0", "mtu", "9000")
+        for port in ("feed", "span0"):
+            subprocess.run(["ip", "netns", "exec", namespace, "sysctl", "-qw", f"net.ipv6.conf.{port}.disable_ipv6=1"], check=True)
+            ip("-n", namespace, "link", "set", port, "up")
+        start("supervisor", "--data", data, "--run", run, "--detached")
+        start("analyzer", "--data", f"{data}/analyzer", "--run-dir", run)
+        start("collector", "--data", f"{data}/collector", "--run-dir", run, "--interface", "span0", inside=True)
+        start("console", "--data", f"{data}/console", "--run-dir", run,
+              "--listen-https", f"127.0.0.1:{args.port}", "--listen-http", f"127.0.0.1:{args.port + 1}")
+        code = until("the supervisor", lambda: ask(run, "supervisor", "setup_code"))["code"]
+        url = f"https://127.0.0.1:{args.port}"
+        trust = ssl._create_unverified_context()
+        until("the console", lambda: urllib.request.urlopen(f"{url}/readyz", context=trust).read())
+        again = ["ip", "netns", "exec", namespace, sys.executable, __file__, "--replay", args.capture, "feed"]
+        started.append(subprocess.Popen(again))
+        print(f"console {url}\nsetup code {code}\nsockets {run}\nprocesses {[p.pid for p in started]}", flush=True)
+        if args.command:
+            env = dict(os.environ, SPANWATCH_URL=url, SPANWATCH_SETUP_CODE=code)
+            sys.exit(subprocess.run(args.command, env=env).returncode)
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        subprocess.run(["ip", "netns", "del", namespace], check=False)
+        shutil.rmtree(base, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--replay"]:
+        replay(*sys.argv[2:])
+    else:
+        main()
