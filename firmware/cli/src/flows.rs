@@ -49,6 +49,9 @@ pub(crate) struct FlowsArgs {
     max_flows: usize,
 }
 
+/// Packets that are metered together: they stay in the first-level cache.
+const BATCH: usize = 64;
+
 /// How flows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -118,6 +121,7 @@ impl Run {
             CaptureFile::open(path).with_context(name)?
         };
         let before = self.summary;
+        let mut packets = Vec::with_capacity(BATCH);
         loop {
             let Self {
                 meter,
@@ -135,12 +139,16 @@ impl Run {
                     wire_len: frame.wire_len,
                     vlan_tci: frame.vlan_tci,
                 }) {
-                    Ok(packet) => {
-                        meter.observe(&packet, frame.time, &mut |record| records.push(record));
-                    }
+                    Ok(packet) => packets.push((frame.time, packet)),
                     Err(reason) => summary.count(reason),
                 }
+                if packets.len() >= BATCH {
+                    meter.observe_all(&packets, &mut |record| records.push(record), |_| {});
+                    packets.clear();
+                }
             });
+            meter.observe_all(&packets, &mut |record| records.push(record), |_| {});
+            packets.clear();
             match polled.with_context(name)? {
                 Polled::End => break,
                 Polled::Frames(_) | Polled::Idle => {}

@@ -46,6 +46,12 @@ impl Index {
         }
     }
 
+    /// The flow in the first slot for this hash, which is most often the one; or [`NONE`].
+    #[inline]
+    pub(crate) fn likely(&self, hash: u64) -> u32 {
+        self.slots[tag(hash) as usize & self.mask].flow
+    }
+
     /// Adds a flow that is not in the table.
     pub(crate) fn insert(&mut self, hash: u64, flow: u32) {
         if (self.len + 1) * 2 > self.slots.len() {

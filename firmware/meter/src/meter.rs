@@ -1,5 +1,6 @@
 //! The cache itself.
 
+use std::hint::black_box;
 use std::time::Duration;
 
 use dissect::Packet;
@@ -12,6 +13,8 @@ use crate::index::Index;
 use crate::key::{Hasher, Key};
 use crate::wheel::{HORIZON, Wheel};
 
+/// Packets whose flows are fetched together.
+const BATCH: usize = 32;
 /// Flows that one call of [`Meter::advance`] looks at.
 const ADVANCE_MAX: usize = 8192;
 /// A clock that goes back further was set anew; less is packets out of order.
@@ -36,6 +39,14 @@ pub struct Statistics {
     pub lost_deltas: u64,
     /// Flows in the cache.
     pub active: usize,
+}
+
+/// Where a packet belongs.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    key: Key,
+    from_low: bool,
+    hash: u64,
 }
 
 /// A flow cache.
@@ -87,6 +98,45 @@ impl Meter {
     /// Counts a packet, and gives its direction. Records that it closes go to `sink`.
     #[inline]
     pub fn observe(&mut self, packet: &Packet, now: Timestamp, sink: &mut impl FnMut(FlowRecord)) -> Direction {
+        self.observe_at(packet, &self.place(packet), now, sink)
+    }
+
+    /// Counts packets in their order, as [`Self::observe`] does each; faster, since the memory of
+    /// their flows is fetched for all of them at once. `on_direction` gets each one's direction.
+    pub fn observe_all(
+        &mut self,
+        packets: &[(Timestamp, Packet)],
+        sink: &mut impl FnMut(FlowRecord),
+        mut on_direction: impl FnMut(Direction),
+    ) {
+        let mut places: Vec<Place> = Vec::with_capacity(BATCH);
+        for batch in packets.chunks(BATCH) {
+            // Loads that do not depend on each other overlap in the processor; nothing is decided here.
+            places.clear();
+            places.extend(batch.iter().map(|(_, packet)| self.place(packet)));
+            for place in &places {
+                black_box(self.index.likely(place.hash));
+            }
+            for place in &places {
+                let number = self.index.likely(place.hash);
+                if number != crate::index::NONE {
+                    black_box(self.flows[number].last);
+                }
+            }
+            for ((now, packet), place) in batch.iter().zip(&places) {
+                on_direction(self.observe_at(packet, place, *now, sink));
+            }
+        }
+    }
+
+    #[inline]
+    fn observe_at(
+        &mut self,
+        packet: &Packet,
+        place: &Place,
+        now: Timestamp,
+        sink: &mut impl FnMut(FlowRecord),
+    ) -> Direction {
         let now = now.as_nanos();
         self.statistics.packets += 1;
         self.statistics.bytes += u64::from(packet.ip_bytes);
@@ -101,14 +151,21 @@ impl Meter {
         if packet.fragment.is_some() {
             return self.observe_fragment(packet, arrival, sink);
         }
-        self.count(packet, &arrival, sink)
+        self.count(packet, place, &arrival, sink)
+    }
+
+    #[inline]
+    fn place(&self, packet: &Packet) -> Place {
+        let (key, from_low) = Key::of(packet, self.config.vlan_in_key);
+        let hash = self.hasher.hash(&key);
+        Place { key, from_low, hash }
     }
 
     #[cold]
     fn observe_fragment(&mut self, packet: &Packet, arrival: Arrival, sink: &mut impl FnMut(FlowRecord)) -> Direction {
         let mut packet = *packet;
         let direction = match self.fragments.resolve(&mut packet, arrival) {
-            Some(arrival) => self.count(&packet, &arrival, sink),
+            Some(arrival) => self.count(&packet, &self.place(&packet), &arrival, sink),
             None => self.config.home.direction(packet.src, packet.dst),
         };
         self.expire_fragments(arrival.last, sink);
@@ -118,22 +175,27 @@ impl Meter {
     /// Counts fragments whose header never came, as a flow without ports.
     fn expire_fragments(&mut self, now: u64, sink: &mut impl FnMut(FlowRecord)) {
         while let Some((packet, arrival)) = self.fragments.expired(now) {
-            self.count(&packet, &arrival, sink);
+            self.count(&packet, &self.place(&packet), &arrival, sink);
         }
     }
 
     #[inline]
-    fn count(&mut self, packet: &Packet, arrival: &Arrival, sink: &mut impl FnMut(FlowRecord)) -> Direction {
-        let (key, from_low) = Key::of(packet, self.config.vlan_in_key);
-        let hash = self.hasher.hash(&key);
+    fn count(
+        &mut self,
+        packet: &Packet,
+        place: &Place,
+        arrival: &Arrival,
+        sink: &mut impl FnMut(FlowRecord),
+    ) -> Direction {
+        let Place { key, from_low, hash } = *place;
         let number = match self.index.find(hash, |n| self.flows[n].key == key) {
             Some(number) => {
                 if let Some(reason) = self.outlived(&self.flows[number], packet, arrival.first) {
-                    self.renew(number, reason, key, from_low, packet, arrival, sink);
+                    self.renew(number, reason, place, packet, arrival, sink);
                 }
                 number
             }
-            None => self.open(key, hash, from_low, packet, arrival, sink),
+            None => self.open(place, packet, arrival, sink),
         };
         let flow = &mut self.flows[number];
         let forward = flow.count(from_low, packet, arrival);
@@ -151,11 +213,11 @@ impl Meter {
         if silence > self.idle {
             return Some(EndReason::Idle);
         }
-        if now.saturating_sub(flow.start) >= self.active && !flow.is_empty() {
-            return Some(EndReason::Active);
-        }
         if flow.is_reused_by(packet) || (silence > self.linger && flow.is_over()) {
             return Some(EndReason::EndOfFlow);
+        }
+        if now.saturating_sub(flow.start) >= self.active && !flow.is_empty() {
+            return Some(EndReason::Active);
         }
         None
     }
@@ -170,8 +232,7 @@ impl Meter {
         &mut self,
         number: u32,
         reason: EndReason,
-        key: Key,
-        from_low: bool,
+        place: &Place,
         packet: &Packet,
         arrival: &Arrival,
         sink: &mut impl FnMut(FlowRecord),
@@ -179,26 +240,18 @@ impl Meter {
         self.close_record(number, reason, sink);
         if reason != EndReason::Active {
             let direction = self.config.home.direction(packet.src, packet.dst);
-            self.flows[number] = Flow::new(key, from_low, packet, arrival.first, direction);
+            self.flows[number] = Flow::new(place.key, place.from_low, packet, arrival.first, direction);
             self.statistics.flows += 1;
         }
     }
 
     #[cold]
-    fn open(
-        &mut self,
-        key: Key,
-        hash: u64,
-        from_low: bool,
-        packet: &Packet,
-        arrival: &Arrival,
-        sink: &mut impl FnMut(FlowRecord),
-    ) -> u32 {
+    fn open(&mut self, place: &Place, packet: &Packet, arrival: &Arrival, sink: &mut impl FnMut(FlowRecord)) -> u32 {
         if self.statistics.active >= self.config.max_flows {
             self.evict(arrival.last, sink);
         }
         let direction = self.config.home.direction(packet.src, packet.dst);
-        let flow = Flow::new(key, from_low, packet, arrival.first, direction);
+        let flow = Flow::new(place.key, place.from_low, packet, arrival.first, direction);
         let number = match self.free.pop() {
             Some(number) => {
                 self.flows[number] = flow;
@@ -209,7 +262,7 @@ impl Meter {
                 self.flows.push(flow)
             }
         };
-        self.index.insert(hash, number);
+        self.index.insert(place.hash, number);
         self.statistics.flows += 1;
         self.statistics.active += 1;
         let deadline = self.deadline(number);
