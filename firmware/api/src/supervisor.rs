@@ -29,6 +29,8 @@ service! {
         Apply(ApplyRequest) -> ApplyAnswer,
         /// Keeps settings that wait for confirmation.
         Confirm(ConfirmRequest) -> ApplyAnswer,
+        /// Restarts one of our programs.
+        Restart(RestartRequest) -> RestartAnswer,
         /// Restarts or powers off the box.
         Power(PowerRequest) -> PowerAnswer,
     }
@@ -304,6 +306,31 @@ pub struct ConfirmRequest {
     /// Who confirms, for the log.
     pub user: String,
 }
+
+/// A program that an administrator may restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restartable {
+    /// Capture and metering.
+    Collector,
+    /// Records and queries.
+    Analyzer,
+    /// The console; it ends all its sessions.
+    Console,
+}
+
+/// Restarts one of our programs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RestartRequest {
+    /// Which one.
+    pub program: Restartable,
+    /// Who asks, for the log.
+    pub user: String,
+}
+
+/// The program was restarted and is ready again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartAnswer {}
 
 /// What to do with the power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

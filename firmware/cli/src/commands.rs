@@ -15,6 +15,8 @@ pub(crate) enum Action {
     ShowLinks,
     ShowTop,
     ShowFlows,
+    ShowCapture,
+    ShowStorage,
     ShowSettings,
     SetHostname,
     SetLanguage,
@@ -31,6 +33,7 @@ pub(crate) enum Action {
     SetPortLabel,
     Confirm,
     Password,
+    Restart,
     Reboot,
     PowerOff,
     Help,
@@ -60,7 +63,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 27] = [
+pub(crate) const COMMANDS: [Command; 30] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -105,6 +108,21 @@ pub(crate) const COMMANDS: [Command; 27] = [
         Action::ShowFlows,
         false,
         ("the newest flow records", "最新流记录"),
+    ),
+    command(
+        "show capture",
+        Action::ShowCapture,
+        false,
+        (
+            "capture ports: losses, malformed frames, what waits",
+            "采集状态：丢失、畸形帧、待确认记录",
+        ),
+    ),
+    command(
+        "show storage",
+        Action::ShowStorage,
+        false,
+        ("records and windows on disk", "磁盘上的记录和统计窗"),
     ),
     command(
         "show settings",
@@ -205,6 +223,12 @@ pub(crate) const COMMANDS: [Command; 27] = [
         false,
         ("change the administrator's password", "修改管理员密码"),
     ),
+    command(
+        "restart collector|analyzer|console",
+        Action::Restart,
+        false,
+        ("restart one of the programs", "重启一个程序"),
+    ),
     command("reboot", Action::Reboot, true, ("restart the box", "重启设备")),
     command("poweroff", Action::PowerOff, true, ("shut the box down", "关闭设备")),
     command("help", Action::Help, true, ("all commands", "列出所有命令")),
@@ -215,6 +239,7 @@ pub(crate) const COMMANDS: [Command; 27] = [
 pub(crate) const WORDS: &[(&str, Text)] = &[
     ("show", ("show state and traffic", "查看状态和流量")),
     ("set", ("change settings", "修改设置")),
+    ("restart", ("restart one of the programs", "重启一个程序")),
     ("top", ("who or what carries most", "流量排行")),
     ("management", ("addresses of the management port", "管理口地址")),
     ("port", ("a capture port", "采集口")),

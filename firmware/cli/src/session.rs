@@ -4,7 +4,8 @@ use api::FailureKind;
 use api::analyzer::{LinksQuery, RecordsQuery, TopQuery};
 use api::client::CallError;
 use api::supervisor::{
-    ApplyAnswer, ApplyRequest, ConfirmRequest, PowerAction, PowerRequest, SettingsQuery, SetupQuery, StatusQuery,
+    ApplyAnswer, ApplyRequest, ConfirmRequest, PowerAction, PowerRequest, RestartRequest, Restartable, SettingsQuery,
+    SetupQuery, StatusQuery,
 };
 use model::{Dimension, HomeNetworks, Timestamp};
 use serde::Serialize;
@@ -110,6 +111,17 @@ impl Session {
                 self.print(format, self.ask(query)?, |top| show.top(by, top))?
             }
             Action::ShowFlows => self.print(format, self.ask(records_query(parsed))?, |r| show.flows(r))?,
+            Action::ShowCapture => {
+                self.print(format, self.ask(api::collector::StatusQuery {})?, |c| show.capture(c))?
+            }
+            Action::ShowStorage => self.print(format, self.ask(api::analyzer::StatusQuery {})?, |a| show.storage(a))?,
+            Action::Restart => {
+                let request = RestartRequest {
+                    program: restartable(parsed),
+                    user: user(),
+                };
+                self.print(format, self.ask(request)?, |_| self.done())?
+            }
             Action::Confirm => {
                 let user = user();
                 self.print(format, self.ask(ConfirmRequest { user })?, |_| self.done())?
@@ -278,6 +290,14 @@ fn from(parsed: &Parsed, default_s: u32) -> Timestamp {
         now.as_secs()
             .saturating_sub(u64::from(number(parsed, "last", default_s))),
     )
+}
+
+fn restartable(parsed: &Parsed) -> Restartable {
+    match parsed.values.first().map(String::as_str) {
+        Some("collector") => Restartable::Collector,
+        Some("analyzer") => Restartable::Analyzer,
+        _ => Restartable::Console,
+    }
 }
 
 fn top_query(parsed: &Parsed) -> TopQuery {

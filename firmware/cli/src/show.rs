@@ -1,5 +1,7 @@
 //! What the `show` commands print.
 
+mod programs;
+
 use api::analyzer::{LinkNow, Records, Top};
 use api::supervisor::{PortRole, SettingsAnswer, SystemStatus};
 use model::{App, Dimension, TopKey};
@@ -15,7 +17,7 @@ use crate::lang::{Text, say};
 pub(crate) struct Show(pub(crate) Language);
 
 impl Show {
-    fn say(self, english: &'static str, chinese: &'static str) -> &'static str {
+    pub(crate) fn say(self, english: &'static str, chinese: &'static str) -> &'static str {
         say(self.0, (english, chinese))
     }
 

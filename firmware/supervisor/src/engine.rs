@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use api::server::{Peer, Reply, reply};
 use api::supervisor::{
-    NetworkPort, PowerAction, PowerAnswer, PowerRequest, SettingsAnswer, SettingsQuery, SetupCode, SetupState,
-    SupervisorRequest, SystemStatus, Unit,
+    NetworkPort, PowerAction, PowerAnswer, PowerRequest, RestartAnswer, RestartRequest, Restartable, SettingsAnswer,
+    SettingsQuery, SetupCode, SetupState, SupervisorRequest, SystemStatus, Unit,
 };
 use api::{Failure, FailureKind};
 use model::Timestamp;
@@ -148,6 +148,7 @@ impl Engine {
             R::Settings(query) => reply(self.settings(query).await),
             R::Apply(request) => reply(self.apply(request, caller).await?),
             R::Confirm(request) => reply(self.confirm(request, caller).await?),
+            R::Restart(request) => reply(self.restart(request, caller).await?),
             R::Power(request) => reply(self.power(request, caller).await?),
         }
     }
@@ -201,6 +202,22 @@ impl Engine {
                 format!("nothing was changed, because the data partition cannot store it: {e}; see `show system`"),
             )
         })
+    }
+
+    async fn restart(&self, request: RestartRequest, caller: Caller) -> Result<RestartAnswer, Failure> {
+        let unit = match request.program {
+            Restartable::Collector => "spanwatch-collector.service",
+            Restartable::Analyzer => "spanwatch-analyzer.service",
+            Restartable::Console => "spanwatch-console.service",
+        };
+        let user = who(caller, &request.user);
+        log::warn!(event = "restart", user = user.as_str(), unit = unit; "{user} restarts {unit}");
+        if self.paths.act {
+            command::run("systemctl", &["restart", unit], "")
+                .await
+                .map_err(|e| Failure::new(FailureKind::Unavailable, format!("{unit} did not restart: {e}")))?;
+        }
+        Ok(RestartAnswer {})
     }
 
     async fn power(&self, request: PowerRequest, caller: Caller) -> Result<PowerAnswer, Failure> {

@@ -1,0 +1,124 @@
+//! The state of collector and analyzer.
+
+use api::analyzer::AnalyzerStatus;
+use api::collector::CollectorStatus;
+use model::MalformedKind;
+
+use super::Show;
+use crate::amounts::{bytes, or_dash, time};
+use crate::columns::Align::{Left, Right};
+use crate::columns::{Table, pairs};
+
+impl Show {
+    /// What the collector sees, loses and keeps.
+    pub(crate) fn capture(self, status: &CollectorStatus) -> String {
+        let analyzer = match &status.analyzer {
+            Ok(()) => self.say("connected", "已连接").to_owned(),
+            Err(why) => format!("{}: {why}", self.say("not connected", "未连接")),
+        };
+        let mut text = pairs(&[
+            (self.say("Since", "启动时间"), time(status.started)),
+            (
+                self.say("Flows now", "当前流数"),
+                format!("{} / {}", status.flows, status.flows_max),
+            ),
+            (self.say("Records made", "已生成记录"), status.records.to_string()),
+            (
+                self.say("Not yet on disk", "待确认记录"),
+                status.unacknowledged.to_string(),
+            ),
+            (self.say("Spooled", "本地缓存"), bytes(status.spooled_bytes)),
+            (self.say("Analyzer", "分析器"), analyzer),
+        ]);
+        let mut ports = Table::new(&[
+            (self.say("Link", "链路"), Right),
+            (self.say("Port", "端口"), Left),
+            (self.say("Frames", "帧数"), Right),
+            (self.say("Octets", "字节"), Right),
+            (self.say("Broadcast", "广播"), Right),
+            (self.say("Multicast", "组播"), Right),
+            (self.say("Not IP", "非 IP"), Right),
+            (self.say("Malformed", "畸形"), Right),
+            (self.say("Lost in ring", "环丢包"), Right),
+            (self.say("Lost in NIC", "网卡丢包"), Right),
+            (self.say("NIC errors", "网卡错误"), Right),
+            (self.say("Records lost", "丢失记录"), Right),
+        ]);
+        let mut notes = String::new();
+        for port in &status.ports {
+            let counters = &port.counters;
+            ports.row([
+                port.info.id.to_string(),
+                port.info.name.clone(),
+                counters.frames.total.packets.to_string(),
+                bytes(counters.frames.total.bytes),
+                counters.broadcast.to_string(),
+                counters.multicast.to_string(),
+                counters.non_ip.to_string(),
+                counters.malformed.iter().sum::<u64>().to_string(),
+                counters.drops.ring.to_string(),
+                counters.drops.nic.to_string(),
+                counters.drops.nic_errors.to_string(),
+                counters.drops.records.to_string(),
+            ]);
+            for kind in MalformedKind::ALL {
+                let count = counters.malformed.get(kind.index()).copied().unwrap_or(0);
+                if count > 0 {
+                    notes.push_str(&format!("  {}: {} {}\n", port.info.name, self.malformed(kind), count));
+                }
+            }
+            if let Some(trouble) = &port.trouble {
+                notes.push_str(&format!("  ! {}: {trouble}\n", port.info.name));
+            }
+        }
+        text.push('\n');
+        text.push_str(&ports.render());
+        text.push_str(&notes);
+        text
+    }
+
+    fn malformed(self, kind: MalformedKind) -> &'static str {
+        match kind {
+            MalformedKind::LinkHeader => self.say("link header cut off", "链路层头截断"),
+            MalformedKind::IpHeader => self.say("bad IP header", "IP 头错误"),
+            MalformedKind::IpVersion => self.say("wrong IP version", "IP 版本错误"),
+            MalformedKind::IpLength => self.say("wrong IP length", "IP 长度错误"),
+            MalformedKind::ExtensionHeader => self.say("bad IPv6 extension header", "IPv6 扩展头错误"),
+            MalformedKind::TransportHeader => self.say("transport header cut off", "传输层头截断"),
+            MalformedKind::Arp => self.say("bad ARP message", "ARP 报文错误"),
+            MalformedKind::Encapsulation => self.say("bad encapsulation", "封装错误"),
+        }
+    }
+
+    /// What the analyzer keeps.
+    pub(crate) fn storage(self, status: &AnalyzerStatus) -> String {
+        let mut text = pairs(&[
+            (self.say("Since", "启动时间"), time(status.started)),
+            (self.say("Collectors", "采集器"), status.collectors.to_string()),
+            (self.say("Records stored", "已存记录"), status.records.to_string()),
+            (self.say("Blocks stored", "已存数据块"), status.blocks.to_string()),
+            (self.say("Sent twice", "重复批次"), status.duplicates.to_string()),
+            (self.say("Refused", "拒收批次"), status.refused.to_string()),
+            (self.say("Put off", "推迟批次"), status.deferred.to_string()),
+            (
+                self.say("Oldest window", "最早统计窗"),
+                or_dash(status.oldest_window, time),
+            ),
+            (
+                self.say("Newest window", "最新统计窗"),
+                or_dash(status.newest_window, time),
+            ),
+            (self.say("On disk", "占用磁盘"), bytes(status.disk_bytes)),
+        ]);
+        for file in &status.damaged_files {
+            text.push_str(&format!(
+                "  ! {}: {file}\n",
+                self.say("damaged, set aside", "已损坏并隔离")
+            ));
+        }
+        if let Some(trouble) = &status.trouble {
+            text.push_str(&format!("  ! {trouble}\n"));
+        }
+        text
+    }
+}
