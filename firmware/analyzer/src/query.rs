@@ -161,8 +161,9 @@ fn windows(
         .store
         .scan((from, to), link, grain, dimension, |row, table| each(row, &table))
         .map_err(|problem| {
-            shared.store.report(std::slice::from_ref(&problem), now());
-            unavailable(&problem)
+            let failure = unavailable(&problem);
+            shared.store.report(problem);
+            failure
         })
 }
 
@@ -307,11 +308,15 @@ pub(crate) fn records(shared: &Shared, query: &RecordsQuery) -> Result<Records, 
     for problem in &found.problems {
         log::error!(EVENT = "unreadable"; "some records are not in an answer: {problem}");
     }
-    shared.store.report(&found.problems, now);
+    let failure = found.problems.first().map(unavailable);
+    found
+        .problems
+        .into_iter()
+        .for_each(|problem| shared.store.report(problem));
     if found.records.is_empty()
-        && let Some(problem) = found.problems.first()
+        && let Some(failure) = failure
     {
-        return Err(unavailable(problem));
+        return Err(failure);
     }
     Ok(Records {
         records: found.records,

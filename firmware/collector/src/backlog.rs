@@ -87,6 +87,18 @@ impl Backlog {
         })
     }
 
+    /// Batches in memory alone: where there is no disk, or none that can be used.
+    pub(crate) fn in_memory(memory_max: usize) -> Self {
+        Self {
+            pending: BTreeMap::new(),
+            unsent: BTreeSet::new(),
+            memory: 0,
+            memory_max,
+            records: 0,
+            spool: Spool::none(),
+        }
+    }
+
     /// Takes a batch's message.
     ///
     /// # Errors

@@ -112,8 +112,11 @@ struct Collector {
 async fn serve(options: &Options, opener: Opener) -> anyhow::Result<()> {
     let started = now();
     let spool = options.data.join("spool");
-    let backlog = Backlog::open(spool.clone(), options.spool_mib << 20, MEMORY_MAX)
-        .with_context(|| format!("cannot use the folder {}", spool.display()))?;
+    // A disk that is full or broken is no reason not to capture.
+    let backlog = Backlog::open(spool.clone(), options.spool_mib << 20, MEMORY_MAX).unwrap_or_else(|e| {
+        log::error!(EVENT = "no_spool"; "{} cannot be used, batches wait in memory alone: {e}", spool.display());
+        Backlog::in_memory(MEMORY_MAX)
+    });
     if backlog.len() > 0 {
         log::info!(EVENT = "unspooled"; "{} batches of the last run are still to be sent", backlog.len());
     }
@@ -136,6 +139,7 @@ async fn serve(options: &Options, opener: Opener) -> anyhow::Result<()> {
         health.clone(),
         links_seen,
         started,
+        workers.add("uplink"),
     );
     let uplink = tokio::spawn(uplink.run(queue));
     let fleet = Fleet::new(opener, outgoing, health.clone(), links, workers.clone());

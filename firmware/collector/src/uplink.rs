@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::backlog::{Backlog, Lost};
 use crate::pipeline::Output;
+use crate::pulse::Turns;
 
 /// What the ports' threads send: the link, and what its pipeline gave.
 pub(crate) type Outgoing = (LinkId, Output);
@@ -103,6 +104,7 @@ pub(crate) struct Uplink {
     resume_at: Option<Instant>,
     losing: bool,
     hello_due: bool,
+    turns: Turns,
 }
 
 impl Uplink {
@@ -113,6 +115,7 @@ impl Uplink {
         health: Arc<Health>,
         links: watch::Receiver<Vec<LinkInfo>>,
         started: Timestamp,
+        turns: Turns,
     ) -> Self {
         Self {
             socket,
@@ -128,6 +131,7 @@ impl Uplink {
             resume_at: None,
             losing: false,
             hello_due: false,
+            turns,
         }
     }
 
@@ -160,6 +164,7 @@ impl Uplink {
                 }
                 _ = upkeep.tick() => self.upkeep(),
             }
+            self.turns.tick();
             self.health
                 .unacknowledged
                 .store(self.backlog.records(), Ordering::Relaxed);

@@ -77,16 +77,21 @@ impl DbFile {
         if let Some(db) = &*open {
             return Ok(db.clone());
         }
+        let files = self.disk.list().map_err(|e| self.error(e.into()))?;
+        let is_new = !files.iter().any(|(name, _)| *name == self.name);
         let backend = self.disk.open(&self.name).map_err(|e| self.error(e.into()))?;
         let mut builder = Builder::new();
         builder.set_cache_size(self.cache_bytes);
         let suspect = format!("{}{SUSPECT}", self.name);
-        let files = self.disk.list().map_err(|e| self.error(e.into()))?;
         let is_suspect = files.iter().any(|(name, _)| *name == suspect);
         builder.set_check_integrity_on_open(is_suspect);
-        let db = builder
-            .create_with_backend(Seam(backend))
-            .map_err(|e| self.error(e.into()))?;
+        let db = builder.create_with_backend(Seam(backend)).map_err(|e| {
+            if is_new {
+                // Half a file is none, and would be taken for a damaged one.
+                let _ = self.disk.remove(&self.name);
+            }
+            self.error(e.into())
+        })?;
         if is_suspect {
             self.disk.remove(&suspect).map_err(|e| self.error(e.into()))?;
         }

@@ -186,6 +186,8 @@ pub struct Store {
     windows: Windows,
     state: State,
     events: Mutex<Vec<Event>>,
+    /// Damage that queries found.
+    found: Mutex<Vec<StoreError>>,
 }
 
 impl Store {
@@ -203,6 +205,7 @@ impl Store {
             windows: Windows::new(disk.clone()),
             state: State::new(disk.clone()),
             events: Mutex::new(Vec::new()),
+            found: Mutex::new(Vec::new()),
             disk,
             keep,
         };
@@ -301,6 +304,8 @@ impl Store {
     /// # Errors
     /// When the disk fails; the store goes on.
     pub fn maintain(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
+        found.iter().for_each(|problem| self.mend(problem, now));
         self.forget_old(now)?;
         let rolled = self
             .windows
@@ -384,9 +389,13 @@ impl Store {
         self.blocks.records(from, to, limit)
     }
 
-    /// Sets aside what a query found damaged.
-    pub fn report(&self, problems: &[StoreError], now: Timestamp) {
-        problems.iter().for_each(|problem| self.mend(problem, now));
+    /// Tells of a problem that a query found. A damaged file is set aside at the next upkeep: by the
+    /// thread that writes, lest a batch is committed to a file that is no longer served.
+    pub fn report(&self, problem: StoreError) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.len() < 64 {
+            found.push(problem);
+        }
     }
 
     /// Gives each stored window that starts in `[from, to)` to `each`, with the dimension's table

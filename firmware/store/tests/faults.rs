@@ -335,6 +335,29 @@ fn a_disk_that_fills_up_anywhere_loses_nothing_that_was_acknowledged() {
     }
 }
 
+#[test]
+fn a_disk_that_is_full_from_the_start_leaves_no_debris() {
+    for octets in (0..40_000).step_by(1_021) {
+        let disk = Medium::new();
+        disk.fill_up_after(octets);
+        let store = open(&disk);
+        let first = store.append(&[block(1, NOW)], secs(NOW));
+        assert!(
+            matches!(first.as_slice(), [Outcome::Later(_) | Outcome::Stored]),
+            "{first:?}"
+        );
+        disk.fill_up_after(i64::MAX / 2);
+        assert!(
+            store
+                .append(&[block(1, NOW), windows(2, NOW)], secs(NOW))
+                .iter()
+                .all(is_stored)
+        );
+        assert_eq!((stored(&store), frames(&store, Grain::Second)), (vec![1], 1));
+        assert!(store.take_events().is_empty(), "{octets}: {:?}", disk.list());
+    }
+}
+
 fn number(batch: &Batch) -> Option<u32> {
     match batch.content {
         Content::Block(_) => Some(u32::try_from(batch.key.sequence).unwrap()),

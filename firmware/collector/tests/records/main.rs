@@ -43,8 +43,10 @@ fn what_was_sent_is_what_is_stored() {
         .sum();
     let sent = (1_003, octets + 3 * (ETHERNET + UDP_HEADERS + 100));
     lab.wait("all frames in the windows", |lab| (lab.frames() == sent).then_some(()));
-    let status = lab.collector_status().unwrap();
-    assert_eq!(status.ports[0].counters.frames.total.packets, 1_003);
+    let status = lab.wait("all frames in the status", |lab| {
+        let status = lab.collector_status().unwrap();
+        (status.ports[0].counters.frames.total.packets == 1_003).then_some(status)
+    });
     assert_eq!(status.analyzer, Ok(()));
 }
 
