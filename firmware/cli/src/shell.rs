@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn words_and_ports_are_completed() {
         assert_eq!(complete("sh").1, ["show"]);
-        assert_eq!(complete("show s").1, ["services", "settings", "system"]);
+        assert_eq!(complete("show s").1, ["services", "settings", "storage", "system"]);
         assert_eq!(complete("sh to co"), (6, vec!["conversations".to_owned()]));
         assert_eq!(complete("set port ").1, ["enp0s3", "enp0s4"]);
         assert_eq!(complete("set port enp0s4 d").1, ["direction"]);

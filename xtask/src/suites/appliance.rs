@@ -83,10 +83,11 @@ fn browser(tally: &mut Tally, session: &Session, code: &str) -> Result<()> {
     )?;
     let out = Command::new("node")
         .current_dir(&tests)
-        .arg("run.mjs")
+        .arg("console.mjs")
         .env("SPANWATCH_URL", session.url())
         .env("SPANWATCH_SETUP_CODE", code)
         .env("SPANWATCH_PASSWORD", PASSWORD)
+        .env("SPANWATCH_PATIENCE_MS", "120000")
         .env("SPANWATCH_SCREENSHOTS", crate::build_dir()?.join("screenshots"))
         .stdin(Stdio::null())
         .output()
@@ -96,8 +97,8 @@ fn browser(tally: &mut Tally, session: &Session, code: &str) -> Result<()> {
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("ok ") {
             passed += 1;
-            tally.pass(&format!("browser: {name}"));
-        } else if let Some(name) = line.strip_prefix("FAILED ") {
+            tally.pass(&format!("browser: {}", name.trim()));
+        } else if let Some(name) = line.strip_prefix("FAIL ") {
             tally.fail("browser", name);
         }
     }
@@ -216,8 +217,11 @@ fn expect(serial: &mut std::os::unix::net::UnixStream, text: &str) -> Result<()>
 }
 
 fn services(session: &Session) -> Result<()> {
-    let units = session.show("services")?;
-    let units = units.as_array().context("`show services | json` is no list")?;
+    let status = session.show("services")?;
+    let units = status
+        .get("units")
+        .and_then(Value::as_array)
+        .context("`show services | json` lists no units")?;
     for name in ["supervisor", "collector", "analyzer", "console"] {
         let unit = format!("spanwatch-{name}.service");
         let found = units
@@ -274,7 +278,7 @@ fn malformed(session: &Session, guest: &Guest) -> Result<()> {
         ethernet([8, 0], &tcp),
         ethernet([8, 6], &[0, 1, 8, 0, 6, 4]),
     ];
-    let before = session.wait_for("links", SOON, |links| malformed_total(session, links))?;
+    let before = session.wait_for("capture", SOON, malformed_total)?;
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for round in 0..50_usize {
         for frame in &bad {
@@ -298,9 +302,8 @@ fn malformed(session: &Session, guest: &Guest) -> Result<()> {
 }
 
 /// The malformed frames of all ports since the collector's start.
-fn malformed_total(session: &Session, _links: &Value) -> Option<u64> {
-    let system = session.show("system").ok()?;
-    let ports = system.pointer("/collector/ports")?.as_array()?;
+fn malformed_total(capture: &Value) -> Option<u64> {
+    let ports = capture.get("ports")?.as_array()?;
     let kinds = ports
         .iter()
         .filter_map(|port| port.pointer("/counters/malformed")?.as_array());
@@ -340,14 +343,16 @@ fn restarts(tally: &mut Tally, session: &Session) {
 }
 
 fn restart(session: &Session, name: &str) -> Result<()> {
-    session.cli(&format!("restart service {name}"))?;
+    session.cli(&format!("restart {name}"))?;
     session.cli("show version")?;
     session
         .wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0))
         .context("frames after the restart")?;
-    session.wait_for("system", SOON, |system| {
-        let waiting = system.pointer("/collector/unacknowledged")?.as_u64()?;
-        (waiting < 10_000).then_some(())
+    session.wait_for("capture", SOON, |capture| {
+        capture
+            .get("unacknowledged")?
+            .as_u64()
+            .filter(|waiting| *waiting < 10_000)
     })?;
     services(session)
 }

@@ -66,7 +66,7 @@ fn power_cut(image: &Path, dir: &Path, times: u32) -> Result<()> {
             .with_context(|| format!("boot after power cut {}", cut + 1))?;
         let session = Session::forwarded(guest.forwards()?);
         let now = session
-            .wait_for("system", SOON, oldest)
+            .wait_for("storage", SOON, oldest)
             .context("windows after the power cut")?;
         ensure!(
             now <= records,
@@ -80,11 +80,11 @@ fn power_cut(image: &Path, dir: &Path, times: u32) -> Result<()> {
 
 /// The start of the oldest window that the analyzer keeps.
 fn stored(session: &Session) -> Result<u64> {
-    session.wait_for("system", SOON, oldest)
+    session.wait_for("storage", SOON, oldest)
 }
 
-fn oldest(system: &Value) -> Option<u64> {
-    system.pointer("/analyzer/oldest_window")?.as_u64()
+fn oldest(storage: &Value) -> Option<u64> {
+    storage.get("oldest_window")?.as_u64()
 }
 
 fn frames(links: &Value) -> Option<u64> {
@@ -162,7 +162,7 @@ fn live_and_troubled(image: &Path, dir: &Path, disk: &Path) -> Result<()> {
         .context("live traffic")?;
     session
         .wait_for("system", SOON, |system| {
-            let own = system.pointer("/system/troubles")?.as_array()?;
+            let own = system.get("troubles")?.as_array()?;
             own.iter()
                 .any(|trouble| trouble.as_str().is_some_and(|text| text.contains("/data")))
                 .then_some(())
