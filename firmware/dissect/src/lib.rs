@@ -154,3 +154,6 @@ fn network(ether_type: u16, rest: view::View<'_>, found: &ip::Found) -> Result<P
         other => Err(NotMetered::NonIp(other)),
     }
 }
+
+#[cfg(test)]
+mod tests;
