@@ -341,7 +341,7 @@ fn tunnels_are_entered_and_left_when_they_hold_nothing() {
         let packet = of(101, case).unwrap();
         assert_eq!(packet.icmp, Some(IcmpType { kind: 128, code: 3 }), "case {place}");
         assert_eq!((packet.ip_bytes, packet.tunnels > 0), (44, true), "case {place}");
-        if place >= 3 && place <= 6 {
+        if (3..=6).contains(&place) {
             assert_eq!(packet.src_mac, Some(MacAddr(SRC)), "case {place}");
         }
         // What was captured of the inner packet is too little: the outer one is metered.
