@@ -83,3 +83,73 @@ pub(crate) fn from_names(names: &[String], home: &HomeNetworks, timeouts: FlowTi
     });
     plans.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use api::supervisor::NetworkPort;
+    use settings::{Port, Settings};
+
+    use super::*;
+
+    fn port(name: &str, role: PortRole, link: Option<u16>) -> NetworkPort {
+        NetworkPort {
+            name: name.to_owned(),
+            role,
+            link,
+            pci: None,
+            mac: None,
+            driver: None,
+            up: true,
+            speed_bps: Some(10_000_000_000),
+            addresses: Vec::new(),
+        }
+    }
+
+    fn answer(role: Role) -> SettingsAnswer {
+        let mut settings = Settings {
+            role,
+            ..Settings::default()
+        };
+        let own = Port {
+            label: "core".to_owned(),
+            direction: PortDirection::In,
+            capacity_bps: Some(1_000_000_000),
+        };
+        settings.ports.insert("enp2".to_owned(), own);
+        SettingsAnswer {
+            change: 1,
+            settings,
+            ports: vec![
+                port("enp1", PortRole::Management, None),
+                port("enp2", PortRole::Capture, Some(1)),
+                port("enp3", PortRole::Capture, Some(2)),
+            ],
+            unconfirmed_until: None,
+        }
+    }
+
+    #[test]
+    fn capture_ports_are_captured_as_the_settings_say() {
+        let plans = from_settings(&answer(Role::Standalone));
+        assert_eq!(plans.keys().collect::<Vec<_>>(), ["enp2", "enp3"]);
+        let (named, plain) = (&plans["enp2"], &plans["enp3"]);
+        assert_eq!((named.label.as_str(), named.direction), ("core", PortDirection::In));
+        assert_eq!((named.link, named.capacity_bps), (LinkId(1), Some(1_000_000_000)));
+        assert_eq!((plain.link, plain.capacity_bps), (LinkId(2), Some(10_000_000_000)));
+        assert_eq!(plain.home, HomeNetworks::private());
+        assert!(from_settings(&answer(Role::Analyzer)).is_empty());
+    }
+
+    #[test]
+    fn only_what_concerns_the_meter_cuts_flows() {
+        let plan = from_settings(&answer(Role::Collector))["enp3"].clone();
+        let changed = |change: fn(&mut PortPlan)| {
+            let mut other = plan.clone();
+            change(&mut other);
+            plan.meters_differently(&other)
+        };
+        assert!(!changed(|p| p.label = "x".to_owned()) && !changed(|p| p.capacity_bps = None));
+        assert!(changed(|p| p.timeouts.idle_s = 7) && changed(|p| p.direction = PortDirection::Out));
+        assert!(changed(|p| p.home = HomeNetworks::default()));
+    }
+}
