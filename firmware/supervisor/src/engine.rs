@@ -273,9 +273,9 @@ impl Engine {
             load: system::load(),
             cpu_used: state.cpu_used,
             memory: system::memory(),
-            disks: [std::path::Path::new("/"), data]
+            disks: [system::disk("/".as_ref(), "/".as_ref()), system::data_disk(data)]
                 .into_iter()
-                .filter_map(system::disk)
+                .flatten()
                 .collect(),
             units: units.shown,
             ports: state.ports.clone(),

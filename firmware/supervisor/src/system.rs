@@ -166,9 +166,10 @@ pub(crate) fn clock_synchronised() -> Option<bool> {
     state.is_dir().then(|| state.join("synchronized").exists())
 }
 
-/// A file system's size and state; `None` where nothing is there.
-pub(crate) fn disk(mount: &Path) -> Option<Disk> {
-    let stat = statvfs(mount).ok()?;
+/// A file system's size and state; `None` where nothing is there. It is measured at `at`, a folder on it that the
+/// sandbox leaves as it is: elsewhere every mount looks read-only.
+pub(crate) fn disk(mount: &Path, at: &Path) -> Option<Disk> {
+    let stat = statvfs(at).ok()?;
     let size = stat.fragment_size();
     Some(Disk {
         mount: mount.display().to_string(),
@@ -178,9 +179,14 @@ pub(crate) fn disk(mount: &Path) -> Option<Disk> {
     })
 }
 
+/// The data partition, measured at the settings folder.
+pub(crate) fn data_disk(data: &Path) -> Option<Disk> {
+    disk(data, &data.join("settings"))
+}
+
 /// What is wrong with the data partition, in words. `appliance` is whether there ought to be one.
 pub(crate) fn data_trouble(data: &Path, appliance: bool) -> Option<String> {
-    let Some(disk) = disk(data) else {
+    let Some(disk) = data_disk(data) else {
         return Some(format!(
             "{} is missing: settings and records are kept in memory only",
             data.display()
@@ -191,7 +197,7 @@ pub(crate) fn data_trouble(data: &Path, appliance: bool) -> Option<String> {
             "the data partition is read-only after an error: nothing is stored; check the disks and restart".to_owned(),
         );
     }
-    if appliance && statfs(data).is_ok_and(|stat| stat.filesystem_type() == TMPFS_MAGIC) {
+    if appliance && statfs(&data.join("settings")).is_ok_and(|stat| stat.filesystem_type() == TMPFS_MAGIC) {
         return Some(
             "the data partition is missing or damaged: settings and records last until the next restart".to_owned(),
         );
@@ -238,9 +244,12 @@ mod tests {
                 .unwrap()
                 .contains("missing")
         );
-        let shm = Path::new("/dev/shm");
-        if statfs(shm).is_ok_and(|stat| stat.filesystem_type() == TMPFS_MAGIC) {
-            assert!(data_trouble(shm, true).unwrap().contains("next restart"));
+        let Ok(shm) = tempfile::tempdir_in("/dev/shm") else {
+            return;
+        };
+        fs::create_dir(shm.path().join("settings")).unwrap();
+        if statfs(shm.path()).is_ok_and(|stat| stat.filesystem_type() == TMPFS_MAGIC) {
+            assert!(data_trouble(shm.path(), true).unwrap().contains("next restart"));
         }
     }
 
