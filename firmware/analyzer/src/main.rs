@@ -2,9 +2,7 @@
 //! program that opens the redb files.
 
 mod ingest;
-mod journal;
 mod live;
-mod pulse;
 mod query;
 mod writer;
 
@@ -20,13 +18,12 @@ use api::ingest::LinkInfo;
 use api::server::{self, Reply};
 use api::{Failure, FailureKind, INGEST_SOCKET, Service};
 use clap::Parser;
-use sd_notify::NotifyState;
+use service::{NotifyState, Workers, tell};
 use store::{Folder, Keep, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::live::Live;
-use crate::pulse::{Turns, tell};
 use crate::writer::{Job, Shared, now};
 
 /// Owner and group may connect.
@@ -52,10 +49,7 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if let Err(e) = journal::start() {
-        eprintln!("cannot log: {e:#}");
-        return ExitCode::FAILURE;
-    }
+    service::log_as("analyzer");
     mark_files_that_panic(&options.data);
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,15 +86,16 @@ fn run(options: &Options) -> anyhow::Result<()> {
         .build()
         .context("cannot start")?;
     let (jobs, queue) = mpsc::channel(writer::QUEUE);
-    let turns = Turns::default();
+    let workers = Workers::default();
+    let turns = workers.add("writer");
     let writing = {
-        let (shared, turns) = (shared.clone(), turns.clone());
+        let shared = shared.clone();
         std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer::run(&shared, queue, &turns))
             .context("cannot start the writer")?
     };
-    let served = runtime.block_on(serve(options, shared, jobs, turns));
+    let served = runtime.block_on(serve(options, shared, jobs, workers));
     // Ends the connections; what is queued is stored before the process ends.
     runtime.shutdown_timeout(Duration::from_secs(5));
     if writing.join().is_err() {
@@ -139,7 +134,12 @@ fn open(options: &Options) -> anyhow::Result<Shared> {
     Ok(Shared::new(store, live, links))
 }
 
-async fn serve(options: &Options, shared: Arc<Shared>, jobs: mpsc::Sender<Job>, turns: Turns) -> anyhow::Result<()> {
+async fn serve(
+    options: &Options,
+    shared: Arc<Shared>,
+    jobs: mpsc::Sender<Job>,
+    workers: Workers,
+) -> anyhow::Result<()> {
     let listen = |socket: &str| {
         let path = options.run_dir.join(socket);
         if let Some(folder) = path.parent() {
@@ -165,7 +165,7 @@ async fn serve(options: &Options, shared: Arc<Shared>, jobs: mpsc::Sender<Job>, 
     tokio::select! {
         () = answers => {}
         () = ingest::serve(ingest, shared.clone(), jobs.clone()) => {}
-        () = pulse::beat(turns) => {}
+        () = workers.beat() => {}
         () = upkeep(shared, jobs) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

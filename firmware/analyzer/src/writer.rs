@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use api::ingest::{BatchId, LinkInfo, Receipt};
 use model::{LinkId, Timestamp, Window};
+use service::Turns;
 use store::{Batch, Content, Event, Outcome, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::live::Live;
-use crate::pulse::Turns;
 
 /// Batches that wait; their octets are bounded by the connections' permits.
 pub(crate) const QUEUE: usize = 64;

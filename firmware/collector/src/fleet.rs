@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, watch};
 use crate::opener::Opener;
 use crate::plan::Plans;
 use crate::port::{self, Port, State, Tools};
-use crate::pulse::Workers;
 use crate::uplink::{Health, Outgoing};
+use service::Workers;
 
 struct Running {
     port: Arc<Port>,

@@ -3,12 +3,10 @@
 
 mod backlog;
 mod fleet;
-mod journal;
 mod opener;
 mod pipeline;
 mod plan;
 mod port;
-mod pulse;
 mod spool;
 mod tap;
 mod uplink;
@@ -27,7 +25,7 @@ use api::supervisor::SettingsQuery;
 use api::{INGEST_SOCKET, Service};
 use clap::Parser;
 use model::{DropCounters, HomeNetworks, Prefix, Timestamp};
-use sd_notify::NotifyState;
+use service::{NotifyState, Workers, tell};
 use settings::FlowTimeouts;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -37,7 +35,6 @@ use crate::fleet::Fleet;
 use crate::opener::Opener;
 use crate::plan::Plans;
 use crate::port::now;
-use crate::pulse::{Workers, tell};
 use crate::uplink::{Health, Uplink};
 
 /// Owner and group may connect.
@@ -78,10 +75,7 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if let Err(e) = journal::start() {
-        eprintln!("cannot log: {e:#}");
-        return ExitCode::FAILURE;
-    }
+    service::log_as("collector");
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

@@ -15,9 +15,9 @@ use tokio::sync::{mpsc, watch};
 use crate::opener::Opener;
 use crate::pipeline::{Output, Pipeline};
 use crate::plan::PortPlan;
-use crate::pulse::Turns;
 use crate::tap::Tap;
 use crate::uplink::{Health, Outgoing};
+use service::Turns;
 
 /// How long to wait for frames: the windows' close and a stop wait no longer.
 const WAIT: Duration = Duration::from_millis(100);

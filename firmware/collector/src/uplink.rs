@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::backlog::{Backlog, Lost};
 use crate::pipeline::Output;
-use crate::pulse::Turns;
+use service::Turns;
 
 /// What the ports' threads send: the link, and what its pipeline gave.
 pub(crate) type Outgoing = (LinkId, Output);

@@ -83,7 +83,7 @@ fn browser(tally: &mut Tally, session: &Session, code: &str) -> Result<()> {
     )?;
     let out = Command::new("node")
         .current_dir(&tests)
-        .arg("console.mjs")
+        .arg("run.mjs")
         .env("SPANWATCH_URL", session.url())
         .env("SPANWATCH_SETUP_CODE", code)
         .env("SPANWATCH_PASSWORD", PASSWORD)
@@ -294,8 +294,8 @@ fn malformed(session: &Session, guest: &Guest) -> Result<()> {
         guest.inject_frame(0, &noise)?;
         std::thread::sleep(Duration::from_millis(5));
     }
-    session.wait_for("links", SOON, |links| {
-        malformed_total(session, links).filter(|now| *now >= before + 200)
+    session.wait_for("capture", SOON, |capture| {
+        malformed_total(capture).filter(|now| *now >= before + 200)
     })?;
     session.wait_for("links", SOON, |links| frames(links, 1).filter(|n| *n > 0))?;
     services(session)
