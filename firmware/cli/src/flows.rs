@@ -83,11 +83,20 @@ pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
             failures.push(error);
         }
     }
+    if failures.len() == args.files.len() && run.summary.frames == 0 {
+        // Nothing to print; one failure says it all.
+        return report(failures, args.files.len());
+    }
     let records = &mut run.records;
     run.meter.flush(&mut |record| records.push(record));
     run.summary.finish(records.len(), &run.meter.statistics());
     run.print(args.format)?;
     eprint!("{}", run.summary);
+    report(failures, args.files.len())
+}
+
+/// All failures as one.
+fn report(mut failures: Vec<anyhow::Error>, files: usize) -> anyhow::Result<()> {
     match failures.len() {
         0 => Ok(()),
         1 => Err(failures.swap_remove(0)),
@@ -95,10 +104,7 @@ pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
             for error in &failures {
                 eprintln!("{error:#}");
             }
-            bail!(
-                "{failed} of {} captures could not be read to their end",
-                args.files.len()
-            );
+            bail!("{failed} of {files} captures could not be read to their end");
         }
     }
 }
@@ -118,7 +124,11 @@ impl Run {
         let mut source = if path == Path::new("-") {
             CaptureFile::from_reader(Box::new(io::stdin())).context("standard input")?
         } else {
-            CaptureFile::open(path).with_context(name)?
+            // An error of opening names the file itself.
+            match CaptureFile::open(path) {
+                Err(error @ capture::Error::Open { .. }) => return Err(error.into()),
+                opened => opened.with_context(name)?,
+            }
         };
         let before = self.summary;
         let mut packets = Vec::with_capacity(BATCH);

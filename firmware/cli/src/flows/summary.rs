@@ -59,11 +59,11 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} frames read: {} IP packets ({}) in {} flows",
-            self.frames,
-            self.meter.packets,
+            "{} read: {} ({}) in {}",
+            text::count(self.frames, "frame"),
+            text::count(self.meter.packets, "IP packet"),
             text::octets(self.meter.bytes),
-            self.flows
+            text::count(self.flows as u64, "flow")
         )?;
         let mut rest = vec![
             (self.arp, "ARP".to_owned()),
@@ -88,8 +88,8 @@ impl fmt::Display for Summary {
         if self.meter.evictions > 0 {
             writeln!(
                 f,
-                "{} flows were printed early to make room; --max-flows gives more",
-                self.meter.evictions
+                "{} printed early to make room; --max-flows gives more",
+                text::count(self.meter.evictions, "flow")
             )?;
         }
         Ok(())

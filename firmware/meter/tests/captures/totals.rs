@@ -1,5 +1,11 @@
 //! Every frame of every capture is accounted for.
 
+use std::time::Duration;
+
+use capture::file::CaptureFile;
+use capture::{Polled, Source};
+use dissect::NotMetered;
+
 use crate::corpus;
 
 /// Files that end early, and where.
@@ -39,4 +45,46 @@ fn every_frame_is_metered_or_counted() {
         }
     }
     eprintln!("{files} captures");
+}
+
+#[test]
+fn a_snap_length_makes_no_real_frame_malformed() {
+    let Some(folder) = corpus::folder("flowtest/pcap") else {
+        return;
+    };
+    let mut cuts = 0_u64;
+    for path in corpus::files(&folder) {
+        let mut source = CaptureFile::open(&path).expect("it opens");
+        let mut left = 40;
+        while left > 0 {
+            let polled = source.poll(Duration::ZERO, |frame| {
+                if left == 0 {
+                    return;
+                }
+                left -= 1;
+                for length in 0..frame.data.len().min(200) {
+                    let cut = dissect::Frame {
+                        link_type: frame.link_type,
+                        data: &frame.data[..length],
+                        wire_len: frame.wire_len,
+                        vlan_tci: None,
+                    };
+                    let got = dissect::dissect(&cut);
+                    assert!(
+                        !matches!(got, Err(NotMetered::Malformed(_))),
+                        "{} cut to {length}: {got:?}",
+                        path.display()
+                    );
+                    // Cut on the wire, it may be anything but a panic.
+                    let wire_len = u32::try_from(length).unwrap_or(0);
+                    let _ = dissect::dissect(&dissect::Frame { wire_len, ..cut });
+                    cuts += 1;
+                }
+            });
+            if matches!(polled.expect("it can be read"), Polled::End) {
+                break;
+            }
+        }
+    }
+    assert!(cuts > 50_000, "only {cuts} cuts");
 }
