@@ -2,7 +2,7 @@
 """Runs supervisor, collector, analyzer and console on this machine, with a capture replayed into a port that
 exists only for it, so that the browser's test and work on the pages need no virtual machine.
 
-    tests/browser/desk.py PROGRAMS CAPTURE [--port 8443] [COMMAND...]
+    tests/browser/desk.py PROGRAMS CAPTURE [--port 18443] [COMMAND...]
 
 PROGRAMS is the folder of the built programs. It prints the console's address and the setup code, and then runs
 COMMAND with SPANWATCH_URL and SPANWATCH_SETUP_CODE set, or waits for Ctrl-C. Needs root: it makes a network namespace.
@@ -78,10 +78,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("programs")
     parser.add_argument("capture")
-    parser.add_argument("--port", type=int, default=8443)
+    parser.add_argument("--port", type=int, default=18443)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     args = parser.parse_args()
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     base = tempfile.mkdtemp(prefix="spanwatch-desk.")
     data, run, namespace = f"{base}/data", f"{base}/run", f"desk{os.getpid()}"
     started = []
@@ -118,7 +119,9 @@ def main():
         if args.command:
             env = dict(os.environ, SPANWATCH_URL=url, SPANWATCH_SETUP_CODE=code)
             sys.exit(subprocess.run(args.command, env=env).returncode)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pause()
+    except KeyboardInterrupt:
+        pass
     finally:
         for process in reversed(started):
             process.terminate()

@@ -173,7 +173,7 @@ fn make(names: &[String], now: OffsetDateTime, provider: &CryptoProvider) -> Res
         key.serialize_pem(),
         certificate.pem()
     );
-    let held = parse(&text, provider).map_err(|reason| rustls::Error::General(reason))?;
+    let held = parse(&text, provider).map_err(rustls::Error::General)?;
     Ok((text, held))
 }
 

@@ -3,7 +3,7 @@
 //! `GET /api/v1/live?interval=N&link=ID[&since=T]` sends, whenever an interval of N seconds is closed, an event
 //! `interval` whose id is the interval's end. After a reconnect (`Last-Event-ID`, or `since`) its first event holds all
 //! that was missed, up to 3,600 points. A time without data has no point: missing is not zero. An event `state` tells how
-//! the way of the data is; `signed_out` ends the stream with the session.
+//! the way of the data is; `beat` comes every 10 s; `signed_out` ends the stream with the session.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::routes::{App, Caller, Query};
 use crate::serve::stopped;
 use crate::traffic::{POINTS_MAX, PointOut, Tables, check_interval, tables};
 
-/// A comment keeps the connection known to be alive, and finds out that it is not.
+/// An event `beat` lets both ends find out that the connection is dead. (A comment would not reach the page.)
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Events that may wait for a slow reader; it is cut off when it reads none for [`STALLED`].
 const QUEUE: usize = 4;
@@ -169,7 +169,7 @@ impl Stream {
                 () = self.sender.closed() => return,
                 () = stopped(&mut stopping) => return,
                 changed = pulse.changed() => if changed.is_err() { return },
-                _ = heartbeat.tick() => if self.send(": \n\n".to_owned()).await.is_err() { return },
+                _ = heartbeat.tick() => if self.send(event("beat", None, "{}")).await.is_err() { return },
             }
         }
     }

@@ -3,6 +3,9 @@ import { request, type IntervalEvent, type State } from './api';
 
 export type Connection = 'connecting' | 'live' | 'reconnecting';
 
+/** The console sends something every 10 s: when nothing comes for so long, the connection is dead. */
+const SILENT_MS = 25_000;
+
 export interface Handlers {
   interval: (event: IntervalEvent) => void;
   state: (state: State) => void;
@@ -15,15 +18,27 @@ export function openLive(link: number | null, interval: number, since: number | 
   let retry: ReturnType<typeof setTimeout> | undefined;
   let seen = since;
   let closed = false;
+  let dead: ReturnType<typeof setTimeout> | undefined;
 
+  const alive = () => {
+    clearTimeout(dead);
+    dead = setTimeout(() => {
+      handlers.connection('reconnecting');
+      shut();
+      open();
+    }, SILENT_MS);
+  };
   const open = () => {
     if (closed || source !== null) return;
+    alive();
     const query = new URLSearchParams({ interval: String(interval) });
     if (link !== null) query.set('link', String(link));
     if (seen !== null) query.set('since', String(seen));
     source = new EventSource(`/api/v1/live?${query}`);
     source.addEventListener('open', () => handlers.connection('live'));
+    source.addEventListener('beat', alive);
     source.addEventListener('interval', (message) => {
+      alive();
       const event = JSON.parse((message as MessageEvent<string>).data) as IntervalEvent;
       seen = event.end;
       handlers.interval(event);
@@ -42,6 +57,7 @@ export function openLive(link: number | null, interval: number, since: number | 
   };
   const shut = () => {
     clearTimeout(retry);
+    clearTimeout(dead);
     source?.close();
     source = null;
   };

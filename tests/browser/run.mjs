@@ -1,8 +1,10 @@
 // Drives the console as a person would: wizard, live overview, system, settings, signing out and in.
 //
-//   SPANWATCH_URL=https://… SPANWATCH_SETUP_CODE=XXXX-XXXX [SPANWATCH_SCREENSHOTS=dir] node console.mjs
+//   SPANWATCH_URL=https://… SPANWATCH_SETUP_CODE=XXXX-XXXX node run.mjs
 //
-// The box must be fresh, with office.pcap (or SPANWATCH_TOP_HOST) replayed into a capture port.
+// The box must be fresh, with office.pcap (or another whose hosts match SPANWATCH_TOP_HOST) replayed into a capture
+// port. It gets the password SPANWATCH_PASSWORD. Pictures go to SPANWATCH_SCREENSHOTS, else to build/screenshots.
+// Prints `ok NAME` or `FAILED NAME (why)` for each check.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,7 +23,7 @@ const pictures = process.env.SPANWATCH_SCREENSHOTS ?? join(here, '../../build/sc
 const topHost = new RegExp(process.env.SPANWATCH_TOP_HOST ?? '^(10\\.|192\\.168\\.|203\\.0\\.113\\.|198\\.51\\.100\\.|2001:db8:|fd)');
 const PASSWORD = process.env.SPANWATCH_PASSWORD ?? 'eine lange Brücke 42';
 // A virtual machine without hardware support takes its time.
-const PATIENCE = Number(process.env.SPANWATCH_PATIENCE_MS ?? 30_000);
+const PATIENCE = Number(process.env.SPANWATCH_PATIENCE_MS ?? 60_000);
 
 let passed = 0;
 let failed = 0;
@@ -30,7 +32,7 @@ const problems = [];
 function check(what, good, detail = '') {
   if (good) passed += 1;
   else failed += 1;
-  console.log(`${good ? 'ok  ' : 'FAIL'} ${what}${good || detail === '' ? '' : ` (${detail})`}`);
+  console.log(good ? `ok ${what}` : `FAILED ${what}${detail === '' ? '' : ` (${detail})`}`);
 }
 
 async function step(what, work) {
