@@ -20,6 +20,8 @@ pub(crate) enum Action {
     ShowSettings,
     SetHostname,
     SetLanguage,
+    AddSshKey,
+    ClearSshKeys,
     SetHomeNetworks,
     SetIpv4Dhcp,
     SetIpv4Static,
@@ -63,7 +65,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 30] = [
+pub(crate) const COMMANDS: [Command; 32] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -141,6 +143,21 @@ pub(crate) const COMMANDS: [Command; 30] = [
         Action::SetLanguage,
         true,
         ("language of console and command line", "设置控制台和命令行的语言"),
+    ),
+    command(
+        "set ssh-keys add TEXT...",
+        Action::AddSshKey,
+        false,
+        (
+            "let in by an SSH key: the line of its .pub file",
+            "添加 SSH 公钥：.pub 文件中的一行",
+        ),
+    ),
+    command(
+        "set ssh-keys clear",
+        Action::ClearSshKeys,
+        false,
+        ("take all SSH keys away", "删除所有 SSH 公钥"),
     ),
     command(
         "set home-networks NETWORK...",
@@ -242,6 +259,7 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ("restart", ("restart one of the programs", "重启一个程序")),
     ("top", ("who or what carries most", "流量排行")),
     ("management", ("addresses of the management port", "管理口地址")),
+    ("ssh-keys", ("SSH keys of the administrator", "管理员的 SSH 公钥")),
     ("port", ("a capture port", "采集口")),
     ("ipv4", ("IPv4 addresses", "IPv4 地址")),
     ("ipv6", ("IPv6 addresses", "IPv6 地址")),

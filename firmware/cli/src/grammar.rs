@@ -407,7 +407,11 @@ mod tests {
         assert_eq!(read("sh ver").unwrap().action, Action::ShowVersion);
         assert_eq!(read("SHOW VERSION").unwrap().action, Action::ShowVersion);
         assert_eq!(read("sho serv").unwrap().action, Action::ShowServices);
-        assert!(read("show s").unwrap_err().contains("services, settings, storage, system"));
+        assert!(
+            read("show s")
+                .unwrap_err()
+                .contains("services, settings, storage, system")
+        );
         assert!(read("s ver").unwrap_err().contains("ambiguous"));
     }
 

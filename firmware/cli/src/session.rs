@@ -357,6 +357,8 @@ fn change(settings: &mut Settings, parsed: &Parsed) {
     match parsed.action {
         Action::SetHostname => value(0).clone_into(&mut settings.hostname),
         Action::SetLanguage => settings.language = crate::lang::parse(value(0)).unwrap_or_default(),
+        Action::AddSshKey => settings.ssh_keys.push(parsed.values.join(" ")),
+        Action::ClearSshKeys => settings.ssh_keys.clear(),
         Action::SetHomeNetworks => {
             settings.home_networks = HomeNetworks::new(parsed.values.iter().filter_map(|v| v.parse().ok()).collect());
         }

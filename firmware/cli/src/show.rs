@@ -403,6 +403,12 @@ impl Show {
                 port.label
             ));
         }
+        for key in &settings.ssh_keys {
+            text.push_str(&format!(
+                "ssh-key {}\n",
+                key.chars().filter(|c| !c.is_control()).collect::<String>()
+            ));
+        }
         if let Some(until) = answer.unconfirmed_until {
             text.push_str(&self.unconfirmed(until));
         }

@@ -9,7 +9,7 @@ use model::HomeNetworks;
 use serde::{Deserialize, Serialize};
 
 pub use network::{Ipv4Config, Ipv6Config, Management};
-pub use validate::{SettingsError, hostname_problem, password_problem};
+pub use validate::{SettingsError, hostname_problem, password_problem, ssh_key_problem};
 
 /// The version of the document that this release writes.
 pub const VERSION: u32 = 1;
@@ -108,6 +108,9 @@ pub struct Settings {
     pub ports: BTreeMap<String, Port>,
     /// When flows are reported.
     pub flow: FlowTimeouts,
+    /// The administrator's SSH keys, each as a line of `authorized_keys` without options; at most 16.
+    #[serde(default)]
+    pub ssh_keys: Vec<String>,
 }
 
 impl Default for Settings {
@@ -122,6 +125,7 @@ impl Default for Settings {
             management: Management::default(),
             ports: BTreeMap::new(),
             flow: FlowTimeouts::default(),
+            ssh_keys: Vec::new(),
         }
     }
 }

@@ -34,6 +34,15 @@ const PASSWORD_MIN: usize = 10;
 const PASSWORD_MAX: usize = 256;
 const PORTS_MAX: usize = 64;
 const HOME_MAX: usize = 256;
+const SSH_KEYS_MAX: usize = 16;
+const SSH_KEY_MAX: usize = 2_048;
+const SSH_KEY_TYPES: [&str; 5] = [
+    "ssh-ed25519",
+    "sk-ssh-ed25519@openssh.com",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+];
 
 /// What is wrong with a password; `None` where it is acceptable.
 #[must_use]
@@ -63,6 +72,27 @@ pub fn hostname_problem(name: &str) -> Option<String> {
     let good =
         (1..=63).contains(&name.len()) && name.chars().all(label) && !name.starts_with('-') && !name.ends_with('-');
     (!good).then(|| format!("{name:?} is not a host name: use 1–63 letters, digits and inner hyphens"))
+}
+
+/// What is wrong with an SSH public key; `None` where it is a type, the key in base64, and perhaps a comment, as
+/// `ssh-keygen` writes it (sshd(8), AUTHORIZED_KEYS FILE FORMAT). Options are refused.
+#[must_use]
+pub fn ssh_key_problem(key: &str) -> Option<String> {
+    let mut words = key.split(' ');
+    let (kind, blob) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if !SSH_KEY_TYPES.contains(&kind) {
+        return Some(format!(
+            "an SSH key starts with its type, one of {}",
+            SSH_KEY_TYPES.join(", ")
+        ));
+    }
+    // Each key's blob starts with the length of its type's name: three zero octets.
+    let base64 = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'=');
+    if blob.len() < 64 || !blob.starts_with("AAAA") || !blob.bytes().all(base64) {
+        return Some("after the type comes the key in base64, as in the .pub file".to_owned());
+    }
+    let plain = key.len() <= SSH_KEY_MAX && !key.chars().any(char::is_control);
+    (!plain).then(|| format!("an SSH key is one line of at most {SSH_KEY_MAX} characters"))
 }
 
 impl Settings {
@@ -97,6 +127,12 @@ impl Settings {
                     "a capacity is more than 0 bit/s; leave it out to take the port's speed".to_owned(),
                 );
             }
+        }
+        if self.ssh_keys.len() > SSH_KEYS_MAX {
+            return field("ssh_keys", format!("more than {SSH_KEYS_MAX} keys"));
+        }
+        if let Some(problem) = self.ssh_keys.iter().find_map(|key| ssh_key_problem(key)) {
+            return field("ssh_keys", problem);
         }
         check_timeouts(self.flow)?;
         self.check_management()
@@ -205,6 +241,30 @@ mod tests {
             .to_json()
             .replacen("\"version\"", "\"versoin\": 2, \"version\"", 1);
         assert!(Settings::parse(&json).unwrap_err().to_string().contains("versoin"));
+    }
+
+    #[test]
+    fn ssh_keys_are_lines_without_options() {
+        let blob = format!("AAAAC3NzaC1lZDI1NTE5AAAAI{}", "x".repeat(43));
+        assert_eq!(ssh_key_problem(&format!("ssh-ed25519 {blob} me@desk")), None);
+        assert_eq!(ssh_key_problem(&format!("ssh-ed25519 {blob}")), None);
+        for bad in [
+            format!("command=\"x\" ssh-ed25519 {blob}"),
+            format!("ssh-ed25519 {blob} a\nssh-ed25519 {blob}"),
+            "ssh-ed25519".to_owned(),
+            format!("ssh-dss {blob}"),
+            format!("ssh-ed25519 {}", blob.replace('x', "\u{e9}")),
+        ] {
+            assert!(ssh_key_problem(&bad).is_some(), "{bad}");
+        }
+        assert!(problem(|s| s.ssh_keys = vec!["x".to_owned()]).starts_with("ssh_keys: "));
+    }
+
+    #[test]
+    fn a_document_of_before_the_keys_is_read() {
+        let old = Settings::default().to_json().replacen(",\n  \"ssh_keys\": []", "", 1);
+        assert!(!old.contains("ssh_keys"));
+        assert_eq!(Settings::parse(&old), Ok(Settings::default()));
     }
 
     #[test]

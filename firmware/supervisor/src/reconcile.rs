@@ -58,6 +58,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         if engine.paths.act {
             write_network(&engine, &settings, &ports).await;
             set_hostname(&engine, &settings).await;
+            write_keys(&engine, &settings).await;
             filter(&engine, &mut applied, &ports).await;
             follow_role(&engine, &mut applied, settings.role).await;
         }
@@ -160,6 +161,22 @@ fn write_files(folder: &Path, wanted: &BTreeMap<String, String>) -> io::Result<b
         }
     }
     Ok(changed)
+}
+
+/// The administrator's SSH keys, where sshd looks for them.
+async fn write_keys(engine: &Engine, settings: &Settings) {
+    let folder = engine.paths.data.join("settings/ssh");
+    let mut text = settings.ssh_keys.join("\n");
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    if fs::read_to_string(folder.join("authorized_keys")).unwrap_or_default() == text {
+        return;
+    }
+    let written = fs::create_dir_all(&folder)
+        .and_then(|()| disk::replace(&mut Folder(folder.clone()), "authorized_keys", text.as_bytes(), 0o644));
+    let result = written.map_err(|e| format!("the SSH keys cannot be written to {}: {e}", folder.display()));
+    note(engine, "SSH keys", result).await;
 }
 
 async fn set_hostname(engine: &Engine, settings: &Settings) {
