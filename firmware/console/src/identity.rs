@@ -1,8 +1,8 @@
 //! The box's own certificate: made at the first boot, kept with its key in one file, made anew when it ends.
 //!
 //! Nobody signs it but the box, so browsers ask once whether to trust it. It is valid for [`VALID`], the longest that
-//! every browser takes for a certificate that its user installed by hand. The time before which it is not valid is
-//! fixed, since a box without a clock battery makes it in 1970.
+//! every browser takes for a certificate that its user installed by hand. One that was made by a wrong clock (a box
+//! without a clock battery starts in 1970) is made anew once the clock is right.
 
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,6 +20,8 @@ use time::{Duration, OffsetDateTime};
 
 /// How long a certificate is valid.
 const VALID: Duration = Duration::days(825);
+/// Of that, before it was made: the reader's clock may be behind.
+const BACKDATED: Duration = Duration::days(1);
 /// It is made anew when it ends within this time.
 const RENEW_BEFORE: Duration = Duration::days(30);
 const FILE: &str = "identity.pem";
@@ -58,6 +60,13 @@ struct Held {
     not_after: OffsetDateTime,
 }
 
+impl Held {
+    /// Whether it is valid at a time and for some time to come.
+    fn is_good(&self, now: OffsetDateTime) -> bool {
+        now < self.not_after - RENEW_BEFORE && now >= self.not_after - VALID
+    }
+}
+
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Held")
@@ -87,9 +96,9 @@ impl Identity {
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, IdentityError> {
         let held = match read(dir, &provider) {
-            Ok(Some(held)) if held.not_after - RENEW_BEFORE > now => held,
+            Ok(Some(held)) if held.is_good(now) => held,
             Ok(Some(_)) => {
-                log::info!("the certificate ends soon: making a new one");
+                log::info!("the certificate ends soon, or begins later than now: making a new one");
                 make_and_keep(dir, names, now, &provider)?
             }
             Ok(None) => make_and_keep(dir, names, now, &provider)?,
@@ -109,17 +118,22 @@ impl Identity {
         })
     }
 
-    /// Makes a new certificate when this one ends soon. Call it every hour or so.
+    /// Whether a new certificate is due.
+    pub(crate) fn is_due(&self, now: OffsetDateTime) -> bool {
+        self.read(|held| !held.is_good(now))
+    }
+
+    /// Makes a new certificate when one is due.
     pub(crate) fn renew(&self, names: &[String], now: OffsetDateTime) {
-        if self.read(|held| held.not_after) - RENEW_BEFORE > now {
+        if !self.is_due(now) {
             return;
         }
         match make_and_keep(&self.dir, names, now, &self.provider) {
             Ok(new) => {
-                log::info!("the certificate ended: a new one is in use");
+                log::info!("the certificate was due: a new one is in use");
                 *self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner) = new;
             }
-            Err(error) => log::error!("the certificate ended, and there is no new one: {error}"),
+            Err(error) => log::error!("the certificate is due, and there is no new one: {error}"),
         }
     }
 
@@ -161,8 +175,8 @@ fn make(names: &[String], now: OffsetDateTime, provider: &CryptoProvider) -> Res
         .filter(|name| CertificateParams::new(vec![(*name).clone()]).is_ok());
     let mut params = CertificateParams::new(good.cloned().collect::<Vec<_>>())?;
     params.distinguished_name.push(DnType::CommonName, "Spanwatch");
-    params.not_before = rcgen::date_time_ymd(1970, 1, 1);
-    params.not_after = now + VALID;
+    params.not_before = now - BACKDATED;
+    params.not_after = params.not_before + VALID;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
@@ -266,6 +280,18 @@ mod tests {
         assert_eq!(later.fingerprint(), second);
         later.renew(&["localhost".into()], NOW + Duration::days(1_600));
         assert_ne!(later.fingerprint(), second);
+    }
+
+    #[test]
+    fn one_that_a_wrong_clock_made_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let early = open(dir.path(), OffsetDateTime::UNIX_EPOCH + Duration::days(2));
+        assert!(early.is_due(NOW));
+        assert!(!open(dir.path(), NOW).is_due(NOW));
+        assert!(
+            open(dir.path(), NOW + Duration::days(9_999)).is_due(NOW),
+            "its begin lies in the future"
+        );
     }
 
     #[test]

@@ -148,13 +148,18 @@ async fn attend(app: &App, identity: &Identity) -> Result<()> {
     let turns = workers.add("main");
     let beating = tokio::spawn(async move { workers.beat().await });
     let mut turn = tokio::time::interval(Duration::from_secs(1));
-    let mut hourly = tokio::time::interval(Duration::from_secs(3_600));
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = turn.tick() => turns.tick(),
-            _ = hourly.tick() => identity.renew(&names(app).await, OffsetDateTime::now_utc()),
+            _ = minute.tick() => {
+                let now = OffsetDateTime::now_utc();
+                if identity.is_due(now) {
+                    identity.renew(&names(app).await, now);
+                }
+            }
         }
     }
     beating.abort();
