@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
@@ -10,7 +10,7 @@ function precompress(): Plugin {
   return {
     name: 'precompress',
     apply: 'build',
-    configResolved: (config) => void (dist = join(config.root, config.build.outDir)),
+    configResolved: (config) => void (dist = resolve(config.root, config.build.outDir)),
     closeBundle() {
       const visit = (dir: string) => {
         for (const name of readdirSync(dir)) {
