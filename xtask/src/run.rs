@@ -65,17 +65,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     );
     // before hours of building: a file that cannot be replayed
     let mut replay = Replay::open(&options.capture)?;
-    // blocked before any thread starts, so that Ctrl-C reaches the loop below alone
-    let mut stop = SigSet::empty();
-    stop.add(Signal::SIGINT);
-    stop.add(Signal::SIGTERM);
-
     crate::deps::install()?;
     let image = crate::image::build()?;
-    stop.thread_block()?;
-    let stop = SignalFd::with_flags(&stop, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-    let stopped = || stop.read_signal().is_ok_and(|signal| signal.is_some());
-
     let new = prepare_disk(&options, &image)?;
     let mut guest = Machine::new(&image, options.disk.parent().unwrap_or(Path::new(".")))
         .disk(&options.disk)
@@ -95,6 +86,14 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     eprintln!("    the console answered {} after power-on", human(guest.uptime()));
     announce(&mut guest, &options, new)?;
 
+    // until here Ctrl-C ends us, and the guest with us; from here on the guest is shut down in order
+    let mut stop = SigSet::empty();
+    stop.add(Signal::SIGINT);
+    stop.add(Signal::SIGTERM);
+    stop.thread_block()?;
+    let stop = SignalFd::with_flags(&stop, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+    let stopped = || stop.read_signal().is_ok_and(|signal| signal.is_some());
+
     while !stopped() {
         if let Err(error) = guest.poll("the guest", Duration::ZERO, |_| Some(())) {
             bail!("the appliance is gone: {error:#}");
@@ -104,7 +103,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             break;
         }
     }
-    step("stop", "press the power button", || {
+    step("stop", "shut the appliance down", || {
         guest.shut_down(Duration::from_secs(30))
     })
 }

@@ -198,9 +198,14 @@ impl Guest {
         }
     }
 
-    /// Presses the power button and waits until the guest has shut down; cuts the power after `within`.
+    /// Shuts the guest down in order, by Ctrl-Alt-Delete on its keyboard; fails when that takes longer.
     pub(crate) fn shut_down(mut self, within: Duration) -> Result<()> {
-        self.qmp("system_powerdown", &json!({}))?;
+        self.qmp("set-action", &json!({"reboot": "shutdown"}))?;
+        let keys: Vec<Value> = ["ctrl", "alt", "delete"]
+            .iter()
+            .map(|key| json!({"type": "qcode", "data": key}))
+            .collect();
+        self.qmp("send-key", &json!({"keys": keys}))?;
         self.wait_exit(within).map(drop)
     }
 
@@ -255,6 +260,8 @@ impl Drop for Guest {
 /// The status line that an HTTPS server on a loopback port answers with, whatever its certificate.
 fn https_status(port: u16) -> Option<String> {
     let mut client = Command::new("timeout")
+        // not SIGTERM: the child may have inherited it as blocked
+        .args(["-s", "KILL"])
         .args([
             "5",
             "openssl",
