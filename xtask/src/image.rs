@@ -14,7 +14,7 @@ use crate::rootfs::{Rootfs, Tools, VERSION};
 use crate::step::{cached, exec_logged, output, step};
 
 /// The most that the image may take, raw and compressed, in bytes.
-const LIMITS: (u64, u64) = (400_000_000, 90_000_000);
+pub(crate) const LIMITS: (u64, u64) = (400_000_000, 90_000_000);
 
 /// How the root image is packed; chosen by measurement, see docs/decisions/image.md.
 const EROFS: [&str; 4] = ["-zlz4hc,12", "-C16384", "--all-root", "-x-1"];

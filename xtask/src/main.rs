@@ -1,5 +1,6 @@
 //! Builds, runs and tests the Spanwatch firmware: `cargo xtask help`.
 
+mod bench;
 mod cache;
 mod deps;
 mod image;

@@ -47,7 +47,11 @@ pub(crate) fn write(out: &mut impl Write) -> io::Result<()> {
     let mut seen = vec![false; 1 << 17];
     for number in 0..FRAMES {
         // Zipf with exponent 1: the logarithm of the rank is uniform.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 80,000")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "from 1 to 80,000"
+        )]
         let conversation = CONVERSATIONS.powf(random.unit()) as u32;
         let first = seen
             .get_mut(conversation as usize)
@@ -114,7 +118,24 @@ fn fill(frame: &mut [u8], conversation: u32, forward: bool, first: bool, length:
         at.extend(transport_length.to_be_bytes());
         at.extend([0, 0]);
     } else {
-        at.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, if first { 2 } else { 0x10 }, 0xff, 0xff, 0, 0, 0, 0]);
+        at.extend([
+            0,
+            0,
+            0,
+            1,
+            0,
+            0,
+            0,
+            1,
+            0x50,
+            if first { 2 } else { 0x10 },
+            0xff,
+            0xff,
+            0,
+            0,
+            0,
+            0,
+        ]);
     }
     for (to, from) in frame.iter_mut().zip(at) {
         *to = from;

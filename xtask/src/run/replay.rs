@@ -53,8 +53,6 @@ impl Replay {
     /// Sends what is due during the next `time`, and returns whether the capture's end was passed.
     pub(crate) fn step(&mut self, mut send: impl FnMut(&[u8]) -> Result<()>, time: Duration) -> Result<bool> {
         let until = Instant::now() + time;
-        // a step late after a pause of the caller does not make a burst of what was missed
-        self.due = self.due.max(Instant::now() - BURST);
         let mut passed_end = false;
         loop {
             let Some((gap, frame)) = self.queue.front() else {
@@ -69,8 +67,9 @@ impl Replay {
                 }
                 continue;
             };
-            let due = self.due + *gap;
             let now = Instant::now();
+            // a step that comes late does not make a burst of what was missed
+            let due = (self.due + *gap).max(now - BURST);
             if due > until {
                 std::thread::sleep(until.saturating_duration_since(now));
                 return Ok(passed_end);
@@ -179,6 +178,27 @@ mod tests {
         assert_eq!(sent.first(), sent.get(3));
         assert_eq!(sent.get(2).map(Vec::as_slice), Some(&b"the-last-frame"[..]));
         Ok(())
+    }
+
+    #[test]
+    fn a_gap_longer_than_a_step_comes_to_its_end() -> Result<()> {
+        let dir = crate::build_dir()?.join("test-replay");
+        std::fs::create_dir_all(&dir)?;
+        let path = dir.join("gap.pcap");
+        std::fs::write(&path, pcap(&[(0, b"one-frame-here"), (30_000, b"two-frame-here")]))?;
+        let mut replay = Replay::open(&path)?;
+        let mut sent = 0;
+        for _ in 0..10_000 {
+            let count = |_: &[u8]| {
+                sent += 1;
+                Ok(())
+            };
+            replay.step(count, Duration::from_millis(1))?;
+            if sent >= 2 {
+                return Ok(());
+            }
+        }
+        bail!("{sent} of 2 frames were sent")
     }
 
     #[test]

@@ -6,12 +6,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::tally::Tally;
+use crate::image::LIMITS;
 use crate::step::{exec_logged, output};
 
 /// The longest source file that is accepted, in lines.
 const LINES_MAX: usize = 999;
-/// The largest disk image, in octets, raw and compressed.
-const IMAGE_MAX: (u64, u64) = (400_000_000, 90_000_000);
 
 /// Format, lints, licences, and rules that no lint knows.
 pub(super) fn run(tally: &mut Tally) -> Result<()> {
@@ -95,15 +94,15 @@ fn sizes(image: &Path, manifest: &serde_json::Value) -> Result<()> {
         .and_then(serde_json::Value::as_u64);
     let compressed = compressed.context("the manifest has no /image/compressed_bytes")?;
     ensure!(
-        raw <= IMAGE_MAX.0,
+        raw <= LIMITS.0,
         "{} has {raw} octets, more than {}",
         image.display(),
-        IMAGE_MAX.0
+        LIMITS.0
     );
     ensure!(
-        compressed <= IMAGE_MAX.1,
+        compressed <= LIMITS.1,
         "the compressed image has {compressed} octets, more than {}",
-        IMAGE_MAX.1
+        LIMITS.1
     );
     Ok(())
 }
