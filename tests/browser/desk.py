@@ -2,7 +2,7 @@
 """Runs supervisor, collector, analyzer and console on this machine, with a capture replayed into a port that
 exists only for it, so that the browser's test and work on the pages need no virtual machine.
 
-    tests/browser/desk.py PROGRAMS CAPTURE [--port 18443] [COMMAND...]
+    tests/browser/desk.py PROGRAMS CAPTURE [COMMAND...]
 
 PROGRAMS is the folder of the built programs. It prints the console's address and the setup code, and then runs
 COMMAND with SPANWATCH_URL and SPANWATCH_SETUP_CODE set, or waits for Ctrl-C. Needs root: it makes a network namespace.
@@ -62,6 +62,13 @@ def ask(run, service, call):
         return json.loads(peer.recv(length, socket.MSG_WAITALL))["ok"]
 
 
+def free_port():
+    """A TCP port of the loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def until(what, attempt, seconds=30):
     """Tries again until it works."""
     end = time.monotonic() + seconds
@@ -78,7 +85,6 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("programs")
     parser.add_argument("capture")
-    parser.add_argument("--port", type=int, default=18443)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     args = parser.parse_args()
 
@@ -107,10 +113,11 @@ def main():
         start("supervisor", "--data", data, "--run", run, "--detached")
         start("analyzer", "--data", f"{data}/analyzer", "--run-dir", run)
         start("collector", "--data", f"{data}/collector", "--run-dir", run, "--interface", "span0", inside=True)
+        https, http = free_port(), free_port()
         start("console", "--data", f"{data}/console", "--run-dir", run,
-              "--listen-https", f"127.0.0.1:{args.port}", "--listen-http", f"127.0.0.1:{args.port + 1}")
+              "--listen-https", f"127.0.0.1:{https}", "--listen-http", f"127.0.0.1:{http}")
         code = until("the supervisor", lambda: ask(run, "supervisor", "setup_code"))["code"]
-        url = f"https://127.0.0.1:{args.port}"
+        url = f"https://127.0.0.1:{https}"
         trust = ssl._create_unverified_context()
         until("the console", lambda: urllib.request.urlopen(f"{url}/readyz", context=trust).read())
         again = ["ip", "netns", "exec", namespace, sys.executable, __file__, "--replay", args.capture, "feed"]

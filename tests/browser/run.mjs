@@ -287,6 +287,27 @@ await step('a setting is changed and kept', async () => {
   await home.waitFor();
   assert((await home.inputValue()).includes('100.64.0.0/10'), 'not kept');
 });
+async function changePassword(current, next) {
+  await page.getByRole('button', { name: /^User menu/ }).click();
+  await button('Change password').click();
+  await page.getByLabel('Current password').fill(current);
+  await page.getByLabel('New password').fill(next);
+  await page.getByLabel('Once more').fill(next);
+  await button('Save').last().click();
+}
+await step('the password is changed, but not without the current one', async () => {
+  const other = `${PASSWORD} for a while`;
+  await changePassword('not the password', other);
+  await page.getByRole('alert').filter({ hasText: 'current password is wrong' }).waitFor();
+  await button('Cancel').click();
+  await changePassword(PASSWORD, other);
+  await page.getByText('The password is changed').waitFor();
+  await button('Close').click();
+  await changePassword(other, PASSWORD);
+  await page.getByText('The password is changed').waitFor();
+  await button('Close').click();
+  assert((await context.request.get(`${url}/api/v1/system`)).ok(), 'the own session ended');
+});
 await step('signing out ends the session', async () => {
   await page.getByRole('button', { name: /^User menu/ }).click();
   await button('Sign out').click();
