@@ -145,6 +145,10 @@ fn follow(language: Option<Language>, mut last: Shown, busy: &AtomicBool, mut pr
         match look(&appliance, change) {
             Some((number, shown)) => {
                 change = Some(number);
+                if shown.setup.done && !last.setup.done {
+                    // What was open without a password ends here; the unit starts anew and asks for it.
+                    std::process::exit(0);
+                }
                 if shown != last && !busy.load(Ordering::Relaxed) {
                     let text = banner(&shown, language_for(language, shown.setup.language));
                     match &mut printer {

@@ -127,11 +127,11 @@ pub(crate) fn run(
             Err(ReadlineError::Interrupted) => continue,
             Err(_) => return Ended::Left,
         };
-        if line.trim().is_empty() {
-            continue;
-        }
         if !still(session) {
             return Ended::Changed;
+        }
+        if line.trim().is_empty() {
+            continue;
         }
         let _ = lines.add_history_entry(line.trim());
         match session.line(&line) {

