@@ -125,12 +125,12 @@ const LICENCES: [&str; 12] = [
 
 /// Every crate comes from the registry or this repository, under a licence that may be linked.
 fn licences() -> Result<()> {
-    let text =
-        output(
-            Command::new("cargo")
-                .current_dir(crate::root())
-                .args(["metadata", "--format-version=1", "--locked"]),
-        )?;
+    let text = output(Command::new("cargo").current_dir(crate::root()).args([
+        "metadata",
+        "--format-version=1",
+        "--filter-platform=x86_64-unknown-linux-gnu",
+        "--locked",
+    ]))?;
     let metadata: serde_json::Value = serde_json::from_str(&text)?;
     let packages = metadata
         .get("packages")

@@ -2,9 +2,8 @@
 //! advertisements, joined to a tap interface by a bridge that has no address on this machine.
 
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::step::exec;
 
@@ -17,6 +16,8 @@ const PORT: &str = "swlan-port";
 const HOST: &str = "swlan-host";
 /// The address that DHCP gives to the appliance.
 pub(super) const GUEST_IPV4: &str = "10.99.0.50";
+/// The address that the appliance makes of the router's prefix and its own hardware address.
+pub(super) const GUEST_IPV6: &str = "fd99::5054:ff:fe53:5001";
 const GUEST_MAC: &str = "52:54:00:53:50:01";
 
 /// The LAN; gone when dropped.
@@ -72,30 +73,6 @@ impl Lan {
             .spawn()
             .context("cannot start dnsmasq: install the package dnsmasq-base")?;
         Ok(Self { dhcp })
-    }
-
-    /// Waits until the appliance has its global IPv6 address, and returns it.
-    pub(super) fn guest_ipv6(&self, within: Duration) -> Result<String> {
-        let began = Instant::now();
-        while began.elapsed() < within {
-            let ping = format!("ff02::1%{HOST}");
-            let _ = inside(&["ping", "-6", "-c", "2", "-W", "2", "-I", "fd99::1", &ping]);
-            let found = Command::new("ip")
-                .args(["-n", NAMESPACE, "-6", "neigh", "show", "dev", HOST])
-                .output()?;
-            let text = String::from_utf8_lossy(&found.stdout).into_owned();
-            let address = text
-                .lines()
-                .find(|line| line.contains(GUEST_MAC) && line.starts_with("fd99:"));
-            if let Some(address) = address.and_then(|line| line.split_whitespace().next()) {
-                return Ok(address.to_owned());
-            }
-            std::thread::sleep(Duration::from_secs(1));
-        }
-        bail!(
-            "the appliance took no IPv6 address from the router's advertisements within {} s",
-            within.as_secs()
-        )
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::lan::{GUEST_IPV4, Lan, NAMESPACE, TAP};
+use super::lan::{GUEST_IPV4, GUEST_IPV6, Lan, NAMESPACE, TAP};
 use super::session::BOOT_WITHIN;
 use super::tally::Tally;
 use crate::qemu::{Machine, Management};
@@ -19,7 +19,7 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     }
     let image = crate::image::build()?;
     let dir = crate::build_dir()?.join("test/ports");
-    let lan = Lan::build()?;
+    let _lan = Lan::build()?;
     let mut guest = Machine::new(image, dir)
         .management(Management::Tap(TAP.to_owned()))
         .capture_ports(2)
@@ -28,20 +28,16 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
         answers(GUEST_IPV4).then_some(())
     })?;
     tally.pass("the management port takes its address by DHCP");
-    let ipv6 = lan.guest_ipv6(Duration::from_secs(60));
-    let targets = match &ipv6 {
-        Ok(address) => {
-            tally.pass("the management port takes an IPv6 address from router advertisements");
-            vec![("IPv4", GUEST_IPV4.to_owned()), ("IPv6", address.clone())]
-        }
-        Err(error) => {
-            tally.fail("IPv6 by router advertisements", &error.to_string());
-            vec![("IPv4", GUEST_IPV4.to_owned())]
-        }
-    };
-    for (version, target) in targets {
-        tally.check(&format!("only TCP 22, 80 and 443 answer over {version}"), tcp(&target));
-        tally.check(&format!("no UDP port answers over {version}"), udp(&target));
+    let by_router = guest.poll("the console over IPv6", Duration::from_secs(120), |_| {
+        answers(GUEST_IPV6).then_some(())
+    });
+    tally.check(
+        "the management port takes an IPv6 address from router advertisements",
+        by_router,
+    );
+    for (version, target) in [("IPv4", GUEST_IPV4), ("IPv6", GUEST_IPV6)] {
+        tally.check(&format!("only TCP 22, 80 and 443 answer over {version}"), tcp(target));
+        tally.check(&format!("no UDP port answers over {version}"), udp(target));
     }
     for port in 0..guest.capture_ports() {
         let sent = guest.sent_frame(port)?;
@@ -61,6 +57,11 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
 }
 
 fn answers(address: &str) -> bool {
+    let url = if address.contains(':') {
+        format!("https://[{address}]/")
+    } else {
+        format!("https://{address}/")
+    };
     Command::new("ip")
         .args([
             "netns",
@@ -72,7 +73,7 @@ fn answers(address: &str) -> bool {
             "10",
             "-o",
             "/dev/null",
-            &format!("https://{address}/"),
+            &url,
         ])
         .status()
         .is_ok_and(|status| status.success())
