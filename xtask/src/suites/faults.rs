@@ -98,9 +98,7 @@ fn full(image: &Path, dir: &Path) -> Result<()> {
     // a file system as the first boot makes it, with one file that leaves no room
     let tree = dir.join("tree");
     std::fs::create_dir_all(&tree)?;
-    let filler = std::fs::File::create(tree.join("filler"))?;
-    let room = data.bytes - data.bytes / 10;
-    drop(filler);
+    std::fs::write(tree.join("filler"), "")?;
     let size = format!("{}k", data.bytes / 1024);
     let part = dir.join("data.img");
     let _ = std::fs::remove_file(&part);
@@ -111,21 +109,31 @@ fn full(image: &Path, dir: &Path) -> Result<()> {
             .arg(&part)
             .arg(&size),
     )?;
-    fill(&part, room)?;
+    fill(&part)?;
     copy_into(&part, &disk, data.start)?;
     live_and_troubled(image, dir, &disk)
 }
 
 /// Grows the file `filler` inside an ext4 image until it has no room left for anything else.
-fn fill(part: &Path, room: u64) -> Result<()> {
-    let blocks = room / 4096;
-    let request = format!("set_inode_field filler size {}", room);
-    exec(Command::new("debugfs").args(["-w", "-R", &request]).arg(part))?;
-    exec(
-        Command::new("debugfs")
-            .args(["-w", "-R", &format!("fallocate filler 0 {}", blocks - 1)])
-            .arg(part),
-    )
+fn fill(part: &Path) -> Result<()> {
+    let text = output(
+        Command::new("dumpe2fs")
+            .arg("-h")
+            .arg(part)
+            .stderr(std::process::Stdio::null()),
+    )?;
+    let free = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Free blocks:")?.trim().parse::<u64>().ok());
+    // a few blocks stay, for the extents of the filler itself
+    let blocks = free.context("dumpe2fs tells no free blocks")?.saturating_sub(24);
+    for request in [
+        format!("fallocate filler 0 {}", blocks - 1),
+        format!("set_inode_field filler size {}", blocks * 4096),
+    ] {
+        exec(Command::new("debugfs").args(["-w", "-R", &request]).arg(part))?;
+    }
+    Ok(())
 }
 
 fn damaged(image: &Path, dir: &Path) -> Result<()> {
