@@ -1,8 +1,8 @@
 //! What the field does to a box: a full disk, a damaged one, a power cut.
 
 use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -92,90 +92,84 @@ fn frames(links: &Value) -> Option<u64> {
 }
 
 fn full(image: &Path, dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir)?;
-    let disk = dir.join("full.img");
-    let data = prepare_disk(image, &disk, 256 << 20)?;
-    // a file system as the first boot makes it, with one file that leaves no room
-    let tree = dir.join("tree");
-    std::fs::create_dir_all(&tree)?;
-    std::fs::write(tree.join("filler"), "")?;
-    let size = format!("{}k", data.bytes / 1024);
-    let part = dir.join("data.img");
-    let _ = std::fs::remove_file(&part);
-    exec(
-        Command::new("mke2fs")
-            .args(["-q", "-t", "ext4", "-b", "4096", "-m", "0", "-d"])
-            .arg(&tree)
-            .arg(&part)
-            .arg(&size),
-    )?;
-    fill(&part)?;
-    copy_into(&part, &disk, data.start)?;
-    live_and_troubled(image, dir, &disk)
-}
-
-/// Grows the file `filler` inside an ext4 image until it has no room left for anything else.
-fn fill(part: &Path) -> Result<()> {
+    let disk = used_disk(image, dir)?;
+    let file_system = data_partition(&disk)?.as_file_system(&disk);
     let text = output(
         Command::new("dumpe2fs")
-            .arg("-h")
-            .arg(part)
-            .stderr(std::process::Stdio::null()),
+            .args(["-h", &file_system])
+            .stderr(Stdio::null()),
     )?;
-    let free = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Free blocks:")?.trim().parse::<u64>().ok());
-    // a few blocks stay, for the extents of the filler itself
-    let blocks = free.context("dumpe2fs tells no free blocks")?.saturating_sub(24);
+    let blocks = |name: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok())
+    };
+    let (free, reserved) = blocks("Free blocks:")
+        .zip(blocks("Reserved block count:"))
+        .context("dumpe2fs tells no free blocks")?;
+    // what is reserved for root stays, as when a program of ours has filled the disk
+    let filler = free.saturating_sub(reserved + 64);
+    let empty = dir.join("empty");
+    std::fs::write(&empty, "")?;
     for request in [
-        format!("fallocate filler 0 {}", blocks - 1),
-        format!("set_inode_field filler size {}", blocks * 4096),
+        format!("write {} filler", empty.display()),
+        format!("fallocate filler 0 {}", filler - 1),
+        format!("set_inode_field filler size {}", filler * 4096),
     ] {
-        exec(Command::new("debugfs").args(["-w", "-R", &request]).arg(part))?;
+        exec(
+            Command::new("debugfs")
+                .args(["-w", "-R", &request, &file_system])
+                .stderr(Stdio::null()),
+        )?;
     }
-    Ok(())
+    let mut guest = Machine::new(image, dir).disk(&disk).start()?;
+    guest.wait_for_https(BOOT_WITHIN)?;
+    live_and_troubled(&guest, "data partition is full")
 }
 
 fn damaged(image: &Path, dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir)?;
-    let disk = dir.join("damaged.img");
-    let data = prepare_disk(image, &disk, 256 << 20)?;
-    // looks like ext4 to every probe, and cannot be mounted or repaired
-    let part = dir.join("data.img");
-    let _ = std::fs::remove_file(&part);
-    exec(
-        Command::new("mke2fs")
-            .args(["-q", "-t", "ext4", "-b", "4096"])
-            .arg(&part)
-            .arg(format!("{}k", data.bytes / 1024)),
-    )?;
-    let mut file = std::fs::File::options().write(true).open(&part)?;
-    for place in (4096..data.bytes.saturating_sub(65_536)).step_by(1 << 20) {
-        file.seek(SeekFrom::Start(place))?;
-        file.write_all(&[0xa5; 65_536])?;
+    let disk = used_disk(image, dir)?;
+    let data = data_partition(&disk)?;
+    // the superblock stays, so that it looks like a file system; what it leads to is gone
+    let mut file = std::fs::File::options().write(true).open(&disk)?;
+    for place in (4096..data.bytes.saturating_sub(1 << 20)).step_by(1 << 20).take(600) {
+        file.seek(SeekFrom::Start(data.start + place))?;
+        file.write_all(&[0xa5; 256 << 10])?;
     }
     drop(file);
-    copy_into(&part, &disk, data.start)?;
-    live_and_troubled(image, dir, &disk)
-}
-
-/// Boots, sets up, and expects live traffic and a trouble that is said in words.
-fn live_and_troubled(image: &Path, dir: &Path, disk: &Path) -> Result<()> {
-    let mut guest: Guest = Machine::new(image, dir).disk(disk).start()?;
+    let mut guest = Machine::new(image, dir).disk(&disk).start()?;
+    // accounts and settings are gone with the partition: the box asks for the set-up again
     let (session, code) = first_boot(&mut guest)?;
     session.set_up(&code)?;
-    let _replay = Playback::start(&guest, 0, &office())?;
+    live_and_troubled(&guest, "missing or damaged")
+}
+
+/// A disk that the box has set up and used, and shut down in order.
+fn used_disk(image: &Path, dir: &Path) -> Result<PathBuf> {
+    let disk = dir.join("used.img");
+    let _ = std::fs::remove_file(&disk);
+    let mut guest = Machine::new(image, dir).disk(&disk).disk_size(1 << 30).start()?;
+    let (session, code) = first_boot(&mut guest)?;
+    session.set_up(&code)?;
+    guest.shut_down(Duration::from_secs(120))?;
+    Ok(disk)
+}
+
+/// Expects live traffic and a trouble that is said in words.
+fn live_and_troubled(guest: &Guest, trouble: &str) -> Result<()> {
+    let session = Session::forwarded(guest.forwards()?);
+    let _replay = Playback::start(guest, 0, &office())?;
     session
         .wait_for("links", SOON, |links| frames(links).filter(|n| *n > 0))
         .context("live traffic")?;
     session
         .wait_for("system", SOON, |system| {
-            let own = system.get("troubles")?.as_array()?;
-            own.iter()
-                .any(|trouble| trouble.as_str().is_some_and(|text| text.contains("/data")))
+            let troubles = system.get("troubles")?.as_array()?;
+            troubles
+                .iter()
+                .any(|text| text.as_str().is_some_and(|text| text.contains(trouble)))
                 .then_some(())
         })
-        .context("a trouble that names /data")
+        .with_context(|| format!("a trouble with the words {trouble:?}"))
 }
 
 /// Where the data partition lies on a disk.
@@ -184,29 +178,19 @@ struct Partition {
     bytes: u64,
 }
 
-/// Copies the image and grows its last partition by `extra` octets, as the first boot does.
-fn prepare_disk(image: &Path, disk: &Path, extra: u64) -> Result<Partition> {
-    let _ = std::fs::remove_file(disk);
-    exec(Command::new("cp").arg("--sparse=always").arg(image).arg(disk))?;
-    let file = std::fs::File::options().write(true).open(disk)?;
-    file.set_len(file.metadata()?.len() + extra)?;
-    drop(file);
-    exec(
-        Command::new("sfdisk")
-            .args(["-q", "--relocate", "gpt-bak-std"])
-            .arg(disk),
-    )?;
-    exec(
-        Command::new("sh")
-            .arg("-c")
-            .arg(format!("echo ', +' | sfdisk -q -N 4 {}", disk.display())),
-    )?;
-    let text = output(Command::new("sfdisk").args(["--json"]).arg(disk))?;
+impl Partition {
+    /// The file system as e2fsprogs name one inside a file.
+    fn as_file_system(&self, disk: &Path) -> String {
+        format!("{}?offset={}", disk.display(), self.start)
+    }
+}
+
+fn data_partition(disk: &Path) -> Result<Partition> {
+    let text = output(Command::new("sfdisk").arg("--json").arg(disk))?;
     let table: Value = serde_json::from_str(&text)?;
     let field = |name: &str| {
-        table
-            .pointer(&format!("/partitiontable/partitions/3/{name}"))
-            .and_then(Value::as_u64)
+        let place = format!("/partitiontable/partitions/3/{name}");
+        table.pointer(&place).and_then(Value::as_u64)
     };
     let (start, size) = field("start")
         .zip(field("size"))
@@ -215,20 +199,4 @@ fn prepare_disk(image: &Path, disk: &Path, extra: u64) -> Result<Partition> {
         start: start * 512,
         bytes: size * 512,
     })
-}
-
-fn copy_into(part: &Path, disk: &Path, start: u64) -> Result<()> {
-    let (from, to) = (format!("if={}", part.display()), format!("of={}", disk.display()));
-    exec(
-        Command::new("dd")
-            .args([
-                from.as_str(),
-                to.as_str(),
-                "bs=1M",
-                "conv=notrunc,sparse",
-                "oflag=seek_bytes",
-                "status=none",
-            ])
-            .arg(format!("seek={start}")),
-    )
 }
