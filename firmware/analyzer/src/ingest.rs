@@ -13,7 +13,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::writer::{Job, Shared};
+use crate::writer::{Job, Shared, now};
 
 /// Collectors that are served at a time.
 const CONNECTIONS_MAX: usize = 8;
@@ -102,6 +102,11 @@ impl Connection {
                     }
                 },
                 Message::Windows { id, windows } => (id, Content::Windows(windows)),
+                Message::Live { window } => {
+                    let mut live = self.shared.live.write().unwrap_or_else(PoisonError::into_inner);
+                    live.push(*window, now());
+                    continue;
+                }
             };
             drop(body);
             let key = BatchKey {

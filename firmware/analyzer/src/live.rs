@@ -32,7 +32,7 @@ impl Live {
         }
     }
 
-    /// Adds a window that was stored.
+    /// Adds a window that was stored, or that cannot be stored now. One that is held already stays single.
     pub(crate) fn push(&mut self, window: Window, now: Timestamp) {
         let now = now.as_secs();
         if self.complete_from > now.saturating_add(FUTURE_S) {
@@ -43,6 +43,13 @@ impl Live {
         }
         let start = window.start.as_secs();
         if start < self.complete_from {
+            return;
+        }
+        if self
+            .windows
+            .get(&start)
+            .is_some_and(|held| held.iter().any(|w| **w == window))
+        {
             return;
         }
         self.rows += rows(&window);
@@ -111,6 +118,16 @@ mod tests {
 
     fn secs(s: u64) -> Timestamp {
         Timestamp::from_secs(s)
+    }
+
+    #[test]
+    fn a_window_that_comes_again_when_it_is_stored_is_held_once() {
+        let mut live = Live::new(secs(0));
+        for _ in 0..2 {
+            live.push(window(1, 10), secs(11));
+        }
+        live.push(window(2, 10), secs(11));
+        assert_eq!(live.between(secs(10), secs(11), None).unwrap().len(), 2);
     }
 
     #[test]

@@ -56,6 +56,12 @@ pub enum Message {
         /// The windows.
         windows: Vec<Window>,
     },
+    /// A closed second for live pages, while its batch waits because nothing can be stored; not
+    /// acknowledged, and not stored.
+    Live {
+        /// The window.
+        window: Box<Window>,
+    },
 }
 
 /// The analyzer's answer to a batch.

@@ -56,7 +56,7 @@ impl Backlog {
             let id = match ingest::decode::<Message>(&left.message) {
                 Ok(Message::Block { id, .. } | Message::Windows { id, .. }) => id,
                 // Of another release: nobody could read it.
-                Ok(Message::Hello { .. }) | Err(_) => {
+                Ok(Message::Hello { .. } | Message::Live { .. }) | Err(_) => {
                     twice.push(left.place);
                     return;
                 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use api::frame;
 use api::ingest::{self, BatchId, LinkInfo, Message, Receipt};
-use model::{LinkId, Timestamp};
+use model::{LinkId, Timestamp, Window};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -190,13 +190,14 @@ impl Uplink {
                 let bytes = block.into_bytes();
                 (Message::Block { id, bytes }, records)
             }
-            Output::Window(window) => (
-                Message::Windows {
+            Output::Window(window) => {
+                self.show(&window);
+                let message = Message::Windows {
                     id,
                     windows: vec![*window],
-                },
-                0,
-            ),
+                };
+                (message, 0)
+            }
         };
         let pushed = match ingest::encode(&message) {
             Ok(message) => self.backlog.push(id, message, records, link),
@@ -216,6 +217,20 @@ impl Uplink {
                     log::error!(EVENT = "records_lost"; "memory and spool are full: new records are lost until the analyzer takes the old ones");
                 }
             }
+        }
+    }
+
+    /// Live pages see the second although its batch has to wait.
+    fn show(&self, window: &Window) {
+        let (Some(_), Some(connection)) = (self.resume_at, &self.connection) else {
+            return;
+        };
+        let message = Message::Live {
+            window: Box::new(window.clone()),
+        };
+        if let Ok(body) = ingest::encode(&message) {
+            // A full queue has older seconds in it: the next one is as good.
+            let _ = connection.to.try_send(body);
         }
     }
 
