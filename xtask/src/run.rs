@@ -156,7 +156,10 @@ fn announce(guest: &mut Guest, options: &Options, new: bool) -> Result<()> {
         ),
         None => println!("  Setup       done on an earlier run; --fresh starts anew"),
     }
-    println!("  HTTP        http://127.0.0.1:{} (leads to the console)", ports.http);
+    println!(
+        "  HTTP        http://127.0.0.1:{} (redirects to port 443, as on the box)",
+        ports.http
+    );
     println!("  SSH         ssh -p {} admin@127.0.0.1  (after the wizard)", ports.ssh);
     println!(
         "  Replaying   {} into the first capture port",
