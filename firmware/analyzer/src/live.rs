@@ -112,7 +112,7 @@ fn rows(window: &Window) -> usize {
 mod tests {
     use super::*;
 
-    fn window(link: u16, start: u64) -> Window {
+    fn window(link: u32, start: u64) -> Window {
         aggregate::WindowBuilder::new(LinkId(link), Timestamp::from_secs(start), 1).close()
     }
 

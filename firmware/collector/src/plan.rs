@@ -54,7 +54,7 @@ pub(crate) fn from_settings(answer: &SettingsAnswer) -> Plans {
     let plans = capture.filter_map(|port| {
         let own = settings.ports.get(&port.name).cloned().unwrap_or_default();
         let plan = PortPlan {
-            link: LinkId(port.link?),
+            link: LinkId(u32::from(port.link?)),
             name: port.name.clone(),
             label: own.label,
             direction: own.direction,
@@ -71,7 +71,7 @@ pub(crate) fn from_settings(answer: &SettingsAnswer) -> Plans {
 pub(crate) fn from_names(names: &[String], home: &HomeNetworks, timeouts: FlowTimeouts) -> Plans {
     let plans = (1u16..).zip(names).map(|(number, name)| {
         let plan = PortPlan {
-            link: LinkId(number),
+            link: LinkId(u32::from(number)),
             name: name.clone(),
             label: String::new(),
             direction: PortDirection::default(),

@@ -38,7 +38,7 @@ const STALLED: Duration = Duration::from_secs(30);
 pub(crate) struct LiveForm {
     #[serde(default = "one")]
     interval: u32,
-    link: Option<u16>,
+    link: Option<u32>,
     since: Option<u64>,
 }
 

@@ -202,7 +202,7 @@ pub(crate) async fn tables(
 /// Which link, which time, how fine.
 #[derive(Deserialize)]
 pub(crate) struct SeriesForm {
-    link: Option<u16>,
+    link: Option<u32>,
     from: u64,
     to: Option<u64>,
     #[serde(default = "one")]
@@ -246,7 +246,7 @@ pub(crate) async fn series(
 #[derive(Deserialize)]
 pub(crate) struct TopForm {
     by: Dimension,
-    link: Option<u16>,
+    link: Option<u32>,
     from: u64,
     to: Option<u64>,
     limit: Option<u32>,
@@ -270,7 +270,7 @@ pub(crate) async fn top(
 /// Which link and time.
 #[derive(Deserialize)]
 pub(crate) struct TablesForm {
-    link: Option<u16>,
+    link: Option<u32>,
     from: u64,
     to: Option<u64>,
 }
@@ -287,7 +287,7 @@ pub(crate) async fn top_tables(
 /// A link with its newest second.
 #[derive(Serialize)]
 pub(crate) struct LinkOut {
-    id: u16,
+    id: u32,
     name: String,
     label: String,
     capacity_bps: Option<u64>,
@@ -329,7 +329,7 @@ async fn ask_links(client: &Client) -> Result<Vec<LinkOut>, CallError> {
 /// Which link, how far back, how fine; and the live interval, of which `step` is a multiple.
 #[derive(Deserialize)]
 pub(crate) struct OverviewForm {
-    link: Option<u16>,
+    link: Option<u32>,
     #[serde(default = "five_minutes")]
     range: u64,
     #[serde(default = "one")]

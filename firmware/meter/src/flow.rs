@@ -271,6 +271,7 @@ impl Flow {
             app: self.app,
             direction: self.direction,
             end_reason,
+            export: None,
         })
     }
 }

@@ -4,6 +4,10 @@
 mod addr;
 mod app;
 mod block;
+mod device;
+mod export;
+mod interface;
+mod log;
 mod record;
 mod time;
 mod window;
@@ -11,6 +15,10 @@ mod window;
 pub use addr::{HomeNetworks, MacAddr, ParsePrefixError, Prefix};
 pub use app::App;
 pub use block::{Block, BlockError};
+pub use device::{ArpEntry, DeviceFacts, ForwardingEntry, Gauge, GaugeKind, Neighbour, Storage, SystemFacts};
+pub use export::{EnterpriseFields, Exported, MplsLabels, Observed, Translated};
+pub use interface::{CounterSource, InterfaceDetail, InterfaceFacts, InterfaceId, InterfaceMinute, LinkState};
+pub use log::{LogRecord, LogSource, Severity};
 pub use record::{Direction, EndReason, FlowRecord, IcmpType};
 pub use time::{ParseTimestampError, Timestamp};
 pub use window::{

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{App, LinkId, MacAddr, Timestamp};
+use crate::{App, Exported, LinkId, MacAddr, Timestamp};
 
 /// Why a record was closed: flowEndReason, IPFIX element 136 (RFC 5102, section 5.11.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,6 +101,8 @@ pub struct FlowRecord {
     pub direction: Direction,
     /// Why the record was closed.
     pub end_reason: EndReason,
+    /// What an exporter said besides; `None` for what was metered from packets here.
+    pub export: Option<Box<Exported>>,
 }
 
 impl FlowRecord {

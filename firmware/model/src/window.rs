@@ -8,10 +8,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::{App, Direction, Timestamp};
 
-/// The number of a link: for a capture port its place in PCI order, the first being 1.
+/// The number of a link: for a capture port its place in PCI order, the first being 1; for an exporter its number in the
+/// settings above [`LinkId::EXPORTERS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct LinkId(pub u16);
+pub struct LinkId(pub u32);
+
+impl LinkId {
+    /// Numbers above this are exporters.
+    pub const EXPORTERS: u32 = 0xffff;
+
+    /// The link of an exporter by its number in the settings, from 1.
+    #[must_use]
+    pub const fn of_exporter(number: u32) -> Self {
+        Self(Self::EXPORTERS.saturating_add(number))
+    }
+
+    /// The exporter's number in the settings; `None` for a capture port.
+    #[must_use]
+    pub const fn exporter(self) -> Option<u32> {
+        match self.0.checked_sub(Self::EXPORTERS) {
+            None | Some(0) => None,
+            number => number,
+        }
+    }
+}
 
 impl fmt::Display for LinkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,6 +158,12 @@ pub struct DropCounters {
     pub flow_cache_evictions: u64,
     /// Records lost because the queue towards the analyzer and its spool were full.
     pub records: u64,
+    /// Exported records or datagrams that never came, by the exporter's sequence numbers.
+    #[serde(default)]
+    pub export: u64,
+    /// Datagrams that the kernel dropped because the receive buffer was full (SO_RXQ_OVFL).
+    #[serde(default)]
+    pub socket: u64,
 }
 
 impl AddAssign for DropCounters {
@@ -146,6 +173,8 @@ impl AddAssign for DropCounters {
         self.nic_errors += other.nic_errors;
         self.flow_cache_evictions += other.flow_cache_evictions;
         self.records += other.records;
+        self.export += other.export;
+        self.socket += other.socket;
     }
 }
 
@@ -257,7 +286,8 @@ pub struct Window {
     pub link: LinkId,
     /// The start; a multiple of the length.
     pub start: Timestamp,
-    /// The length in seconds: 1, 60, 3,600 or 86,400.
+    /// The length in seconds: 1, 60, 3,600 or 86,400. Of exporters come windows of 60 s; several of the same minute add
+    /// up, since records of one minute come in several.
     pub seconds: u32,
     /// The link's counters.
     pub counters: LinkCounters,

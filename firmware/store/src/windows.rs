@@ -18,12 +18,12 @@ use crate::seen::Seen;
 use crate::{BatchKey, StoreError};
 
 /// (start in seconds, link, epoch, sequence, place in the batch).
-type SecondKey = (u64, u16, u64, u64, u16);
+type SecondKey = (u64, u32, u64, u64, u16);
 /// The same, and the dimension.
-type SecondTopKey = (u64, u16, u64, u64, u16, u8);
+type SecondTopKey = (u64, u32, u64, u64, u16, u8);
 /// (start in seconds, link).
-type MinuteKey = (u64, u16);
-type MinuteTopKey = (u64, u16, u8);
+type MinuteKey = (u64, u32);
+type MinuteTopKey = (u64, u32, u8);
 
 const SECONDS: TableDefinition<SecondKey, &[u8]> = TableDefinition::new("seconds");
 const SECOND_TOPS: TableDefinition<SecondTopKey, &[u8]> = TableDefinition::new("second_tops");
@@ -36,7 +36,7 @@ const BATCHES: TableDefinition<u64, &[u8]> = TableDefinition::new("batches");
 pub(crate) const FILE: &str = "windows.redb";
 const CACHE_BYTES: usize = 6 << 20;
 /// The version of the values in this file.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Seconds after its end that a minute waits for stragglers; later ones are rolled in later.
 const GRACE_S: u64 = 5;
 /// Minutes rolled, and rows pruned, in one transaction.
@@ -229,7 +229,7 @@ impl Windows {
         dimension: Option<Dimension>,
         mut each: impl FnMut(Row, TopTable),
     ) -> Result<(), StoreError> {
-        let wanted = |number: u16| link.is_none_or(|l| l.0 == number);
+        let wanted = |number: u32| link.is_none_or(|l| l.0 == number);
         self.file.read(|txn| {
             let Some(tables) = Tables::open(txn)? else {
                 return Ok(());

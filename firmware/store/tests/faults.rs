@@ -43,6 +43,7 @@ fn record(number: u32, end: u64) -> FlowRecord {
         app: App::UNKNOWN,
         direction: Direction::In,
         end_reason: EndReason::Idle,
+        export: None,
     }
 }
 

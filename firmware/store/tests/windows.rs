@@ -12,7 +12,7 @@ use store::{Batch, BatchKey, Content, Folder, Grain, Keep, Outcome, Store};
 
 const NOW: u64 = 1_800_000_000;
 
-fn window(link: u16, start: u64, host: u8, bytes: u64) -> Window {
+fn window(link: u32, start: u64, host: u8, bytes: u64) -> Window {
     let mut builder = aggregate::WindowBuilder::new(LinkId(link), Timestamp::from_secs(start), 1);
     builder.observe(&FlowDelta {
         src_ip: Ipv4Addr::new(10, 0, 0, host).into(),
@@ -40,7 +40,7 @@ proptest! {
     #[test]
     fn every_second_counts_once_however_it_is_rolled(
         steps in prop::collection::vec(
-            (prop::collection::vec((1u16..3, 0u64..400, 0u8..5, 1u64..1_000), 0..12), any::<bool>()), 1..12),
+            (prop::collection::vec((1u32..3, 0u64..400, 0u8..5, 1u64..1_000), 0..12), any::<bool>()), 1..12),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let disk = Arc::new(Folder::open(folder.path()).unwrap());
@@ -61,7 +61,7 @@ proptest! {
         for link in [None, Some(LinkId(1)), Some(LinkId(2))] {
             for grain in [Grain::Second, Grain::Minute] {
                 let mut bytes: BTreeMap<u64, u64> = BTreeMap::new();
-                let mut seconds: BTreeMap<(u16, u64), u64> = BTreeMap::new();
+                let mut seconds: BTreeMap<(u32, u64), u64> = BTreeMap::new();
                 let mut tops = TopMerger::default();
                 store.scan((from, to), link, grain, Some(Dimension::Host), |row, table| {
                     let minute = row.start.as_secs() / 60 * 60;
@@ -72,7 +72,7 @@ proptest! {
                 }).unwrap();
                 let mine = model.iter().filter(|w| link.is_none_or(|l| l == w.link));
                 let mut expected_bytes: BTreeMap<u64, u64> = BTreeMap::new();
-                let mut expected_seconds: BTreeMap<(u16, u64), u64> = BTreeMap::new();
+                let mut expected_seconds: BTreeMap<(u32, u64), u64> = BTreeMap::new();
                 let mut expected_tops = TopMerger::default();
                 for w in mine {
                     let minute = w.start.as_secs() / 60 * 60;

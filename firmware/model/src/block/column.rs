@@ -252,7 +252,7 @@ impl<'a> Reader<'a> {
                 .checked_add(start.next()?)
                 .ok_or(BlockError::Contents("start of a record"))?;
             records.push(FlowRecord {
-                link: LinkId(link.u16()?),
+                link: LinkId(link.u32()?),
                 start: Timestamp::from_nanos(now),
                 end: Timestamp::from_nanos(now.wrapping_add(unzigzag(duration.next()?))),
                 src_ip: address(src_ip.next()?)?,
@@ -276,6 +276,7 @@ impl<'a> Reader<'a> {
                 app: App::from_number(app.u16()?),
                 direction: direction_of(*direction)?,
                 end_reason: end_reason_of(*end_reason)?,
+                export: None,
             });
         }
         let all = [
@@ -364,6 +365,10 @@ impl Varints<'_> {
             }
         }
         Err(BlockError::Contents("number"))
+    }
+
+    fn u32(&mut self) -> Result<u32, BlockError> {
+        u32::try_from(self.next()?).map_err(|_| BlockError::Contents("32-bit number"))
     }
 
     fn u16(&mut self) -> Result<u16, BlockError> {

@@ -17,7 +17,7 @@ prop_compose! {
     fn record()(
         ips in addresses(),
         times in (any::<u64>(), any::<u64>()),
-        link in any::<u16>(),
+        link in any::<u32>(),
         ports in any::<(u16, u16)>(),
         vlans in any::<(Option<u16>, Option<u16>)>(),
         macs in any::<(Option<[u8; 6]>, Option<[u8; 6]>)>(),
@@ -58,6 +58,7 @@ prop_compose! {
             app: App::from_number(app),
             direction,
             end_reason,
+            export: None,
         }
     }
 }
