@@ -1,6 +1,9 @@
 //! What the analyzer is asked.
 
-use model::{Dimension, FlowRecord, LinkCounters, LinkId, Split, Timestamp, TopTable};
+use model::{
+    CounterSource, Counters, DeviceFacts, Dimension, FlowRecord, Gauge, GaugeKind, InterfaceDetail, InterfaceFacts,
+    InterfaceId, LinkCounters, LinkId, LogRecord, Severity, Split, Timestamp, TopTable,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::ingest::LinkInfo;
@@ -19,6 +22,18 @@ service! {
         Top(TopQuery) -> Top,
         /// Records.
         Records(RecordsQuery) -> Records,
+        /// Exporters' interfaces with their newest minutes.
+        Interfaces(InterfacesQuery) -> Vec<InterfaceNow>,
+        /// An interface's counters over time.
+        InterfaceSeries(InterfaceSeriesQuery) -> InterfaceSeries,
+        /// Top-N of one interface.
+        InterfaceTop(InterfaceTopQuery) -> InterfaceTop,
+        /// What is known of an exporter by SNMP.
+        Device(DeviceQuery) -> Device,
+        /// A reading over time.
+        GaugeSeries(GaugeSeriesQuery) -> GaugeSeries,
+        /// Log records.
+        Logs(LogsQuery) -> Logs,
     }
 }
 
@@ -72,11 +87,36 @@ pub struct LinkNow {
     pub at: Option<Timestamp>,
 }
 
+/// Which links an answer adds up. Ports and exporters are never added together: they may have seen the same packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// All capture ports.
+    #[default]
+    Ports,
+    /// All exporters.
+    Exporters,
+    /// One link.
+    Link(LinkId),
+}
+
+impl Scope {
+    /// Whether a link belongs to it.
+    #[must_use]
+    pub fn holds(self, link: LinkId) -> bool {
+        match self {
+            Self::Ports => link.exporter().is_none(),
+            Self::Exporters => link.exporter().is_some(),
+            Self::Link(one) => one == link,
+        }
+    }
+}
+
 /// Asks for a link's counters over time. The analyzer answers at most 3,600 points.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SeriesQuery {
-    /// The link; `None` is the sum of all.
-    pub link: Option<LinkId>,
+    /// Which links.
+    pub scope: Scope,
     /// The start, included.
     pub from: Timestamp,
     /// The end, excluded; `None` is the end of the newest closed second.
@@ -125,8 +165,8 @@ pub struct Utilisation {
 pub struct TopQuery {
     /// Of what.
     pub by: Dimension,
-    /// The link; `None` is the sum of all.
-    pub link: Option<LinkId>,
+    /// Which links.
+    pub scope: Scope,
     /// The start, included.
     pub from: Timestamp,
     /// The end, excluded; `None` is the end of the newest closed second.
@@ -161,6 +201,12 @@ pub struct RecordsQuery {
     pub to: Option<Timestamp>,
     /// At most so many, 1–10000.
     pub limit: u32,
+    /// Of these links alone; `None`: of all.
+    #[serde(default)]
+    pub scope: Option<Scope>,
+    /// Of this interface of an exporter alone, whichever way.
+    #[serde(default)]
+    pub interface: Option<InterfaceId>,
 }
 
 /// Stored records.
@@ -170,4 +216,213 @@ pub struct Records {
     pub records: Vec<FlowRecord>,
     /// Whether there are more than the limit.
     pub more: bool,
+}
+
+/// Asks for exporters' interfaces.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct InterfacesQuery {
+    /// Of this exporter alone.
+    #[serde(default)]
+    pub exporter: Option<LinkId>,
+}
+
+/// Where a utilisation stands against its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitState {
+    /// No limit is set, or the utilisation is unknown.
+    None,
+    /// Within the limits.
+    Within,
+    /// Less than the minimum.
+    Below,
+    /// More than the maximum.
+    Above,
+}
+
+/// An interface with its newest minute of each source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceNow {
+    /// Which one.
+    pub id: InterfaceId,
+    /// What is known of it; the name may be empty.
+    pub facts: InterfaceFacts,
+    /// The newest whole minute by flow records; `None`: none in the last 15 min.
+    pub flow: Option<InterfaceRate>,
+    /// The newest minute by SNMP, or by sFlow counters where there is none.
+    pub counters: Option<InterfaceRate>,
+    /// Utilisation in and out, 0–1, by counters where there are any, else by flow records; `None` without a speed.
+    pub utilisation: Option<(f64, f64)>,
+    /// In and out against the limits.
+    pub limits: (LimitState, LimitState),
+}
+
+/// Rates of an interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceRate {
+    /// The minute's start.
+    pub at: Timestamp,
+    /// Who counted.
+    pub source: CounterSource,
+    /// Octets × 8 a second, in and out.
+    pub bits_per_s: (f64, f64),
+    /// Packets a second, in and out.
+    pub packets_per_s: (f64, f64),
+}
+
+/// Asks for an interface's counters over time; at most 3,600 points.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InterfaceSeriesQuery {
+    /// Which interface.
+    pub interface: InterfaceId,
+    /// The start, included.
+    pub from: Timestamp,
+    /// The end, excluded; `None` is now.
+    pub to: Option<Timestamp>,
+    /// Seconds a point: a multiple of 60.
+    pub step_s: u32,
+}
+
+/// An interface's counters over time, by source: missing is not zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceSeries {
+    /// Seconds a point.
+    pub step_s: u32,
+    /// What is known of it.
+    pub facts: InterfaceFacts,
+    /// By source, the points in order of time.
+    pub sources: Vec<(CounterSource, Vec<InterfacePoint>)>,
+}
+
+/// A point of an interface's series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterfacePoint {
+    /// The start.
+    pub at: Timestamp,
+    /// Seconds that are covered; for flow records the whole minutes that had any.
+    pub seconds: u32,
+    /// In.
+    pub inbound: Counters,
+    /// Out.
+    pub outbound: Counters,
+    /// What an agent counts besides.
+    pub detail: InterfaceDetail,
+}
+
+/// Asks for the heaviest rows of an interface, from stored records.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InterfaceTopQuery {
+    /// Which interface.
+    pub interface: InterfaceId,
+    /// Of what.
+    pub by: Dimension,
+    /// The start, included.
+    pub from: Timestamp,
+    /// The end, excluded; `None` is now.
+    pub to: Option<Timestamp>,
+    /// Rows, 1–1000.
+    pub limit: u32,
+}
+
+/// The heaviest rows of an interface. In a row's split, in and out are as the interface sees them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceTop {
+    /// The rows, heaviest first, and the sum of the rest.
+    pub table: TopTable,
+    /// The sum of everything.
+    pub total: Split,
+    /// Records that were read.
+    pub read: u64,
+    /// Whether all records of the time were read: else the time or the bound ran out.
+    pub complete: bool,
+}
+
+/// Asks what is known of an exporter by SNMP.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeviceQuery {
+    /// The exporter.
+    pub exporter: LinkId,
+}
+
+/// What is known of an exporter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// The facts.
+    pub facts: DeviceFacts,
+    /// When they were last renewed; `None`: nothing is known.
+    pub at: Option<Timestamp>,
+    /// The newest reading of each gauge.
+    pub gauges: Vec<Gauge>,
+}
+
+/// Asks for a reading over time; at most 3,600 points.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GaugeSeriesQuery {
+    /// The exporter.
+    pub exporter: LinkId,
+    /// What it measures.
+    pub kind: GaugeKind,
+    /// Which one; `None`: all of the kind.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The start, included.
+    pub from: Timestamp,
+    /// The end, excluded; `None` is now.
+    pub to: Option<Timestamp>,
+    /// Seconds a point.
+    pub step_s: u32,
+}
+
+/// Readings over time: each gauge's name with (start of the point, mean).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GaugeSeries {
+    /// Seconds a point.
+    pub step_s: u32,
+    /// By name.
+    pub series: Vec<(String, Vec<(Timestamp, f64)>)>,
+}
+
+/// Asks for log records, newest first. All conditions must hold.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LogsQuery {
+    /// The start, included.
+    pub from: Timestamp,
+    /// The end, excluded; `None` is now.
+    pub to: Option<Timestamp>,
+    /// Of these exporters alone; empty: of all.
+    #[serde(default)]
+    pub exporters: Vec<LinkId>,
+    /// A part of the host's name or address, whatever the case.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// At least as grave as this.
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// A facility.
+    #[serde(default)]
+    pub facility: Option<u8>,
+    /// A part of the program's name, whatever the case.
+    #[serde(default)]
+    pub app: Option<String>,
+    /// Words that all stand in text, data, program, code or host, whatever the case.
+    #[serde(default)]
+    pub keywords: Vec<String>,
+    /// At most so many, 1–10000.
+    pub limit: u32,
+    /// Goes on after the page that ended with this cursor.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// Log records, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Logs {
+    /// The records.
+    pub records: Vec<LogRecord>,
+    /// Where the next page begins; `None`: there is none.
+    pub next: Option<String>,
+    /// Records that were read.
+    pub read: u64,
+    /// Whether everything up to `next` was searched: else time ran out, and `next` goes on from there.
+    pub complete: bool,
 }

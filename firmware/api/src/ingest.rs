@@ -2,18 +2,32 @@
 //! acknowledged by its number once it is on disk. The collector keeps what is not acknowledged
 //! and sends it again; the analyzer stores a batch once, whatever the number of times it comes.
 
-use model::{LinkId, Window};
+use model::{DeviceFacts, Gauge, InterfaceMinute, LinkId, Window};
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+
+/// What a link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    /// A capture port.
+    #[default]
+    Port,
+    /// An exporter: all of its interfaces together.
+    Exporter,
+}
 
 /// A link as its collector knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkInfo {
     /// The link's number.
     pub id: LinkId,
-    /// The port's name, such as `enp0s3`.
+    /// What it is.
+    #[serde(default)]
+    pub kind: LinkKind,
+    /// The port's name, such as `enp0s3`, or the exporter's.
     pub name: String,
     /// The name that people gave it; may be empty.
     pub label: String,
@@ -33,7 +47,7 @@ pub struct BatchId {
 }
 
 /// A message from the collector.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Message {
     /// The first message, and again whenever a link changes; not acknowledged.
     Hello {
@@ -49,12 +63,41 @@ pub enum Message {
         /// The block, as `model::Block` wrote it.
         bytes: Vec<u8>,
     },
-    /// Closed windows of one second, one a link.
+    /// Closed windows: of one second from capture ports, one a link; of one minute from exporters, several of which may
+    /// be of the same minute and then add up.
     Windows {
         /// The batch's number.
         id: BatchId,
         /// The windows.
         windows: Vec<Window>,
+    },
+    /// What exporters' interfaces carried; parts of the same minute add up.
+    Interfaces {
+        /// The batch's number.
+        id: BatchId,
+        /// The parts.
+        minutes: Vec<InterfaceMinute>,
+    },
+    /// Readings of exporters' sensors, processors and storage.
+    Gauges {
+        /// The batch's number.
+        id: BatchId,
+        /// The readings.
+        gauges: Vec<Gauge>,
+    },
+    /// What is known of exporters; a part that is there replaces what was known.
+    Devices {
+        /// The batch's number.
+        id: BatchId,
+        /// The exporters' links, and what is known.
+        devices: Vec<(LinkId, DeviceFacts)>,
+    },
+    /// A block of log records.
+    Logs {
+        /// The batch's number.
+        id: BatchId,
+        /// The block, as `model::LogBlock` wrote it.
+        bytes: Vec<u8>,
     },
     /// A closed second for live pages, while its batch waits because nothing can be stored; not
     /// acknowledged, and not stored.

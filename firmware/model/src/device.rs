@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{InterfaceFacts, LinkId, MacAddr, Timestamp};
 
 /// What an agent said of its device; each part is replaced as a whole when it was read again.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DeviceFacts {
     /// The system group.
     pub system: Option<SystemFacts>,

@@ -170,6 +170,10 @@ pub struct InterfaceFacts {
     pub oper: LinkState,
     /// Whether it is full duplex, where known (dot3StatsDuplexStatus).
     pub full_duplex: Option<bool>,
+    /// The name that people gave it in the settings; may be empty.
+    pub label: String,
+    /// Bounds of the utilisation from the settings, in percent: in min, in max, out min, out max.
+    pub limits: [Option<u8>; 4],
 }
 
 #[cfg(test)]

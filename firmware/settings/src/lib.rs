@@ -1,5 +1,6 @@
 //! The settings document: what an administrator may choose, checked once when it is parsed.
 
+mod exporters;
 mod network;
 mod validate;
 
@@ -8,6 +9,10 @@ use std::collections::BTreeMap;
 use model::HomeNetworks;
 use serde::{Deserialize, Serialize};
 
+pub use exporters::{
+    Collection, Exporter, ExporterInterface, Listen, Secret, SnmpAuthentication, SnmpCredentials, SnmpPolling,
+    SnmpPrivacy, UtilisationLimits,
+};
 pub use network::{Ipv4Config, Ipv6Config, Management};
 pub use validate::{SettingsError, hostname_problem, password_problem, ssh_key_problem};
 
@@ -111,6 +116,18 @@ pub struct Settings {
     /// The administrator's SSH keys, each as a line of `authorized_keys` without options; at most 16.
     #[serde(default)]
     pub ssh_keys: Vec<String>,
+    /// Where exporters' datagrams are received.
+    #[serde(default)]
+    pub collection: Collection,
+    /// Exporters by their number, which is never given twice; at most 10,000.
+    #[serde(default)]
+    pub exporters: BTreeMap<u32, Exporter>,
+    /// The highest number that an exporter ever had.
+    #[serde(default)]
+    pub exporter_numbers: u32,
+    /// SNMP credentials by name; at most 256.
+    #[serde(default)]
+    pub snmp: BTreeMap<String, SnmpCredentials>,
 }
 
 impl Default for Settings {
@@ -126,6 +143,10 @@ impl Default for Settings {
             ports: BTreeMap::new(),
             flow: FlowTimeouts::default(),
             ssh_keys: Vec::new(),
+            collection: Collection::default(),
+            exporters: BTreeMap::new(),
+            exporter_numbers: 0,
+            snmp: BTreeMap::new(),
         }
     }
 }
