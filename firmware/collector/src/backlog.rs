@@ -33,6 +33,19 @@ pub(crate) struct Lost {
     pub(crate) records: u32,
 }
 
+/// The number of a message that is a batch.
+fn id_of(message: &Message) -> Option<BatchId> {
+    match message {
+        Message::Block { id, .. }
+        | Message::Windows { id, .. }
+        | Message::Interfaces { id, .. }
+        | Message::Gauges { id, .. }
+        | Message::Devices { id, .. }
+        | Message::Logs { id, .. } => Some(*id),
+        Message::Hello { .. } | Message::Live { .. } => None,
+    }
+}
+
 /// The batches.
 #[derive(Debug)]
 pub(crate) struct Backlog {
@@ -53,13 +66,10 @@ impl Backlog {
         let mut pending = BTreeMap::new();
         let mut twice = Vec::new();
         let mut spool = Spool::open(folder, spool_max, |left| {
-            let id = match ingest::decode::<Message>(&left.message) {
-                Ok(Message::Block { id, .. } | Message::Windows { id, .. }) => id,
+            let Some(id) = ingest::decode::<Message>(&left.message).ok().as_ref().and_then(id_of) else {
                 // Of another release: nobody could read it.
-                Ok(Message::Hello { .. } | Message::Live { .. }) | Err(_) => {
-                    twice.push(left.place);
-                    return;
-                }
+                twice.push(left.place);
+                return;
             };
             let entry = Entry {
                 held: Held::Disk(left.place),

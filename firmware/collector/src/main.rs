@@ -22,7 +22,7 @@ use api::client::Client;
 use api::collector::{CollectorRequest, CollectorStatus};
 use api::server::{self, Reply};
 use api::supervisor::SettingsQuery;
-use api::{INGEST_SOCKET, Service};
+use api::{Failure, FailureKind, INGEST_SOCKET, Service};
 use clap::Parser;
 use model::{DropCounters, HomeNetworks, Prefix, Timestamp};
 use service::{NotifyState, Workers, tell};
@@ -223,6 +223,12 @@ async fn apply(collector: &Arc<Collector>, plans: Plans) {
 fn answer(request: &CollectorRequest, collector: &Collector) -> Reply {
     match request {
         CollectorRequest::Status(_) => server::reply(status(collector)),
+        CollectorRequest::Exporters(_) | CollectorRequest::Exporter(_) | CollectorRequest::Probe(_) => {
+            Err(Failure::new(
+                FailureKind::Unavailable,
+                "this collector does not receive from exporters",
+            ))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use api::collector::PortStatus;
-use api::ingest::LinkInfo;
+use api::ingest::{LinkInfo, LinkKind};
 use capture::Polled;
 use model::{DropCounters, LinkCounters, Timestamp};
 use tokio::sync::{mpsc, watch};
@@ -74,6 +74,7 @@ impl Port {
 fn info(plan: &PortPlan, up: bool) -> LinkInfo {
     LinkInfo {
         id: plan.link,
+        kind: LinkKind::Port,
         name: plan.name.clone(),
         label: plan.label.clone(),
         capacity_bps: plan.capacity_bps,

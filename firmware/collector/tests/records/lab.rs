@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use api::analyzer::{AnalyzerStatus, RecordsQuery, Series, SeriesQuery, StatusQuery};
+use api::analyzer::{AnalyzerStatus, RecordsQuery, Scope, Series, SeriesQuery, StatusQuery};
 use api::client::{CallError, Client};
 use api::collector::CollectorStatus;
 use model::{FlowRecord, Timestamp};
@@ -225,6 +225,8 @@ impl Lab {
             from: Timestamp::EPOCH,
             to: None,
             limit: 10_000,
+            scope: None,
+            interface: None,
         };
         let answer = self.call(query).unwrap();
         assert!(!answer.more);
@@ -243,7 +245,7 @@ impl Lab {
             .duration_since(std::time::SystemTime::UNIX_EPOCH)
             .unwrap();
         self.call(SeriesQuery {
-            link: None,
+            scope: Scope::default(),
             from: Timestamp::from_secs(now.as_secs() - 1_800),
             to: Some(Timestamp::from_secs(now.as_secs() + 60)),
             step_s: 1,
