@@ -3,6 +3,7 @@
 mod accel;
 mod guest;
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -20,8 +21,8 @@ const BOARD_UUID: &str = "7370616e-7761-4463-8e00-515745000001";
 
 /// How the management port is connected.
 pub(crate) enum Management {
-    /// QEMU's user network: the wanted loopback ports lead to the guest's 443, 80 and 22; a port
-    /// that is taken is replaced by a free one.
+    /// QEMU's user network: the wanted loopback ports lead to the guest's; a port that is taken is
+    /// replaced by a free one. The guest sees 10.0.2.2 as the sender.
     User(Forwards),
     /// A tap interface that exists already.
     Tap(String),
@@ -52,11 +53,7 @@ impl Machine {
             cpu: None,
             memory_mib: 2048,
             capture_ports: 1,
-            management: Management::User(Forwards {
-                https: 0,
-                http: 0,
-                ssh: 0,
-            }),
+            management: Management::User(Forwards::default()),
         }
     }
 
@@ -188,11 +185,24 @@ impl Machine {
                     https: free_port(wanted.https)?,
                     http: free_port(wanted.http)?,
                     ssh: free_port(wanted.ssh)?,
+                    netflow: free_udp_port(wanted.netflow)?,
+                    sflow: free_udp_port(wanted.sflow)?,
+                    syslog: free_udp_port(wanted.syslog)?,
+                    traps: free_udp_port(wanted.traps)?,
                 };
-                let backend = format!(
-                    "user,id=mgmt,hostfwd=tcp:127.0.0.1:{}-:443,hostfwd=tcp:127.0.0.1:{}-:80,hostfwd=tcp:127.0.0.1:{}-:22",
-                    ports.https, ports.http, ports.ssh
-                );
+                let mut backend = String::from("user,id=mgmt");
+                for (host, guest) in [(ports.https, 443), (ports.http, 80), (ports.ssh, 22)] {
+                    let _ = write!(backend, ",hostfwd=tcp:127.0.0.1:{host}-:{guest}");
+                }
+                let datagrams = [
+                    (ports.netflow, 2055),
+                    (ports.sflow, 6343),
+                    (ports.syslog, 514),
+                    (ports.traps, 162),
+                ];
+                for (host, guest) in datagrams {
+                    let _ = write!(backend, ",hostfwd=udp:127.0.0.1:{host}-:{guest}");
+                }
                 (backend, Some(ports))
             }
             Management::Tap(name) => (format!("tap,id=mgmt,ifname={name},script=no,downscript=no"), None),
@@ -225,6 +235,12 @@ fn connect_capture(qemu: &mut Command, port: usize) -> Result<UdpSocket> {
 fn free_port(wanted: u16) -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", wanted)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)))?;
     Ok(listener.local_addr()?.port())
+}
+
+/// The same for UDP.
+fn free_udp_port(wanted: u16) -> Result<u16> {
+    let socket = UdpSocket::bind(("127.0.0.1", wanted)).or_else(|_| UdpSocket::bind(("127.0.0.1", 0)))?;
+    Ok(socket.local_addr()?.port())
 }
 
 /// Copies the image, without its holes, and makes the copy as large as the disk shall be.

@@ -76,6 +76,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             https: 8443,
             http: 8080,
             ssh: 2222,
+            netflow: 2055,
+            sflow: 6343,
+            syslog: 5514,
+            traps: 5162,
         }))
         .start()?;
     step(

@@ -2,6 +2,7 @@
 
 mod appliance;
 mod check;
+mod exporters;
 mod faults;
 mod figures;
 mod lan;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 /// Ports on 127.0.0.1 that lead to the guest's management port.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Forwards {
     /// To the guest's port 443.
     pub(crate) https: u16,
@@ -19,6 +19,14 @@ pub(crate) struct Forwards {
     pub(crate) http: u16,
     /// To the guest's port 22.
     pub(crate) ssh: u16,
+    /// To the guest's UDP port 2055: NetFlow and IPFIX.
+    pub(crate) netflow: u16,
+    /// To the guest's UDP port 6343: sFlow.
+    pub(crate) sflow: u16,
+    /// To the guest's UDP port 514: syslog.
+    pub(crate) syslog: u16,
+    /// To the guest's UDP port 162: SNMP traps.
+    pub(crate) traps: u16,
 }
 
 /// A started machine; dropping it ends it at once, as a power cut does.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::exporters::{self, Exporters};
 use super::playback::{Playback, office};
 use super::session::{PASSWORD, Session, first_boot};
 use super::tally::Tally;
@@ -29,8 +30,10 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
         guest.accel()
     ));
     let replay = Playback::start(&guest, 0, &office())?;
-    browser(tally, &session, &code)?;
+    let devices = Exporters::start(&guest)?;
+    browser(tally, &session, &code, &devices)?;
     commands(tally, &session);
+    exporters::checks(tally, &session);
     tally.check("the data partition grew to the disk", grown(&session));
     tally.check(
         "the physical console asks for the password, then obeys",
@@ -38,7 +41,7 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     );
     capture(tally, &session, &guest);
     restarts(tally, &session);
-    drop(replay);
+    drop((replay, devices));
     for port in 0..guest.capture_ports() {
         tally.check(
             &format!("capture port {} sends nothing", port + 1),
@@ -72,7 +75,7 @@ pub(super) fn ivy_bridge(tally: &mut Tally) -> Result<()> {
 }
 
 /// Playwright's checks; they do the first set-up too.
-fn browser(tally: &mut Tally, session: &Session, code: &str) -> Result<()> {
+fn browser(tally: &mut Tally, session: &Session, code: &str, devices: &Exporters) -> Result<()> {
     let tests = crate::root().join("tests/browser");
     let log = crate::build_dir()?.join("npm-browser.log");
     crate::step::exec_logged(
@@ -87,6 +90,8 @@ fn browser(tally: &mut Tally, session: &Session, code: &str) -> Result<()> {
         .env("SPANWATCH_URL", session.url())
         .env("SPANWATCH_SETUP_CODE", code)
         .env("SPANWATCH_PASSWORD", PASSWORD)
+        .env("SPANWATCH_EXPORTER", exporters::ADDRESS)
+        .env("SPANWATCH_SNMP_PORT", devices.snmp_port.to_string())
         .env("SPANWATCH_PATIENCE_MS", "120000")
         .env("SPANWATCH_SCREENSHOTS", crate::build_dir()?.join("screenshots"))
         .stdin(Stdio::null())
@@ -98,7 +103,7 @@ fn browser(tally: &mut Tally, session: &Session, code: &str) -> Result<()> {
         if let Some(name) = line.strip_prefix("ok ") {
             passed += 1;
             tally.pass(&format!("browser: {}", name.trim()));
-        } else if let Some(name) = line.strip_prefix("FAIL ") {
+        } else if let Some(name) = line.strip_prefix("FAILED ") {
             tally.fail("browser", name);
         }
     }
