@@ -102,6 +102,14 @@ impl Connection {
                     }
                 },
                 Message::Windows { id, windows } => (id, Content::Windows(windows)),
+                Message::Interfaces { id, .. }
+                | Message::Gauges { id, .. }
+                | Message::Devices { id, .. }
+                | Message::Logs { id, .. } => {
+                    let reason = "this release does not store batches of this kind yet".to_owned();
+                    let _ = receipts.send((Receipt::Later { id, reason }, permit));
+                    continue;
+                }
                 Message::Live { window } => {
                     let mut live = self.shared.live.write().unwrap_or_else(PoisonError::into_inner);
                     live.push(*window, now());

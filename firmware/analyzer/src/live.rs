@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::OccupiedEntry;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use model::{LinkId, Timestamp, Window};
@@ -81,13 +82,18 @@ impl Live {
     }
 
     /// The windows that start in `[from, to)`, in order of time; `None` where some may not be held.
-    pub(crate) fn between(&self, from: Timestamp, to: Timestamp, link: Option<LinkId>) -> Option<Vec<Arc<Window>>> {
+    pub(crate) fn between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        links: &RangeInclusive<LinkId>,
+    ) -> Option<Vec<Arc<Window>>> {
         let (from, to) = (from.as_secs(), to.as_secs());
         if from < self.complete_from {
             return None;
         }
         let windows = self.windows.range(from..to.max(from)).flat_map(|(_, windows)| windows);
-        Some(windows.filter(|w| link.is_none_or(|l| l == w.link)).cloned().collect())
+        Some(windows.filter(|w| links.contains(&w.link)).cloned().collect())
     }
 
     /// A link's newest window that began in the last `seconds`.
@@ -112,6 +118,8 @@ fn rows(window: &Window) -> usize {
 mod tests {
     use super::*;
 
+    const ALL: RangeInclusive<LinkId> = LinkId(0)..=LinkId(u32::MAX);
+
     fn window(link: u32, start: u64) -> Window {
         aggregate::WindowBuilder::new(LinkId(link), Timestamp::from_secs(start), 1).close()
     }
@@ -127,7 +135,7 @@ mod tests {
             live.push(window(1, 10), secs(11));
         }
         live.push(window(2, 10), secs(11));
-        assert_eq!(live.between(secs(10), secs(11), None).unwrap().len(), 2);
+        assert_eq!(live.between(secs(10), secs(11), &ALL).unwrap().len(), 2);
     }
 
     #[test]
@@ -137,13 +145,15 @@ mod tests {
             live.push(window(1, s), secs(s));
         }
         assert_eq!(live.newest_end(secs(3_000)), Some(secs(3_000)));
-        assert_eq!(live.between(secs(2_990), secs(3_000), None).unwrap().len(), 10);
+        assert_eq!(live.between(secs(2_990), secs(3_000), &ALL).unwrap().len(), 10);
         assert_eq!(
-            live.between(secs(2_990), secs(3_000), Some(LinkId(2))).unwrap().len(),
+            live.between(secs(2_990), secs(3_000), &(LinkId(2)..=LinkId(2)))
+                .unwrap()
+                .len(),
             0
         );
-        assert!(live.between(secs(2_399), secs(3_000), None).is_none());
-        assert_eq!(live.between(secs(2_400), secs(3_000), None).unwrap().len(), 600);
+        assert!(live.between(secs(2_399), secs(3_000), &ALL).is_none());
+        assert_eq!(live.between(secs(2_400), secs(3_000), &ALL).unwrap().len(), 600);
         assert_eq!(live.newest_of(LinkId(1), secs(3_000), 10).unwrap().start, secs(2_999));
         assert!(live.newest_of(LinkId(1), secs(3_020), 10).is_none());
     }
@@ -158,7 +168,7 @@ mod tests {
             live.push(window(1, s), secs(s + 1));
         }
         assert_eq!(live.newest_end(secs(2_000)), Some(secs(2_000)));
-        assert_eq!(live.between(secs(1_990), secs(2_000), None).unwrap().len(), 10);
+        assert_eq!(live.between(secs(1_990), secs(2_000), &ALL).unwrap().len(), 10);
         assert!(live.windows.len() as u64 <= 2 * SECONDS);
     }
 }

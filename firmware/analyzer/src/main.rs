@@ -214,6 +214,15 @@ async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Arc<Sema
             AnalyzerRequest::Series(q) => query::series(&shared, &q).and_then(server::reply),
             AnalyzerRequest::Top(q) => query::top(&shared, &q).and_then(server::reply),
             AnalyzerRequest::Records(q) => query::records(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Interfaces(_)
+            | AnalyzerRequest::InterfaceSeries(_)
+            | AnalyzerRequest::InterfaceTop(_)
+            | AnalyzerRequest::Device(_)
+            | AnalyzerRequest::GaugeSeries(_)
+            | AnalyzerRequest::Logs(_) => Err(Failure::new(
+                FailureKind::Unavailable,
+                "this release does not answer this question yet",
+            )),
         };
         drop(place);
         answered

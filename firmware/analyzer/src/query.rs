@@ -1,12 +1,13 @@
 //! Answers: from memory where the newest windows hold everything that is asked for, else from disk.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use aggregate::TopMerger;
 use api::analyzer::{
-    AnalyzerStatus, LinkNow, Point, Records, RecordsQuery, Series, SeriesQuery, Top, TopQuery, Utilisation,
+    AnalyzerStatus, LinkNow, Point, Records, RecordsQuery, Scope, Series, SeriesQuery, Top, TopQuery, Utilisation,
 };
 use api::{Failure, FailureKind};
 use model::{Counters, Dimension, LinkCounters, LinkId, Split, Timestamp, TopTable, Window};
@@ -133,7 +134,7 @@ impl Covered {
 fn windows(
     shared: &Shared,
     (from, to): (Timestamp, Timestamp),
-    link: Option<LinkId>,
+    links: &RangeInclusive<LinkId>,
     fine: bool,
     dimension: Option<Dimension>,
     mut each: impl FnMut(Row, &TopTable),
@@ -142,7 +143,7 @@ fn windows(
         .live
         .read()
         .unwrap_or_else(PoisonError::into_inner)
-        .between(from, to, link);
+        .between(from, to, links);
     if let Some(windows) = live {
         for window in windows {
             let row = Row {
@@ -159,7 +160,7 @@ fn windows(
     let grain = if fine { Grain::Second } else { Grain::Minute };
     shared
         .store
-        .scan((from, to), link, grain, dimension, |row, table| each(row, &table))
+        .scan((from, to), links, grain, dimension, |row, table| each(row, &table))
         .map_err(|problem| {
             let failure = unavailable(&problem);
             shared.store.report(problem);
@@ -202,9 +203,9 @@ pub(crate) fn series(shared: &Shared, query: &SeriesQuery) -> Result<Series, Fai
             "that would be {points} points and at most {POINTS_MAX} are answered: take a longer step or a shorter span"
         )));
     }
-    let capacity_bps = capacity(shared, query.link)?;
+    let capacity_bps = capacity(shared, query.scope)?;
     let mut sums: BTreeMap<u64, (LinkCounters, Covered)> = BTreeMap::new();
-    windows(shared, span, query.link, fine, None, |row, _| {
+    windows(shared, span, &links_of(query.scope), fine, None, |row, _| {
         let (counters, covered) = sums.entry(row.start.as_secs() / step * step).or_default();
         *counters += &row.counters;
         covered.add(&row);
@@ -225,16 +226,23 @@ pub(crate) fn series(shared: &Shared, query: &SeriesQuery) -> Result<Series, Fai
     })
 }
 
-/// The capacity of a link, or of all; `None` where one is unknown or there is none.
-fn capacity(shared: &Shared, link: Option<LinkId>) -> Result<Option<u64>, Failure> {
+/// The numbers of a scope's links.
+const fn links_of(scope: Scope) -> RangeInclusive<LinkId> {
+    match scope {
+        Scope::Ports => LinkId(0)..=LinkId(LinkId::EXPORTERS),
+        Scope::Exporters => LinkId(LinkId::EXPORTERS + 1)..=LinkId(u32::MAX),
+        Scope::Link(id) => id..=id,
+    }
+}
+
+/// The capacity of a link, or of all of a scope; `None` where one is unknown or there is none.
+fn capacity(shared: &Shared, scope: Scope) -> Result<Option<u64>, Failure> {
     let links = shared.links.read().unwrap_or_else(PoisonError::into_inner);
-    match link {
-        Some(id) => match links.get(&id) {
-            Some(info) => Ok(info.capacity_bps),
-            None => Err(Failure::new(FailureKind::NotFound, format!("there is no link {id}"))),
-        },
-        None if links.is_empty() => Ok(None),
-        None => Ok(links.values().map(|l| l.capacity_bps).sum()),
+    let mut known = links.values().filter(|l| scope.holds(l.id)).peekable();
+    match (known.peek(), scope) {
+        (None, Scope::Link(id)) => Err(Failure::new(FailureKind::NotFound, format!("there is no link {id}"))),
+        (None, _) => Ok(None),
+        (Some(_), _) => Ok(known.map(|l| l.capacity_bps).sum()),
     }
 }
 
@@ -256,16 +264,14 @@ pub(crate) fn top(shared: &Shared, query: &TopQuery) -> Result<Top, Failure> {
     if query.limit == 0 || query.limit > TOP_MAX {
         return Err(bad(format!("a table has 1 to {TOP_MAX} rows, not {}", query.limit)));
     }
-    if let Some(id) = query.link {
-        capacity(shared, Some(id))?;
-    }
+    capacity(shared, query.scope)?;
     let mut span = span(shared, query.from, query.to)?;
     let fine = is_fine(span, FINE_TOP_S);
     let in_memory = shared
         .live
         .read()
         .unwrap_or_else(PoisonError::into_inner)
-        .between(span.0, span.0, None)
+        .between(span.0, span.0, &links_of(query.scope))
         .is_some();
     if !fine && !in_memory {
         // Minutes are taken whole.
@@ -275,11 +281,18 @@ pub(crate) fn top(shared: &Shared, query: &TopQuery) -> Result<Top, Failure> {
     let mut covered = Covered::default();
     // A minute that left rows out may have left out more of the rows that it kept.
     let mut cut_minutes = false;
-    windows(shared, span, query.link, fine, Some(query.by), |row, table| {
-        covered.add(&row);
-        cut_minutes |= row.seconds != 1 && table.others != Split::default();
-        merger.add(table);
-    })?;
+    windows(
+        shared,
+        span,
+        &links_of(query.scope),
+        fine,
+        Some(query.by),
+        |row, table| {
+            covered.add(&row);
+            cut_minutes |= row.seconds != 1 && table.others != Split::default();
+            merger.add(table);
+        },
+    )?;
     let (table, exact) = merger.finish(query.limit as usize);
     let mut total = table.others;
     table.rows.iter().for_each(|(_, split)| total += *split);

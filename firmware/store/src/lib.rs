@@ -12,6 +12,7 @@ mod state;
 mod windows;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Block, BlockError, Dimension, LinkId, Timestamp, TopTable, Window};
@@ -398,7 +399,7 @@ impl Store {
         }
     }
 
-    /// Gives each stored window that starts in `[from, to)` to `each`, with the dimension's table
+    /// Gives each stored window of the links that starts in `[from, to)` to `each`, with the dimension's table
     /// where one is asked for. Seconds come in order of time; with [`Grain::Minute`] they come before the minutes.
     ///
     /// # Errors
@@ -406,13 +407,13 @@ impl Store {
     pub fn scan(
         &self,
         span: (Timestamp, Timestamp),
-        link: Option<LinkId>,
+        links: &RangeInclusive<LinkId>,
         grain: Grain,
         dimension: Option<Dimension>,
         each: impl FnMut(Row, TopTable),
     ) -> Result<(), StoreError> {
         let span = (span.0.as_secs(), span.1.as_secs());
-        self.windows.scan(span, link, grain, dimension, each)
+        self.windows.scan(span, links, grain, dimension, each)
     }
 
     /// Whole windows of one second that start in `[from, to)`, in order of time.

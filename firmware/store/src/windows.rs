@@ -5,6 +5,7 @@
 //! unrolled seconds together are each second exactly once, whatever came late.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use model::{Dimension, LinkCounters, LinkId, Timestamp, TopTable, Window};
@@ -224,12 +225,12 @@ impl Windows {
     pub(crate) fn scan(
         &self,
         (from, to): (u64, u64),
-        link: Option<LinkId>,
+        links: &RangeInclusive<LinkId>,
         grain: Grain,
         dimension: Option<Dimension>,
         mut each: impl FnMut(Row, TopTable),
     ) -> Result<(), StoreError> {
-        let wanted = |number: u32| link.is_none_or(|l| l.0 == number);
+        let wanted = |number: u32| links.contains(&LinkId(number));
         self.file.read(|txn| {
             let Some(tables) = Tables::open(txn)? else {
                 return Ok(());

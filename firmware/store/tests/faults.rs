@@ -96,9 +96,13 @@ fn stored(store: &Store) -> Vec<u32> {
 fn frames(store: &Store, grain: Grain) -> u64 {
     let mut frames = 0;
     store
-        .scan((Timestamp::EPOCH, secs(NOW * 2)), None, grain, None, |row, _| {
-            frames += row.counters.frames.total.packets;
-        })
+        .scan(
+            (Timestamp::EPOCH, secs(NOW * 2)),
+            &(LinkId(0)..=LinkId(9)),
+            grain,
+            None,
+            |row, _| frames += row.counters.frames.total.packets,
+        )
         .unwrap();
     frames
 }

@@ -58,19 +58,19 @@ proptest! {
         }
         let from = Timestamp::from_secs((NOW - 400) / 60 * 60);
         let to = Timestamp::from_secs(NOW + 1);
-        for link in [None, Some(LinkId(1)), Some(LinkId(2))] {
+        for links in [LinkId(0)..=LinkId(9), LinkId(1)..=LinkId(1), LinkId(2)..=LinkId(2)] {
             for grain in [Grain::Second, Grain::Minute] {
                 let mut bytes: BTreeMap<u64, u64> = BTreeMap::new();
                 let mut seconds: BTreeMap<(u32, u64), u64> = BTreeMap::new();
                 let mut tops = TopMerger::default();
-                store.scan((from, to), link, grain, Some(Dimension::Host), |row, table| {
+                store.scan((from, to), &links, grain, Some(Dimension::Host), |row, table| {
                     let minute = row.start.as_secs() / 60 * 60;
                     *bytes.entry(minute).or_default() += row.counters.frames.total.bytes;
                     let mask = if row.seconds == 60 { row.covered } else { 1 << (row.start.as_secs() % 60) };
                     *seconds.entry((row.link.0, minute)).or_default() |= mask;
                     tops.add(&table);
                 }).unwrap();
-                let mine = model.iter().filter(|w| link.is_none_or(|l| l == w.link));
+                let mine = model.iter().filter(|w| links.contains(&w.link));
                 let mut expected_bytes: BTreeMap<u64, u64> = BTreeMap::new();
                 let mut expected_seconds: BTreeMap<(u32, u64), u64> = BTreeMap::new();
                 let mut expected_tops = TopMerger::default();
@@ -113,7 +113,7 @@ fn old_seconds_go_and_their_minutes_stay() {
         let (mut rows, mut bytes, mut oldest) = (0, 0, u64::MAX);
         let all = (Timestamp::EPOCH, Timestamp::from_secs(NOW + 60));
         store
-            .scan(all, None, grain, None, |row, _| {
+            .scan(all, &(LinkId(0)..=LinkId(9)), grain, None, |row, _| {
                 rows += 1;
                 bytes += row.counters.frames.total.bytes;
                 oldest = oldest.min(row.start.as_secs());
