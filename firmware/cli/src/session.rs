@@ -1,7 +1,7 @@
 //! Does what a command line says.
 
 use api::FailureKind;
-use api::analyzer::{LinksQuery, RecordsQuery, TopQuery};
+use api::analyzer::{LinksQuery, RecordsQuery, Scope, TopQuery};
 use api::client::CallError;
 use api::supervisor::{
     ApplyAnswer, ApplyRequest, ConfirmRequest, PowerAction, PowerRequest, RestartRequest, Restartable, SettingsQuery,
@@ -309,7 +309,7 @@ fn top_query(parsed: &Parsed) -> TopQuery {
     };
     TopQuery {
         by,
-        link: None,
+        scope: Scope::Ports,
         from: from(parsed, 60),
         to: None,
         limit: number(parsed, "limit", 10),
@@ -321,6 +321,8 @@ fn records_query(parsed: &Parsed) -> RecordsQuery {
         from: from(parsed, 300),
         to: None,
         limit: number(parsed, "limit", 20),
+        scope: None,
+        interface: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Live data by server-sent events (WHATWG HTML, section 9.2).
 //!
-//! `GET /api/v1/live?interval=N&link=ID[&since=T]` sends, whenever an interval of N seconds is closed, an event
+//! `GET /api/v1/live?interval=N&scope=S[&since=T]` sends, whenever an interval of N seconds is closed, an event
 //! `interval` whose id is the interval's end. After a reconnect (`Last-Event-ID`, or `since`) its first event holds all
 //! that was missed, up to 3,600 points. A time without data has no point: missing is not zero. An event `state` tells how
 //! the way of the data is; `beat` comes every 10 s; `signed_out` ends the stream with the session.
@@ -10,20 +10,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use api::analyzer::SeriesQuery;
+use api::analyzer::{Scope, SeriesQuery};
 use api::client::CallError;
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
-use model::{LinkId, Timestamp};
+use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::failure::{ApiError, Kind};
 use crate::pulse::Health;
 use crate::routes::{App, Caller, Query};
+use crate::scope::ScopeText;
 use crate::serve::stopped;
 use crate::traffic::{POINTS_MAX, PointOut, Tables, check_interval, tables};
 
@@ -38,7 +39,8 @@ const STALLED: Duration = Duration::from_secs(30);
 pub(crate) struct LiveForm {
     #[serde(default = "one")]
     interval: u32,
-    link: Option<u32>,
+    #[serde(default)]
+    scope: ScopeText,
     since: Option<u64>,
 }
 
@@ -81,7 +83,7 @@ pub(crate) async fn live(
         step: u64::from(form.interval),
         cursor: last.map(|last| floor(last, u64::from(form.interval))),
         interval: form.interval,
-        link: form.link.map(LinkId),
+        scope: form.scope.0,
         sender,
         app,
         caller,
@@ -120,7 +122,7 @@ struct Stream {
     caller: Caller,
     interval: u32,
     step: u64,
-    link: Option<LinkId>,
+    scope: Scope,
     /// The end of the last interval that the reader has; `None` before the first.
     cursor: Option<u64>,
     sender: mpsc::Sender<Bytes>,
@@ -179,10 +181,10 @@ impl Stream {
         let Some((from, end)) = span(self.cursor, newest, self.step) else {
             return Ok(None);
         };
-        let (client, link) = (&self.app.client, self.link);
+        let (client, scope) = (&self.app.client, self.scope);
         let at = Timestamp::from_secs;
         let query = SeriesQuery {
-            link,
+            scope,
             from: at(from),
             to: Some(at(end)),
             step_s: self.interval,
@@ -194,7 +196,7 @@ impl Stream {
             .into_iter()
             .map(PointOut::from)
             .collect();
-        let tables = tables(client, link, at(end - self.step), Some(at(end))).await?;
+        let tables = tables(client, scope, at(end - self.step), Some(at(end))).await?;
         self.cursor = Some(end);
         let data = Interval {
             interval: self.interval,

@@ -13,6 +13,7 @@ mod played;
 mod pulse;
 mod redirect;
 mod routes;
+mod scope;
 mod serve;
 mod session;
 mod system;

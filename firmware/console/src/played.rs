@@ -119,7 +119,7 @@ fn analyzer(request: &AnalyzerRequest, newest: u64) -> api::server::Reply {
             exact: true,
         }),
         AnalyzerRequest::Links(_) => reply(Vec::<api::analyzer::LinkNow>::new()),
-        AnalyzerRequest::Records(_) => Err(Failure::new(FailureKind::Unavailable, "not played")),
+        _ => Err(Failure::new(FailureKind::Unavailable, "not played")),
     }
 }
 

@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use api::analyzer::{LinkNow, LinksQuery, Point, SeriesQuery, Top, TopQuery};
+use api::analyzer::{LinkNow, LinksQuery, Point, Scope, SeriesQuery, Top, TopQuery};
 use api::client::{CallError, Client};
 use axum::extract::State;
-use model::{Dimension, LinkId, Split, Timestamp, TopKey};
+use model::{Dimension, Split, Timestamp, TopKey};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{ApiError, Kind};
 use crate::names;
 use crate::pulse::{Beat, judge, now};
 use crate::routes::{App, Query};
+use crate::scope::ScopeText;
 
 /// Points of a series at most; the analyzer's own bound.
 pub(crate) const POINTS_MAX: u64 = 3_600;
@@ -58,7 +59,7 @@ impl From<Point> for PointOut {
             bytes: [total.bytes, inbound.bytes, outbound.bytes],
             packets: [total.packets, inbound.packets, outbound.packets],
             utilisation: point.utilisation.map(|u| [u.total, u.inbound, u.outbound]),
-            lost: drops.ring + drops.nic + drops.records,
+            lost: drops.ring + drops.nic + drops.records + drops.export + drops.socket,
             malformed: point.counters.malformed.iter().sum(),
         }
     }
@@ -178,14 +179,14 @@ pub(crate) struct Tables {
 /// Asks for the four tables of a time.
 pub(crate) async fn tables(
     client: &Client,
-    link: Option<LinkId>,
+    scope: Scope,
     from: Timestamp,
     to: Option<Timestamp>,
 ) -> Result<Tables, CallError> {
     let ask = |by| {
         client.call(TopQuery {
             by,
-            link,
+            scope,
             from,
             to,
             limit: ROWS,
@@ -202,7 +203,8 @@ pub(crate) async fn tables(
 /// Which link, which time, how fine.
 #[derive(Deserialize)]
 pub(crate) struct SeriesForm {
-    link: Option<u32>,
+    #[serde(default)]
+    scope: ScopeText,
     from: u64,
     to: Option<u64>,
     #[serde(default = "one")]
@@ -229,7 +231,7 @@ pub(crate) async fn series(
     let series = app
         .client
         .call(SeriesQuery {
-            link: form.link.map(LinkId),
+            scope: form.scope.0,
             from: Timestamp::from_secs(form.from),
             to: form.to.map(Timestamp::from_secs),
             step_s: form.step,
@@ -246,7 +248,8 @@ pub(crate) async fn series(
 #[derive(Deserialize)]
 pub(crate) struct TopForm {
     by: Dimension,
-    link: Option<u32>,
+    #[serde(default)]
+    scope: ScopeText,
     from: u64,
     to: Option<u64>,
     limit: Option<u32>,
@@ -259,7 +262,7 @@ pub(crate) async fn top(
 ) -> Result<axum::Json<TopOut>, ApiError> {
     let query = TopQuery {
         by: form.by,
-        link: form.link.map(LinkId),
+        scope: form.scope.0,
         from: Timestamp::from_secs(form.from),
         to: form.to.map(Timestamp::from_secs),
         limit: form.limit.unwrap_or(ROWS).clamp(1, 1_000),
@@ -270,7 +273,8 @@ pub(crate) async fn top(
 /// Which link and time.
 #[derive(Deserialize)]
 pub(crate) struct TablesForm {
-    link: Option<u32>,
+    #[serde(default)]
+    scope: ScopeText,
     from: u64,
     to: Option<u64>,
 }
@@ -281,7 +285,7 @@ pub(crate) async fn top_tables(
     Query(form): Query<TablesForm>,
 ) -> Result<axum::Json<Tables>, ApiError> {
     let (from, to) = (Timestamp::from_secs(form.from), form.to.map(Timestamp::from_secs));
-    Ok(axum::Json(tables(&app.client, form.link.map(LinkId), from, to).await?))
+    Ok(axum::Json(tables(&app.client, form.scope.0, from, to).await?))
 }
 
 /// A link with its newest second.
@@ -329,7 +333,8 @@ async fn ask_links(client: &Client) -> Result<Vec<LinkOut>, CallError> {
 /// Which link, how far back, how fine; and the live interval, of which `step` is a multiple.
 #[derive(Deserialize)]
 pub(crate) struct OverviewForm {
-    link: Option<u32>,
+    #[serde(default)]
+    scope: ScopeText,
     #[serde(default = "five_minutes")]
     range: u64,
     #[serde(default = "one")]
@@ -366,12 +371,14 @@ pub(crate) async fn overview(
         let why = format!("range must be between 1 and {RANGE_MAX} s and hold at most {POINTS_MAX} steps");
         return Err(ApiError::new(Kind::BadRequest, why));
     }
-    let (client, link) = (&app.client, form.link.map(LinkId));
+    let (client, scope) = (&app.client, form.scope.0);
     let status = client.call(api::analyzer::StatusQuery {}).await?;
-    let interval = u64::from(form.interval);
-    let to = status
-        .newest_window
-        .map(|newest| newest.as_secs() / interval * interval);
+    // Exporters' records of a minute come in later ones as well: their page asks again instead of going on at `to`.
+    let (newest, interval) = match form.scope.is_of_exporters() {
+        true => (Some(now()), u64::from(form.interval.next_multiple_of(60))),
+        false => (status.newest_window, u64::from(form.interval)),
+    };
+    let to = newest.map(|newest| newest.as_secs() / interval * interval);
     let collector = client
         .call(api::collector::StatusQuery {})
         .await
@@ -381,14 +388,14 @@ pub(crate) async fn overview(
     let end = to.unwrap_or_else(|| now().as_secs());
     let from = Timestamp::from_secs(end.saturating_sub(form.range).next_multiple_of(step));
     let query = SeriesQuery {
-        link,
+        scope,
         from,
         to: Some(Timestamp::from_secs(end)),
         step_s: form.step,
     };
     let series = client.call(query).await?;
     let tables = match to {
-        Some(to) => Some(tables(client, link, from, Some(Timestamp::from_secs(to))).await?),
+        Some(to) => Some(tables(client, scope, from, Some(Timestamp::from_secs(to))).await?),
         None => None,
     };
     Ok(axum::Json(Overview {

@@ -12,8 +12,8 @@ export interface Handlers {
   connection: (connection: Connection) => void;
 }
 
-/** Opens the stream of a link after the time `since`; returns what closes it. */
-export function openLive(link: number | null, interval: number, since: number | null, handlers: Handlers): () => void {
+/** Opens the stream of a scope after the time `since`; returns what closes it. */
+export function openLive(scope: string, interval: number, since: number | null, handlers: Handlers): () => void {
   let source: EventSource | null = null;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let seen = since;
@@ -31,8 +31,7 @@ export function openLive(link: number | null, interval: number, since: number | 
   const open = () => {
     if (closed || source !== null) return;
     alive();
-    const query = new URLSearchParams({ interval: String(interval) });
-    if (link !== null) query.set('link', String(link));
+    const query = new URLSearchParams({ interval: String(interval), scope });
     if (seen !== null) query.set('since', String(seen));
     source = new EventSource(`/api/v1/live?${query}`);
     source.addEventListener('open', () => handlers.connection('live'));
