@@ -1,6 +1,8 @@
 //! Measures the promised figures beside their peers, in one run on one machine: ratios are worth
 //! more than seconds.
 
+mod datagrams;
+mod ingest;
 mod traffic;
 
 use std::fs::File;
@@ -66,6 +68,11 @@ pub(crate) fn flows() -> Result<Vec<Row>> {
             kept: theirs / ours >= 2.0,
         },
     ])
+}
+
+/// Exported records, beside nfcapd.
+pub(crate) fn export() -> Result<Vec<Row>> {
+    ingest::rows()
 }
 
 /// The capture to measure with, made once.

@@ -25,7 +25,7 @@ cargo xtask COMMAND
   image                  leave the disk image, its manifest and kernel.config in build/
   test [--long]          everything that CI runs; --long adds the long tests
   test-suite NAME...     only the named suites of `test`
-  bench                  measure the promised figures beside their peers
+  bench [NAME...]        measure the promised figures beside their peers: flows, export, image
   deps                   install what the builds and tests need from apt
   kernel                 build the kernel (cached by configuration and source version)
   rootfs                 build the root file system tree

@@ -112,13 +112,10 @@ pub(crate) fn some(names: &[String]) -> Result<()> {
         .filter(|suite| names.iter().any(|name| name == suite.name)))
 }
 
-/// `cargo xtask bench`.
-pub(crate) fn bench(args: &[String]) -> Result<()> {
-    if !args.is_empty() {
-        bail!("bench takes no arguments");
-    }
+/// `cargo xtask bench [NAME...]`.
+pub(crate) fn bench(names: &[String]) -> Result<()> {
     crate::deps::install()?;
-    figures::print()
+    figures::print(names)
 }
 
 fn run<'a>(suites: impl Iterator<Item = &'a Suite>) -> Result<()> {

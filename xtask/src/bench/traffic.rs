@@ -11,9 +11,13 @@ pub(crate) const FRAMES: u32 = 1_000_000;
 const CONVERSATIONS: f64 = 80_000.0;
 
 /// xorshift64* (Vigna, 2016).
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -23,19 +27,19 @@ impl Random {
 
     /// From 0 to below 1.
     #[allow(clippy::cast_precision_loss, reason = "53 bits are used")]
-    fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "below the bound, which is 32 bits")]
-    fn below(&mut self, bound: u32) -> u32 {
+    pub(super) fn below(&mut self, bound: u32) -> u32 {
         (self.next() % u64::from(bound)) as u32
     }
 }
 
 /// Writes the capture: pcap, microseconds, Ethernet.
 pub(crate) fn write(out: &mut impl Write) -> io::Result<()> {
-    let mut random = Random(0x5eed_0f5e_ed0f_5eed);
+    let mut random = Random::new(0x5eed_0f5e_ed0f_5eed);
     let mut header = Vec::new();
     header.extend(0xa1b2_c3d4_u32.to_le_bytes());
     header.extend([2, 0, 4, 0]);

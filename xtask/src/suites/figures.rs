@@ -9,12 +9,22 @@ use super::session::{BOOT_WITHIN, Session, setup_code};
 use crate::bench::{self, Row};
 use crate::qemu::Machine;
 
-/// Measures and prints every figure; fails when a promise is not kept.
-pub(super) fn print() -> Result<()> {
-    let image = crate::image::build()?;
-    let mut rows = bench::flows()?;
-    rows.extend(sizes()?);
-    rows.extend(appliance(&image)?);
+/// What is measured together: its name, and how.
+const PARTS: [(&str, fn() -> Result<Vec<Row>>); 3] =
+    [("flows", bench::flows), ("export", bench::export), ("image", image)];
+
+/// Measures and prints the figures of the named parts, or all; fails when a promise is not kept.
+pub(super) fn print(names: &[String]) -> Result<()> {
+    let known = || PARTS.map(|(name, _)| name).join(", ");
+    if let Some(name) = names.iter().find(|name| PARTS.iter().all(|(known, _)| known != name)) {
+        anyhow::bail!("there are no figures of {name:?}; there are: {}", known());
+    }
+    let mut rows = Vec::new();
+    for (name, measure) in PARTS {
+        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+            rows.extend(measure()?);
+        }
+    }
     println!("\n| figure | target | measured | peer | command |\n| --- | --- | --- | --- | --- |");
     for row in &rows {
         let mark = if row.kept { "" } else { " (**missed**)" };
@@ -30,6 +40,13 @@ pub(super) fn print() -> Result<()> {
         rows.len()
     );
     Ok(())
+}
+
+fn image() -> Result<Vec<Row>> {
+    let image = crate::image::build()?;
+    let mut rows = sizes()?;
+    rows.extend(appliance(&image)?);
+    Ok(rows)
 }
 
 fn row(figure: &str, target: &str, measured: String, kept: bool) -> Row {
