@@ -1,9 +1,11 @@
-//! Where frames come from: capture files and packet rings. The only crate with unsafe code.
+//! Where frames and datagrams come from: capture files, packet rings and UDP sockets. The only crate with unsafe code.
 
+pub mod datagram;
 pub mod file;
 pub mod nic;
 pub mod ring;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -100,6 +102,16 @@ pub enum Error {
     Interface {
         /// The interface.
         interface: String,
+        /// The step.
+        what: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Datagrams cannot be received.
+    #[error("UDP {address}: cannot {what}")]
+    Datagrams {
+        /// The address and port.
+        address: SocketAddr,
         /// The step.
         what: &'static str,
         /// The system's reason.
