@@ -1,7 +1,7 @@
 # Each target is a line that calls xtask; `cargo xtask help` lists what else it does.
 CAPTURE ?=
 
-.PHONY: run test image test-long bench
+.PHONY: run test image test-long test-fuzz bench
 run:
 	cargo xtask run $(if $(CAPTURE),--capture "$(CAPTURE)")
 test:
@@ -10,5 +10,7 @@ image:
 	cargo xtask image
 test-long:
 	cargo xtask test --long
+test-fuzz:
+	cargo xtask fuzz
 bench:
 	cargo xtask bench

@@ -5,6 +5,8 @@ mod datagrams;
 mod ingest;
 mod traffic;
 
+pub(crate) use datagrams::{Exporter, Version};
+
 use std::fs::File;
 use std::io::BufWriter;
 use std::net::UdpSocket;

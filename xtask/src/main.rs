@@ -3,6 +3,7 @@
 mod bench;
 mod cache;
 mod deps;
+mod fuzz;
 mod image;
 mod kernel;
 mod programs;
@@ -26,6 +27,8 @@ cargo xtask COMMAND
   test [--long]          everything that CI runs; --long adds the long tests
   test-suite NAME...     only the named suites of `test`
   bench [NAME...]        measure the promised figures beside their peers: flows, export, image
+  fuzz [--seconds N] [TARGET...]
+                         run the fuzz targets, 180 s each unless told
   deps                   install what the builds and tests need from apt
   kernel                 build the kernel (cached by configuration and source version)
   rootfs                 build the root file system tree
@@ -53,6 +56,7 @@ fn command(name: &str, rest: &[String]) -> Result<()> {
         "test" => suites::test(rest),
         "test-suite" => suites::some(rest),
         "bench" => suites::bench(rest),
+        "fuzz" => fuzz::command(rest),
         "deps" => deps::install(),
         "kernel" => kernel::build().map(drop),
         "rootfs" => rootfs::build().map(drop),

@@ -5,6 +5,7 @@ mod check;
 mod exporters;
 mod faults;
 mod figures;
+mod fuzzing;
 mod lan;
 mod playback;
 mod ports;
@@ -39,6 +40,12 @@ const SUITES: &[Suite] = &[
         about: "every crate's tests",
         long: false,
         run: unit::run,
+    },
+    Suite {
+        name: "fuzz",
+        about: "each fuzz target, a bounded number of inputs",
+        long: false,
+        run: fuzzing::run,
     },
     Suite {
         name: "kernel",

@@ -15,7 +15,7 @@ const TEMPLATE_V6: u16 = 257;
 
 /// What the datagrams speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
+pub(crate) enum Version {
     /// NetFlow v9 (RFC 3954).
     V9,
     /// IPFIX (RFC 7011).
@@ -62,7 +62,7 @@ fn fields(version: Version, v6: bool) -> Vec<(u16, u16)> {
 }
 
 /// Makes datagrams of one exporter, one after another.
-pub(super) struct Exporter {
+pub(crate) struct Exporter {
     version: Version,
     random: Random,
     /// Datagrams for v9, records for IPFIX.
@@ -74,7 +74,7 @@ pub(super) struct Exporter {
 
 impl Exporter {
     /// An exporter whose first datagram is of `epoch`; `seed` tells exporters apart.
-    pub(super) fn new(version: Version, seed: u32, epoch: u32) -> Self {
+    pub(crate) fn new(version: Version, seed: u32, epoch: u32) -> Self {
         Self {
             version,
             random: Random::new(0x5eed_0000_0000_0001 ^ (u64::from(seed) << 20)),
@@ -85,7 +85,7 @@ impl Exporter {
     }
 
     /// Announces both templates.
-    pub(super) fn templates(&mut self) -> Vec<u8> {
+    pub(crate) fn templates(&mut self) -> Vec<u8> {
         let mut body = Vec::new();
         for (id, v6) in [(TEMPLATE_V4, false), (TEMPLATE_V6, true)] {
             let fields = fields(self.version, v6);
@@ -104,7 +104,7 @@ impl Exporter {
     }
 
     /// A datagram of as many records as fit, but no more than `limit`, and how many; one in ten datagrams is IPv6.
-    pub(super) fn data(&mut self, limit: usize) -> (Vec<u8>, usize) {
+    pub(crate) fn data(&mut self, limit: usize) -> (Vec<u8>, usize) {
         self.made += 1;
         let v6 = self.made.is_multiple_of(10);
         let count = if v6 { RECORDS / 2 } else { RECORDS }.min(limit);

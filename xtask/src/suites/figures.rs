@@ -10,8 +10,8 @@ use crate::bench::{self, Row};
 use crate::qemu::Machine;
 
 /// What is measured together: its name, and how.
-const PARTS: [(&str, fn() -> Result<Vec<Row>>); 3] =
-    [("flows", bench::flows), ("export", bench::export), ("image", image)];
+type Part = (&'static str, fn() -> Result<Vec<Row>>);
+const PARTS: [Part; 3] = [("flows", bench::flows), ("export", bench::export), ("image", image)];
 
 /// Measures and prints the figures of the named parts, or all; fails when a promise is not kept.
 pub(super) fn print(names: &[String]) -> Result<()> {

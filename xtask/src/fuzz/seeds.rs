@@ -1,0 +1,113 @@
+//! What fuzzing starts from: datagrams of captures that are there, and of our own making.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use capture::{Polled, Source, file::CaptureFile};
+
+use crate::bench::{Exporter, Version};
+
+/// The most seeds of a target.
+const SEEDS_MAX: usize = 2_000;
+const UDP: u8 = 17;
+
+/// Which datagrams are seeds of a target.
+fn fits(target: &str, port: u16, datagram: &[u8]) -> bool {
+    let starts = |bytes: &[u8]| datagram.starts_with(bytes);
+    match target {
+        "netflow_v5" => starts(&[0, 5]) || starts(&[0, 1]) || starts(&[0, 7]),
+        "netflow_v9" => starts(&[0, 9]),
+        "ipfix" => starts(&[0, 10]),
+        "sflow" => starts(&[0, 0, 0, 5]),
+        "snmp" => matches!(port, 161 | 162),
+        "syslog" => port == 514,
+        _ => false,
+    }
+}
+
+/// Writes a target's seeds and returns how many there are.
+pub(super) fn write(target: &str, folder: &Path) -> Result<usize> {
+    let mut seeds: BTreeSet<Vec<u8>> = made(target).into_iter().collect();
+    for path in captures() {
+        // a capture that cannot be read to its end has given what it could
+        let _ = each_datagram(&path, &mut |port, datagram| {
+            if seeds.len() < SEEDS_MAX && fits(target, port, datagram) {
+                seeds.insert(datagram.to_vec());
+            }
+        });
+    }
+    for (number, seed) in seeds.iter().enumerate() {
+        std::fs::write(folder.join(format!("{number:04}")), seed)
+            .with_context(|| format!("cannot write into {}", folder.display()))?;
+    }
+    Ok(seeds.len())
+}
+
+fn made(target: &str) -> Vec<Vec<u8>> {
+    let version = match target {
+        "netflow_v9" => Version::V9,
+        "ipfix" => Version::Ipfix,
+        "syslog" => {
+            return [
+                "<34>Oct 11 22:14:15 mymachine su: 'su root' failed for lonvick on /dev/pts/8",
+                "<165>1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog 1 ID47 [a@1 b=\"c\\\"]\"] text",
+                "<189>123: router1: *Mar  1 18:46:11.123 UTC: %SYS-5-CONFIG_I: Configured from console",
+                "<190>Jan 1 2021 10:00:00 HUAWEI %%01IFNET/4/IF_STATE(l)[12]:Interface up",
+            ]
+            .map(|line| line.as_bytes().to_vec())
+            .to_vec();
+        }
+        _ => return Vec::new(),
+    };
+    let mut exporter = Exporter::new(version, 1, 1_700_000_000);
+    let mut all = vec![exporter.templates()];
+    all.extend((0..4).map(|_| exporter.data(3).0));
+    all
+}
+
+/// The project's own captures, and the shared ones where they are.
+fn captures() -> Vec<PathBuf> {
+    let shared =
+        std::env::var_os("SPANWATCH_CAPTURES").map_or_else(|| crate::root().join("../shared/captures"), PathBuf::from);
+    let folders = [
+        crate::root().join("tests/captures"),
+        shared.join("netgauze/pcap"),
+        shared.join("flowtest/pcap"),
+        shared.join("ndpi/pcap"),
+    ];
+    let mut files = Vec::new();
+    for folder in folders {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())));
+    }
+    files.retain(|path| path.extension().is_some_and(|e| e == "pcap" || e == "pcapng"));
+    files.sort();
+    files
+}
+
+/// UDP payloads that are whole, with the destination port.
+fn each_datagram(path: &Path, each: &mut dyn FnMut(u16, &[u8])) -> Result<()> {
+    let mut file = CaptureFile::open(path)?;
+    loop {
+        let polled = file.poll(Duration::ZERO, |frame| {
+            let view = dissect::Frame {
+                link_type: frame.link_type,
+                data: frame.data,
+                wire_len: frame.wire_len,
+                vlan_tci: frame.vlan_tci,
+            };
+            let Ok(packet) = dissect::dissect(&view) else { return };
+            let (from, length) = (packet.payload.offset as usize, packet.payload.captured as usize);
+            if packet.protocol == UDP
+                && let Some(datagram) = frame.data.get(from..from + length)
+            {
+                each(packet.dst_port, datagram);
+            }
+        })?;
+        if polled == Polled::End {
+            return Ok(());
+        }
+    }
+}
