@@ -10,10 +10,25 @@ use model::{
 use crate::top::Sums;
 use crate::{ROWS_KEPT, align};
 
-/// Addresses that one window counts apart; traffic of further ones goes to `others`.
-const HOSTS_MAX: usize = 32_768;
-/// Pairs of addresses that one window counts apart.
-const CONVERSATIONS_MAX: usize = 32_768;
+/// How much one window counts apart; traffic of what comes beyond goes to `others`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Addresses.
+    pub hosts: usize,
+    /// Pairs of addresses.
+    pub conversations: usize,
+}
+
+impl Default for Limits {
+    /// 32,768 of each.
+    fn default() -> Self {
+        Self {
+            hosts: 32_768,
+            conversations: 32_768,
+        }
+    }
+}
+
 /// Protocols and EtherTypes: the 256 protocols and as many EtherTypes as a sane network has.
 const PROTOCOLS_MAX: usize = 1_024;
 /// Applications: more than are known.
@@ -53,15 +68,21 @@ impl WindowBuilder {
     /// An empty window of `seconds` that holds `time`.
     #[must_use]
     pub fn new(link: LinkId, time: Timestamp, seconds: u32) -> Self {
+        Self::with_limits(link, time, seconds, Limits::default())
+    }
+
+    /// An empty window of `seconds` that holds `time`, with tables of these bounds.
+    #[must_use]
+    pub fn with_limits(link: LinkId, time: Timestamp, seconds: u32, limits: Limits) -> Self {
         Self {
             link,
             start: align(time, seconds),
             seconds,
             counters: LinkCounters::default(),
-            hosts: Sums::new(HOSTS_MAX),
+            hosts: Sums::new(limits.hosts),
             protocols: Sums::new(PROTOCOLS_MAX),
             apps: Sums::new(APPS_MAX),
-            conversations: Sums::new(CONVERSATIONS_MAX),
+            conversations: Sums::new(limits.conversations),
         }
     }
 
@@ -91,6 +112,25 @@ impl WindowBuilder {
         {
             *count += 1;
         }
+    }
+
+    /// Counts what an exporter's record says: in the tables, and as the link's frames, whose octets are then those of
+    /// the IP layer.
+    pub fn observe_exported(&mut self, delta: &FlowDelta) {
+        self.counters.frames.add(delta.direction, delta.forward);
+        self.counters.frames.add(delta.direction.reversed(), delta.reverse);
+        match delta.dst_ip {
+            IpAddr::V4(v4) if v4.is_broadcast() => self.counters.broadcast += delta.forward.packets,
+            group if group.is_multicast() => self.counters.multicast += delta.forward.packets,
+            _ => {}
+        }
+        self.observe(delta);
+    }
+
+    /// Rows that the tables hold.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.hosts.len() + self.protocols.len() + self.apps.len() + self.conversations.len()
     }
 
     /// Counts what was lost.

@@ -1,12 +1,19 @@
 //! Windows of a link: from frames and flow deltas to counters and top-N tables, and from short
-//! windows to long ones. Values go in, values come out; every table has a stated bound.
+//! windows to long ones; minutes of exporters and their interfaces from records that last long.
+//! Values go in, values come out; every table has a stated bound.
 
 mod builder;
+mod interfaces;
+mod minutes;
+mod spread;
 mod top;
 
 use model::{Timestamp, Window};
 
-pub use builder::{FrameSeen, WindowBuilder};
+pub use builder::{FrameSeen, Limits, WindowBuilder};
+pub use interfaces::{InterfaceFlow, InterfaceMeter};
+pub use minutes::MinuteWindows;
+pub use spread::{Spread, same_interval, spread};
 pub use top::TopMerger;
 
 /// Rows that a window keeps in each of its tables.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
 use model::{Split, TopKey, TopTable};
 
 /// The most keys that a merge holds at a time; what comes beyond them goes to `others`.
@@ -11,7 +12,7 @@ const KEYS_MAX: usize = 65_536;
 /// Sums of keys, of a bounded number of them: what finds no place goes to `others`.
 #[derive(Debug, Clone)]
 pub(crate) struct Sums<K> {
-    rows: HashMap<K, Split>,
+    rows: HashMap<K, Split, RandomState>,
     others: Split,
     keys_max: usize,
 }
@@ -19,12 +20,17 @@ pub(crate) struct Sums<K> {
 impl<K: Eq + Hash + Ord + Copy> Sums<K> {
     pub(crate) fn new(keys_max: usize) -> Self {
         Self {
-            rows: HashMap::new(),
+            rows: HashMap::default(),
             others: Split::default(),
             keys_max,
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    #[inline]
     pub(crate) fn add(&mut self, key: K, amount: impl FnOnce(&mut Split)) {
         // `len` counts before the entry is made, so the bound holds exactly.
         if self.rows.len() < self.keys_max {
