@@ -1,7 +1,9 @@
 //! The settings document: what an administrator may choose, checked once when it is parsed.
 
+mod change;
 mod exporters;
 mod network;
+mod secrets;
 mod validate;
 
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
-//! The management port's addresses.
+//! A port's addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-/// How the management port gets its IPv4 address.
+/// How a port gets its IPv4 address.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Ipv4Config {
@@ -22,7 +22,7 @@ pub enum Ipv4Config {
     },
 }
 
-/// How the management port gets its IPv6 addresses.
+/// How a port gets its IPv6 addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Ipv6Config {

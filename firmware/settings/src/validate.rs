@@ -1,5 +1,9 @@
 //! What a settings document must hold to be accepted.
 
+mod collection;
+mod exporters;
+mod snmp;
+
 use std::net::Ipv4Addr;
 
 use crate::{FlowTimeouts, Ipv4Config, Ipv6Config, Settings, VERSION};
@@ -101,7 +105,6 @@ impl Settings {
     /// # Errors
     /// The first field that is wrong, with what would be right.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let field = |field, problem: String| Err(SettingsError::Field { field, problem });
         if self.version != VERSION {
             return Err(SettingsError::Version { found: self.version });
         }
@@ -115,11 +118,11 @@ impl Settings {
             return field("ports", format!("more than {PORTS_MAX} ports"));
         }
         for (name, port) in &self.ports {
-            if name.is_empty() || name.len() > 15 || name.contains(['/', ' ']) {
-                return field("ports", format!("{name:?} is not an interface name"));
+            if let Some(problem) = interface_problem(name) {
+                return field("ports", problem);
             }
-            if port.label.chars().count() > 64 || port.label.chars().any(char::is_control) {
-                return field("ports.label", "use at most 64 printable characters".to_owned());
+            if let Some(problem) = label_problem(&port.label) {
+                return field("ports.label", problem);
             }
             if port.capacity_bps == Some(0) {
                 return field(
@@ -135,45 +138,85 @@ impl Settings {
             return field("ssh_keys", problem);
         }
         check_timeouts(self.flow)?;
-        self.check_management()
+        self.check_management()?;
+        collection::check(self)?;
+        snmp::check(&self.snmp)?;
+        exporters::check(self)
     }
 
     fn check_management(&self) -> Result<(), SettingsError> {
-        let field = |field, problem: String| Err(SettingsError::Field { field, problem });
-        if let Ipv4Config::Static {
-            address,
-            prefix,
-            gateway,
-        } = self.management.ipv4
-        {
-            if !(1..=32).contains(&prefix) {
-                return field("management.ipv4.prefix", format!("{prefix} is not between 1 and 32"));
-            }
-            if address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_loopback() {
-                return field("management.ipv4.address", format!("{address} is not a host's address"));
-            }
-            if let Some(gateway) = gateway
-                && (gateway == address || network(gateway, prefix) != network(address, prefix))
-            {
-                return field(
-                    "management.ipv4.gateway",
-                    format!("{gateway} is not another host on {address}/{prefix}"),
-                );
-            }
-        }
-        if let Ipv6Config::Static { address, prefix, .. } = self.management.ipv6 {
-            if !(1..=128).contains(&prefix) {
-                return field("management.ipv6.prefix", format!("{prefix} is not between 1 and 128"));
-            }
-            if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
-                return field("management.ipv6.address", format!("{address} is not a host's address"));
-            }
-        }
-        if self.management.dns.len() > 3 {
+        let management = &self.management;
+        check_addresses(&management.ipv4, &management.ipv6, &MANAGEMENT)?;
+        if management.dns.len() > 3 {
             return field("management.dns", "at most 3 name servers".to_owned());
         }
         Ok(())
     }
+}
+
+/// The places of a port's addresses in the document.
+struct AddressFields {
+    prefix4: &'static str,
+    address4: &'static str,
+    gateway4: &'static str,
+    prefix6: &'static str,
+    address6: &'static str,
+}
+
+const MANAGEMENT: AddressFields = AddressFields {
+    prefix4: "management.ipv4.prefix",
+    address4: "management.ipv4.address",
+    gateway4: "management.ipv4.gateway",
+    prefix6: "management.ipv6.prefix",
+    address6: "management.ipv6.address",
+};
+
+fn field(field: &'static str, problem: String) -> Result<(), SettingsError> {
+    Err(SettingsError::Field { field, problem })
+}
+
+fn check_addresses(ipv4: &Ipv4Config, ipv6: &Ipv6Config, at: &AddressFields) -> Result<(), SettingsError> {
+    if let Ipv4Config::Static {
+        address,
+        prefix,
+        gateway,
+    } = *ipv4
+    {
+        if !(1..=32).contains(&prefix) {
+            return field(at.prefix4, format!("{prefix} is not between 1 and 32"));
+        }
+        if address.is_unspecified() || address.is_multicast() || address.is_broadcast() || address.is_loopback() {
+            return field(at.address4, format!("{address} is not a host's address"));
+        }
+        if let Some(gateway) = gateway
+            && (gateway == address || network(gateway, prefix) != network(address, prefix))
+        {
+            return field(
+                at.gateway4,
+                format!("{gateway} is not another host on {address}/{prefix}"),
+            );
+        }
+    }
+    if let Ipv6Config::Static { address, prefix, .. } = *ipv6 {
+        if !(1..=128).contains(&prefix) {
+            return field(at.prefix6, format!("{prefix} is not between 1 and 128"));
+        }
+        if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
+            return field(at.address6, format!("{address} is not a host's address"));
+        }
+    }
+    Ok(())
+}
+
+fn interface_problem(name: &str) -> Option<String> {
+    let odd = name.is_empty() || name.len() > 15 || name.contains(['/', ' ']) || name.chars().any(char::is_control);
+    odd.then(|| format!("{name:?} is not an interface name"))
+}
+
+/// A name that people give: one line, no longer than a table's cell can show.
+fn label_problem(label: &str) -> Option<String> {
+    let long = label.chars().count() > 64 || label.chars().any(char::is_control);
+    long.then(|| "use at most 64 printable characters".to_owned())
 }
 
 fn check_timeouts(flow: FlowTimeouts) -> Result<(), SettingsError> {
@@ -265,6 +308,21 @@ mod tests {
         let old = Settings::default().to_json().replacen(",\n  \"ssh_keys\": []", "", 1);
         assert!(!old.contains("ssh_keys"));
         assert_eq!(Settings::parse(&old), Ok(Settings::default()));
+    }
+
+    /// The document of the release before exporters, and one with every field of this release.
+    #[test]
+    fn documents_on_disk_are_these() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        let old = Settings::parse(&read("settings-0.1.0.json")).unwrap();
+        let (collection, numbers) = (old.collection.clone(), old.exporter_numbers);
+        assert_eq!((collection, numbers), (crate::Collection::default(), 0));
+        assert!(old.hostname == "probe-1" && old.ports.len() == 1 && old.exporters.is_empty() && old.snmp.is_empty());
+
+        let full = Settings::parse(&read("settings.json")).unwrap();
+        assert_eq!(full.to_json(), read("settings.json"));
+        assert_eq!(full.exporters.keys().copied().collect::<Vec<_>>(), [1, 3]);
     }
 
     #[test]
