@@ -34,8 +34,13 @@ pub enum BlockError {
     #[error("this is no block: it begins with {0:02x?}")]
     Magic([u8; 4]),
     /// A later release wrote the block.
-    #[error("the block is of format {0} and this release reads format {VERSION}: upgrade this box first")]
-    Version(u16),
+    #[error("the block is of format {found} and this release reads format {known}: upgrade this box first")]
+    Version {
+        /// The block's format.
+        found: u16,
+        /// The newest that this release reads.
+        known: u16,
+    },
     /// The checksum does not match.
     #[error(
         "the block is damaged: its checksum is {found:08x} and should be {expected:08x}; what it held must be sent again"
@@ -137,7 +142,10 @@ impl Block {
         let mut fields = Fields(bytes.get(4..HEADER).ok_or_else(|| length(HEADER))?);
         let version = fields.u16();
         if version != VERSION {
-            return Err(BlockError::Version(version));
+            return Err(BlockError::Version {
+                found: version,
+                known: VERSION,
+            });
         }
         let reserved = fields.u16();
         let header = Header {
