@@ -94,10 +94,14 @@ pub(crate) async fn live(
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, Body::new(Events(receiver))).into_response())
+    Ok((headers, body(receiver)).into_response())
 }
 
-/// The response's body: what the channel delivers.
+/// A response's body: what the channel delivers.
+pub(crate) fn body(receiver: mpsc::Receiver<Bytes>) -> Body {
+    Body::new(Events(receiver))
+}
+
 struct Events(mpsc::Receiver<Bytes>);
 
 impl hyper::body::Body for Events {

@@ -1,12 +1,15 @@
 //! The console: HTTPS on 443, a redirect on 80; pages, sessions, and a client of supervisor, analyzer and collector.
 
 mod account;
+mod amend;
 mod assets;
+mod exporters;
 mod failure;
 mod guard;
 mod identity;
 mod listen;
 mod live;
+mod logs;
 mod names;
 #[cfg(test)]
 mod played;

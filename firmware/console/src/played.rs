@@ -1,16 +1,16 @@
 //! The services as the tests play them, over real sockets.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use api::analyzer::{AnalyzerRequest, Point, Series, Top};
+use api::analyzer::{AnalyzerRequest, Logs, Point, Series, Top};
 use api::collector::CollectorRequest;
 use api::server::{listen, reply, serve};
-use api::supervisor::{Account, AccountRole, SetupState, SupervisorRequest};
+use api::supervisor::{Account, AccountRole, ApplyAnswer, SettingsAnswer, SetupState, SupervisorRequest};
 use api::{Failure, FailureKind, Service};
-use model::{LinkCounters, Split, Timestamp, TopTable};
-use settings::Language;
+use model::{LinkCounters, LinkId, LogRecord, LogSource, Severity, Split, Timestamp, TopTable};
+use settings::{Language, Settings};
 use tokio::task::JoinHandle;
 
 /// The password that the played supervisor takes.
@@ -23,6 +23,10 @@ pub(crate) struct Stage {
     pub(crate) set_up: Arc<AtomicBool>,
     /// The end of the newest second of the played analyzer.
     pub(crate) newest: Arc<AtomicU64>,
+    /// The played supervisor's settings.
+    pub(crate) settings: Arc<Mutex<Settings>>,
+    /// So many changes are refused because someone else was faster.
+    pub(crate) conflicts: Arc<AtomicU64>,
 }
 
 impl Stage {
@@ -32,12 +36,40 @@ impl Stage {
             dir: tempfile::tempdir().unwrap(),
             set_up: Arc::new(AtomicBool::new(true)),
             newest: Arc::new(AtomicU64::new(0)),
+            settings: Arc::default(),
+            conflicts: Arc::default(),
         };
-        let done = stage.set_up.clone();
+        let held = (stage.set_up.clone(), stage.settings.clone(), stage.conflicts.clone());
         let listener = listen(&stage.socket(Service::Supervisor), 0o600).unwrap();
         tokio::spawn(serve(listener, move |request: SupervisorRequest, _| {
-            let done = done.clone();
-            async move { supervisor(&request, &done) }
+            let (done, settings, conflicts) = held.clone();
+            async move {
+                match request {
+                    SupervisorRequest::Settings(_) => reply(SettingsAnswer {
+                        change: 1,
+                        settings: settings.lock().unwrap().clone(),
+                        ports: Vec::new(),
+                        unconfirmed_until: None,
+                    }),
+                    SupervisorRequest::Apply(request) => {
+                        if conflicts
+                            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                            .is_ok()
+                        {
+                            return Err(Failure::new(FailureKind::Conflict, "someone else was faster"));
+                        }
+                        let mut held = settings.lock().unwrap();
+                        *held = request.settings;
+                        held.revision += 1;
+                        let revision = held.revision;
+                        reply(ApplyAnswer {
+                            revision,
+                            confirm_until: None,
+                        })
+                    }
+                    request => supervisor(&request, &done),
+                }
+            }
         }));
         stage
     }
@@ -119,7 +151,36 @@ fn analyzer(request: &AnalyzerRequest, newest: u64) -> api::server::Reply {
             exact: true,
         }),
         AnalyzerRequest::Links(_) => reply(Vec::<api::analyzer::LinkNow>::new()),
+        // Three records in all, two a page.
+        AnalyzerRequest::Logs(query) => {
+            let begin = query.after.as_ref().map_or(0, |after| after.parse().unwrap_or(3_u32));
+            let records = (begin..3).take(2).map(log).collect();
+            reply(Logs {
+                records,
+                next: (begin == 0).then(|| "2".to_owned()),
+                read: 3,
+                complete: true,
+            })
+        }
         _ => Err(Failure::new(FailureKind::Unavailable, "not played")),
+    }
+}
+
+fn log(number: u32) -> LogRecord {
+    LogRecord {
+        time: Timestamp::from_secs(1_000 - u64::from(number)),
+        received: Timestamp::from_secs(1_000),
+        exporter: LinkId::of_exporter(1),
+        peer: [192, 0, 2, 1].into(),
+        source: LogSource::Syslog,
+        severity: Severity::Warning,
+        facility: 23,
+        host: "core".into(),
+        app: "IFMGR".into(),
+        pid: String::new(),
+        code: "LINK_DOWN".into(),
+        text: format!("=down, \"{number}\""),
+        data: String::new(),
     }
 }
 

@@ -13,17 +13,19 @@ use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request, St
 use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use rustls::crypto::CryptoProvider;
 use tokio::sync::{Semaphore, watch};
 
 use crate::failure::{ApiError, Kind};
 use crate::pulse::Pulse;
 use crate::session::{SessionKey, Sessions, Token};
-use crate::{account, assets, guard, live, system, traffic};
+use crate::{account, amend, assets, exporters, guard, live, logs, system, traffic};
 
 /// The longest body of a request in octets.
 const BODY_MAX: usize = 64 << 10;
+/// The settings may be as long as a message between the programs: they hold 10,000 exporters.
+const SETTINGS_MAX: usize = api::frame::FRAME_MAX;
 /// Live streams at a time.
 const STREAMS_MAX: usize = 64;
 
@@ -139,8 +141,40 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/links", get(traffic::links))
         .route("/live", get(live::live))
         .route("/system", get(system::system))
-        .route("/settings", get(system::settings).put(system::apply))
+        .route(
+            "/settings",
+            get(system::settings)
+                .put(system::apply)
+                .layer(DefaultBodyLimit::max(SETTINGS_MAX)),
+        )
         .route("/settings/confirm", post(system::confirm))
+        .route("/exporters", get(exporters::list).post(amend::add_exporter))
+        .route(
+            "/exporters/{number}",
+            get(exporters::one)
+                .put(amend::set_exporter)
+                .delete(amend::remove_exporter),
+        )
+        .route("/exporters/{number}/probe", post(exporters::probe))
+        .route("/exporters/{number}/interfaces", get(exporters::interfaces))
+        .route(
+            "/exporters/{number}/interfaces/{index}",
+            get(exporters::interface_series).put(amend::set_interface),
+        )
+        .route(
+            "/exporters/{number}/interfaces/{index}/top",
+            get(exporters::interface_top),
+        )
+        .route("/exporters/{number}/device", get(exporters::device))
+        .route("/exporters/{number}/tables/{kind}", get(exporters::table))
+        .route("/exporters/{number}/gauges", get(exporters::gauges))
+        .route("/collection", get(amend::collection).put(amend::set_collection))
+        .route(
+            "/snmp/{name}",
+            put(amend::set_credentials).delete(amend::remove_credentials),
+        )
+        .route("/logs", get(logs::logs))
+        .route("/logs/file", get(logs::file))
         .route("/password", post(account::change_password))
         .layer(middleware::from_fn_with_state(app.clone(), signed_in));
     let after_setup = Router::new()

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use api::analyzer::{LinkNow, LinksQuery, Point, Scope, SeriesQuery, Top, TopQuery};
 use api::client::{CallError, Client};
+use api::ingest::LinkKind;
 use axum::extract::State;
-use model::{Dimension, Split, Timestamp, TopKey};
+use model::{Dimension, Split, Timestamp, TopKey, TopTable};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{ApiError, Kind};
@@ -20,6 +21,8 @@ pub(crate) const POINTS_MAX: u64 = 3_600;
 /// Seconds of an interval at most.
 pub(crate) const INTERVAL_MAX: u32 = 3_600;
 const RANGE_MAX: u64 = 366 * 86_400;
+/// Exporters that are offered to choose from.
+const EXPORTERS_LISTED: usize = 200;
 /// Rows of each table of the overview.
 const ROWS: u32 = 10;
 
@@ -167,6 +170,21 @@ impl From<Top> for TopOut {
     }
 }
 
+impl TopOut {
+    /// A table made of the stored records of a time.
+    pub(crate) fn of_records(from: u64, to: u64, table: TopTable, total: Split) -> Self {
+        Top {
+            from: Timestamp::from_secs(from),
+            to: Timestamp::from_secs(to),
+            seconds: u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX),
+            table,
+            total,
+            exact: true,
+        }
+        .into()
+    }
+}
+
 /// The four tables of the overview.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Tables {
@@ -292,6 +310,7 @@ pub(crate) async fn top_tables(
 #[derive(Serialize)]
 pub(crate) struct LinkOut {
     id: u32,
+    kind: LinkKind,
     name: String,
     label: String,
     capacity_bps: Option<u64>,
@@ -306,6 +325,7 @@ impl From<LinkNow> for LinkOut {
     fn from(link: LinkNow) -> Self {
         Self {
             id: link.info.id.0,
+            kind: link.info.kind,
             name: link.info.name,
             label: link.info.label,
             capacity_bps: link.info.capacity_bps,
@@ -321,13 +341,17 @@ pub(crate) async fn links(State(app): State<Arc<App>>) -> Result<axum::Json<Vec<
     Ok(axum::Json(ask_links(&app.client).await?))
 }
 
+/// All capture ports, and the first exporters by name: a list of all of them is the exporters' own page.
 async fn ask_links(client: &Client) -> Result<Vec<LinkOut>, CallError> {
-    Ok(client
+    let (mut links, mut exporters): (Vec<LinkNow>, Vec<LinkNow>) = client
         .call(LinksQuery {})
         .await?
         .into_iter()
-        .map(LinkOut::from)
-        .collect())
+        .partition(|link| link.info.kind == LinkKind::Port);
+    exporters.sort_by(|a, b| a.info.name.cmp(&b.info.name));
+    exporters.truncate(EXPORTERS_LISTED);
+    links.extend(exporters);
+    Ok(links.into_iter().map(LinkOut::from).collect())
 }
 
 /// Which link, how far back, how fine; and the live interval, of which `step` is a multiple.

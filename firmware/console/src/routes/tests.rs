@@ -265,3 +265,124 @@ fn both_tables_of_texts_name_the_same_values() {
         assert_eq!(names(text.as_str().unwrap()), names(en[key].as_str().unwrap()), "{key}");
     }
 }
+
+async fn signed_in_browser(stage: &Stage) -> Browser {
+    let mut browser = Browser::open(stage);
+    let login = json!({ "user": "admin", "password": PASSWORD });
+    assert_eq!(
+        browser.send("POST", "/api/v1/session", Some(login)).await.0,
+        StatusCode::OK
+    );
+    browser
+}
+
+fn exporter(name: &str, address: &str) -> Value {
+    json!({ "name": name, "addresses": [address], "enabled": true, "sampling": null, "utc_offset_min": 0, "snmp": null })
+}
+
+#[tokio::test]
+async fn exporters_are_registered_changed_and_removed_and_no_number_comes_twice() {
+    let stage = Stage::open();
+    let mut browser = signed_in_browser(&stage).await;
+    let add = |name: &str, address: &str| Some(exporter(name, address));
+    let (status, first) = browser
+        .send("POST", "/api/v1/exporters", add("core", "192.0.2.1"))
+        .await;
+    assert_eq!((status, &first["number"]), (StatusCode::OK, &json!(1)));
+    let interface = json!({ "label": "uplink", "capacity_bps": 1_000_000, "limits": { "in_max": 80 } });
+    let (status, _) = browser
+        .send("PUT", "/api/v1/exporters/1/interfaces/7", Some(interface))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    // Another change meanwhile is no reason to fail, and what the form does not name stays.
+    stage.conflicts.store(1, Ordering::SeqCst);
+    let (status, _) = browser
+        .send("PUT", "/api/v1/exporters/1", add("core-1", "192.0.2.1"))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    {
+        let settings = stage.settings.lock().unwrap();
+        let held = &settings.exporters[&1];
+        assert_eq!(
+            (held.name.as_str(), held.interfaces[&7].label.as_str()),
+            ("core-1", "uplink")
+        );
+    }
+    stage.conflicts.store(2, Ordering::SeqCst);
+    let (status, answer) = browser.send("DELETE", "/api/v1/exporters/1", None).await;
+    assert_eq!(
+        (status, &answer["error"]["kind"]),
+        (StatusCode::CONFLICT, &json!("conflict"))
+    );
+    let (status, _) = browser.send("DELETE", "/api/v1/exporters/1", None).await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, second) = browser
+        .send("POST", "/api/v1/exporters", add("edge", "192.0.2.1"))
+        .await;
+    assert_eq!(second["number"], 2);
+    let (status, _) = browser.send("PUT", "/api/v1/exporters/1", add("x", "192.0.2.9")).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn no_secret_leaves_the_console() {
+    let stage = Stage::open();
+    let mut browser = signed_in_browser(&stage).await;
+    let v3 = json!({ "version": "v3", "user": "nms", "authentication": ["sha256", "s3cret-auth"], "privacy": ["aes128", "s3cret-priv"] });
+    let (status, _) = browser.send("PUT", "/api/v1/snmp/core", Some(v3)).await;
+    assert_eq!(status, StatusCode::OK);
+    for path in ["/api/v1/collection", "/api/v1/settings"] {
+        let (status, answer) = browser.send("GET", path, None).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let text = answer.to_string();
+        assert!(
+            !text.contains("s3cret") && text.contains(settings::Secret::HIDDEN),
+            "{path}: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn settings_may_be_long_and_nothing_else() {
+    let stage = Stage::open();
+    let mut browser = signed_in_browser(&stage).await;
+    let mut long = settings::Settings::default();
+    for number in 1..=10_000_u32 {
+        let exporter = settings::Exporter {
+            name: format!("exporter {number}"),
+            addresses: vec![std::net::Ipv4Addr::from_bits(0x0a00_0000 + number).into()],
+            enabled: true,
+            sampling: None,
+            utc_offset_min: 0,
+            snmp: None,
+            interfaces: Default::default(),
+        };
+        long.exporters.insert(number, exporter);
+    }
+    long.exporter_numbers = 10_000;
+    let body = serde_json::to_value(&long).unwrap();
+    assert!(body.to_string().len() > 1 << 20);
+    let (status, answer) = browser.send("PUT", "/api/v1/settings", Some(body.clone())).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let (status, _) = browser.send("POST", "/api/v1/exporters", Some(body)).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn logs_are_paged_and_taken_away_as_files() {
+    let stage = Stage::open();
+    let _analyzer = stage.analyzer();
+    let mut browser = signed_in_browser(&stage).await;
+    let (status, page) = browser
+        .send("GET", "/api/v1/logs?from=0&severity=warning&keyword=a%20b", None)
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        (&page["records"][1]["time"], &page["next"]),
+        (&json!("1970-01-01T00:16:39.000000Z"), &json!("2"))
+    );
+    let (_, file) = browser.send("GET", "/api/v1/logs/file?from=0&format=json", None).await;
+    assert_eq!(file.as_array().unwrap().len(), 3, "both pages are in the file");
+    let (status, _) = browser.send("GET", "/api/v1/logs?from=0&severity=bad", None).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
