@@ -8,6 +8,7 @@ mod device;
 mod export;
 mod interface;
 mod log;
+mod log_block;
 mod record;
 mod time;
 mod window;
@@ -19,6 +20,7 @@ pub use device::{ArpEntry, DeviceFacts, ForwardingEntry, Gauge, GaugeKind, Neigh
 pub use export::{EnterpriseFields, Exported, MplsLabels, Observed, Translated};
 pub use interface::{CounterSource, InterfaceDetail, InterfaceFacts, InterfaceId, InterfaceMinute, LinkState};
 pub use log::{LogRecord, LogSource, Severity};
+pub use log_block::{Keyword, LogBlock, LogDirectory, LogHead, LogRow, LogRows, LogTexts, fold};
 pub use record::{Direction, EndReason, FlowRecord, IcmpType};
 pub use time::{ParseTimestampError, Timestamp};
 pub use window::{
