@@ -1,20 +1,35 @@
 //! The block: up to 65,536 flow records in columns, compressed and checksummed. The collector
 //! writes it once; the wire and the disk carry the same octets. docs/formats.md has every octet.
+//!
+//! [`BlockBuilder`] makes blocks of records. [`Block`] owns the octets of one, all of them verified; [`BlockRef`]
+//! borrows them, and verifies what is read when it is read: a query opens a block, looks at the smallest and largest
+//! value of a [`Column`], and unpacks those columns that it needs.
 
-mod column;
+mod builder;
+mod dictionary;
+mod directory;
+mod field;
+mod pack;
+mod planes;
+mod records;
+mod unpack;
 
 use crate::{FlowRecord, Timestamp};
 
-use column::{Reader, Writer};
+use directory::Directory;
+
+pub use builder::BlockBuilder;
+pub use field::{Dictionary, Field};
+pub use unpack::{Addresses, Codes, Column, Unpacker, Values, address_order};
 
 const MAGIC: [u8; 4] = *b"SWBK";
 /// The format's version that this release writes and reads.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER: usize = 56;
 /// Where the checksum stands in the header: its last field.
 const CRC_AT: usize = 52;
-/// zstd's level: the default, about 200 MB/s on the target's cores.
-const LEVEL: i32 = 3;
+/// zstd's level; see docs/decisions/records.md for what others cost and give.
+const LEVEL: i32 = 1;
 
 /// A block could not be made or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +37,9 @@ pub enum BlockError {
     /// No record, or more than a block takes.
     #[error("a block holds 1 to 65536 records, not {0}")]
     Count(usize),
+    /// The builder takes no more records.
+    #[error("a block of {0} records is full: finish it first")]
+    Full(usize),
     /// The octets are cut off, or there are more than the header says.
     #[error("the block is {found} octets long and should be {expected}: it was cut off or joined with something else")]
     Length {
@@ -33,7 +51,7 @@ pub enum BlockError {
     /// The octets do not begin as a block does.
     #[error("this is no block: it begins with {0:02x?}")]
     Magic([u8; 4]),
-    /// A later release wrote the block.
+    /// Another release wrote the block.
     #[error("the block is of format {found} and this release reads format {known}: upgrade this box first")]
     Version {
         /// The block's format.
@@ -41,14 +59,14 @@ pub enum BlockError {
         /// The newest that this release reads.
         known: u16,
     },
-    /// The checksum does not match.
+    /// A checksum does not match.
     #[error(
-        "the block is damaged: its checksum is {found:08x} and should be {expected:08x}; what it held must be sent again"
+        "the block is damaged: a checksum is {found:08x} and should be {expected:08x}; what it held must be sent again"
     )]
     Checksum {
         /// The octets' checksum.
         found: u32,
-        /// The checksum that the header has.
+        /// The checksum that the block has.
         expected: u32,
     },
     /// The checksum matches but the contents contradict themselves.
@@ -59,78 +77,56 @@ pub enum BlockError {
     Compress(String),
 }
 
-/// Flow records as they travel and rest: verified octets, and what the header says of them.
+/// Flow records as they travel and rest: verified octets, and what the directory says of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
     bytes: Vec<u8>,
-    header: Header,
+    head: Head,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Header {
+/// A block whose octets are elsewhere. Header and directory were verified; each column is when it is unpacked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockRef<'a> {
+    bytes: &'a [u8],
+    head: Head,
+}
+
+/// Header and directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Head {
     count: u32,
-    raw_len: u32,
     min_start: u64,
     max_start: u64,
     min_end: u64,
     max_end: u64,
+    directory: Directory,
+    /// Where the columns' octets begin.
+    body: usize,
 }
 
-impl Block {
-    /// The most records in a block.
-    pub const RECORDS_MAX: usize = 65_536;
-    /// The most octets that a block's columns may take when decompressed: what reading one may allocate.
-    pub const RAW_MAX: usize = Self::RECORDS_MAX * 160 + 1_024;
-    /// The most octets of a block.
-    pub const BYTES_MAX: usize = Self::RAW_MAX + Self::RAW_MAX / 128 + 1_024;
-
-    /// Writes records into a block, sorted by their start (records of the same start keep their order).
-    ///
-    /// # Errors
-    /// When there is no record or more than [`Block::RECORDS_MAX`].
-    pub fn encode(records: &[FlowRecord]) -> Result<Self, BlockError> {
-        if records.is_empty() || records.len() > Self::RECORDS_MAX {
-            return Err(BlockError::Count(records.len()));
-        }
-        let mut sorted: Vec<&FlowRecord> = records.iter().collect();
-        sorted.sort_by_key(|r| r.start);
-        let mut raw = Writer::default();
-        raw.records(&sorted);
-        let raw = raw.finish();
-        let body = zstd::bulk::compress(&raw, LEVEL).map_err(|e| BlockError::Compress(e.to_string()))?;
-        let ends = || sorted.iter().map(|r| r.end.as_nanos());
-        let header = Header {
-            count: u32::try_from(sorted.len()).map_err(|_| BlockError::Count(records.len()))?,
-            raw_len: u32::try_from(raw.len()).map_err(|_| BlockError::Contents("length"))?,
-            min_start: sorted.first().map_or(0, |r| r.start.as_nanos()),
-            max_start: sorted.last().map_or(0, |r| r.start.as_nanos()),
-            min_end: ends().min().unwrap_or(0),
-            max_end: ends().max().unwrap_or(0),
-        };
-        let body_len = u32::try_from(body.len()).map_err(|_| BlockError::Contents("length"))?;
-
-        let mut bytes = Vec::with_capacity(HEADER + body.len());
+impl Head {
+    /// A block's octets: counts, spans (`[min_start, max_start, min_end, max_end]`), directory and body together.
+    fn write(count: u32, spans: [u64; 4], directory: &[u8], body: &[u8]) -> Result<Vec<u8>, BlockError> {
+        let length = |octets: &[u8]| u32::try_from(octets.len()).map_err(|_| BlockError::Contents("length"));
+        let mut bytes = Vec::with_capacity(HEADER + directory.len() + body.len());
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&[0, 0]);
-        for n in [header.count, header.raw_len] {
+        for n in [count, length(directory)?, length(body)?] {
             bytes.extend_from_slice(&n.to_le_bytes());
         }
-        for n in [header.min_start, header.max_start, header.min_end, header.max_end] {
+        for n in spans {
             bytes.extend_from_slice(&n.to_le_bytes());
         }
-        bytes.extend_from_slice(&body_len.to_le_bytes());
-        let crc = checksum(&bytes, &body);
+        let crc = checksum(&bytes, directory);
         bytes.extend_from_slice(&crc.to_le_bytes());
-        bytes.extend_from_slice(&body);
-        Ok(Self { bytes, header })
+        bytes.extend_from_slice(directory);
+        bytes.extend_from_slice(body);
+        Ok(bytes)
     }
 
-    /// Takes a block's octets after checking length, version, checksum and header.
-    ///
-    /// # Errors
-    /// Says what is wrong with them. Any octets are safe to give; nothing is decompressed here.
-    pub fn parse(bytes: Vec<u8>) -> Result<Self, BlockError> {
+    /// Header and directory of a block; its body is not looked at, but must be there.
+    fn parse(bytes: &[u8]) -> Result<Self, BlockError> {
         let length = |expected| BlockError::Length {
             found: bytes.len(),
             expected,
@@ -148,61 +144,119 @@ impl Block {
             });
         }
         let reserved = fields.u16();
-        let header = Header {
-            count: fields.u32(),
-            raw_len: fields.u32(),
-            min_start: fields.u64(),
-            max_start: fields.u64(),
-            min_end: fields.u64(),
-            max_end: fields.u64(),
-        };
-        let body_len = fields.u32() as usize;
+        let count = fields.u32();
+        let (directory_len, body_len) = (fields.u32() as usize, fields.u32() as usize);
+        let [min_start, max_start, min_end, max_end] = std::array::from_fn(|_| fields.u64());
         let expected = fields.u32();
-        if body_len > Self::BYTES_MAX - HEADER || bytes.len() != HEADER + body_len {
-            return Err(length(HEADER.saturating_add(body_len)));
+        let announced = HEADER.saturating_add(directory_len).saturating_add(body_len);
+        if announced > Block::BYTES_MAX || announced != bytes.len() {
+            return Err(length(announced));
         }
-        let (head, body) = (bytes.get(..CRC_AT), bytes.get(HEADER..));
-        let found = checksum(head.unwrap_or_default(), body.unwrap_or_default());
+        let body = HEADER + directory_len;
+        let directory = bytes.get(HEADER..body).unwrap_or_default();
+        let found = checksum(bytes.get(..CRC_AT).unwrap_or_default(), directory);
         if found != expected {
             return Err(BlockError::Checksum { found, expected });
         }
-        let ordered = header.min_start <= header.max_start && header.min_end <= header.max_end;
-        if reserved != 0 || !ordered {
+        if reserved != 0 || min_start > max_start || min_end > max_end {
             return Err(BlockError::Contents("header"));
         }
-        if header.count == 0 || header.count as usize > Self::RECORDS_MAX {
-            return Err(BlockError::Count(header.count as usize));
+        if count == 0 || count as usize > Block::RECORDS_MAX {
+            return Err(BlockError::Count(count as usize));
         }
-        if header.raw_len as usize > Self::RAW_MAX {
-            return Err(BlockError::Contents("decompressed length"));
-        }
-        Ok(Self { bytes, header })
-    }
-
-    /// The records, sorted by start. Allocates at most [`Block::RAW_MAX`] octets and the records.
-    ///
-    /// # Errors
-    /// When the contents contradict the header, which a good checksum leaves to a writer's fault.
-    pub fn records(&self) -> Result<Vec<FlowRecord>, BlockError> {
-        let raw_len = self.header.raw_len as usize;
-        let body = self.bytes.get(HEADER..).unwrap_or_default();
-        let raw = zstd::bulk::decompress(body, raw_len).map_err(|_| BlockError::Contents("compression"))?;
-        if raw.len() != raw_len {
-            return Err(BlockError::Contents("decompressed length"));
-        }
-        let records = Reader::open(&raw)?.records(self.len())?;
-        let span = |time: fn(&FlowRecord) -> Timestamp| {
-            let times = || records.iter().map(|r| time(r).as_nanos());
-            (times().min().unwrap_or(0), times().max().unwrap_or(0))
-        };
-        let header = (
-            (self.header.min_start, self.header.max_start),
-            (self.header.min_end, self.header.max_end),
-        );
-        if (span(|r| r.start), span(|r| r.end)) != header {
+        let directory = Directory::read(directory, count, body_len)?;
+        let ends = directory.find(Field::End as u8).map_or((0, 0), |c| (c.min, c.max));
+        if ends != (min_end, max_end) {
             return Err(BlockError::Contents("time span"));
         }
-        Ok(records)
+        Ok(Self {
+            count,
+            min_start,
+            max_start,
+            min_end,
+            max_end,
+            directory,
+            body,
+        })
+    }
+
+    fn column<'a>(&self, bytes: &'a [u8], field: Field) -> Result<Column<'a>, BlockError> {
+        let Some(entry) = self.directory.find(field as u8) else {
+            return Ok(Column::absent(field, self.count));
+        };
+        Column::new(field, *entry, entry.body.of(self.body(bytes)))
+    }
+
+    fn body<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.body..).unwrap_or_default()
+    }
+}
+
+impl Block {
+    /// The most records in a block.
+    pub const RECORDS_MAX: usize = 65_536;
+    /// The most octets of what records have beyond numbers: addresses, labels, enterprise fields. A builder says that
+    /// it is full before.
+    pub const SIDE_OCTETS_MAX: usize = 6 << 20;
+    /// The most octets of a block: each record's numbers at their longest, the sides, the directory.
+    pub const BYTES_MAX: usize = Self::RECORDS_MAX * 136 + Self::SIDE_OCTETS_MAX + (64 << 10);
+
+    /// Writes records into a block; they keep their order. [`BlockBuilder`] does the same without the slice.
+    ///
+    /// # Errors
+    /// When there is no record, or more than a block takes: see [`BlockBuilder::is_full`].
+    pub fn encode(records: &[FlowRecord]) -> Result<Self, BlockError> {
+        if records.is_empty() || records.len() > Self::RECORDS_MAX {
+            return Err(BlockError::Count(records.len()));
+        }
+        let mut builder = BlockBuilder::new();
+        records.iter().try_for_each(|record| builder.push(record))?;
+        builder.finish()
+    }
+
+    /// Takes a block's octets after checking length, version, directory and every checksum.
+    ///
+    /// # Errors
+    /// Says what is wrong with them. Any octets are safe to give; nothing is decompressed here.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, BlockError> {
+        let block = Self::open(bytes)?;
+        let body = block.head.body(&block.bytes);
+        let Directory { entries, unknown } = &block.head.directory;
+        let known = entries.iter().map(|entry| &entry.body);
+        known
+            .chain(unknown)
+            .try_for_each(|extent| extent.verify(extent.of(body)))?;
+        Ok(block)
+    }
+
+    fn open(bytes: Vec<u8>) -> Result<Self, BlockError> {
+        let head = Head::parse(&bytes)?;
+        Ok(Self { bytes, head })
+    }
+
+    /// The records, in the order in which they were written.
+    ///
+    /// # Errors
+    /// When the contents contradict the directory, which a good checksum leaves to a writer's fault.
+    pub fn records(&self) -> Result<Vec<FlowRecord>, BlockError> {
+        self.view().records()
+    }
+
+    /// A column.
+    ///
+    /// # Errors
+    /// When the directory says of it what cannot be.
+    pub fn column(&self, field: Field) -> Result<Column<'_>, BlockError> {
+        self.head.column(&self.bytes, field)
+    }
+
+    /// The same block, borrowed.
+    #[must_use]
+    pub fn view(&self) -> BlockRef<'_> {
+        BlockRef {
+            bytes: &self.bytes,
+            head: self.head.clone(),
+        }
     }
 
     /// The octets that travel and rest.
@@ -221,31 +275,92 @@ impl Block {
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a block is never empty")]
     pub const fn len(&self) -> usize {
-        self.header.count as usize
+        self.head.count as usize
     }
 
     /// The earliest start of a record.
     #[must_use]
     pub const fn min_start(&self) -> Timestamp {
-        Timestamp::from_nanos(self.header.min_start)
+        Timestamp::from_nanos(self.head.min_start)
     }
 
     /// The latest start of a record.
     #[must_use]
     pub const fn max_start(&self) -> Timestamp {
-        Timestamp::from_nanos(self.header.max_start)
+        Timestamp::from_nanos(self.head.max_start)
     }
 
     /// The earliest end of a record.
     #[must_use]
     pub const fn min_end(&self) -> Timestamp {
-        Timestamp::from_nanos(self.header.min_end)
+        Timestamp::from_nanos(self.head.min_end)
     }
 
     /// The latest end of a record.
     #[must_use]
     pub const fn max_end(&self) -> Timestamp {
-        Timestamp::from_nanos(self.header.max_end)
+        Timestamp::from_nanos(self.head.max_end)
+    }
+}
+
+impl<'a> BlockRef<'a> {
+    /// Reads header and directory; the columns' checksums are verified as the columns are unpacked.
+    ///
+    /// # Errors
+    /// Says what is wrong with the octets. Any octets are safe to give.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, BlockError> {
+        let head = Head::parse(bytes)?;
+        Ok(Self { bytes, head })
+    }
+
+    /// A column.
+    ///
+    /// # Errors
+    /// When the directory says of it what cannot be.
+    pub fn column(&self, field: Field) -> Result<Column<'a>, BlockError> {
+        self.head.column(self.bytes, field)
+    }
+
+    /// The addresses that columns refer to.
+    ///
+    /// # Errors
+    /// When their octets are damaged or contradict the directory.
+    pub fn addresses(&self, dictionary: Dictionary, unpacker: &mut Unpacker) -> Result<Addresses, BlockError> {
+        let [fours, upper, lower] = dictionary.columns();
+        Addresses::read(self.column(fours)?, self.column(upper)?, self.column(lower)?, unpacker)
+    }
+
+    /// The records, in the order in which they were written.
+    ///
+    /// # Errors
+    /// When the octets are damaged or contradict the directory.
+    pub fn records(&self) -> Result<Vec<FlowRecord>, BlockError> {
+        records::read(self)
+    }
+
+    /// How many records there are; never 0.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "a block is never empty")]
+    pub const fn len(&self) -> usize {
+        self.head.count as usize
+    }
+
+    /// The earliest and the latest start of a record.
+    #[must_use]
+    pub const fn starts(&self) -> (Timestamp, Timestamp) {
+        (
+            Timestamp::from_nanos(self.head.min_start),
+            Timestamp::from_nanos(self.head.max_start),
+        )
+    }
+
+    /// The earliest and the latest end of a record.
+    #[must_use]
+    pub const fn ends(&self) -> (Timestamp, Timestamp) {
+        (
+            Timestamp::from_nanos(self.head.min_end),
+            Timestamp::from_nanos(self.head.max_end),
+        )
     }
 }
 

@@ -15,7 +15,10 @@ mod window;
 
 pub use addr::{HomeNetworks, MacAddr, ParsePrefixError, Prefix};
 pub use app::App;
-pub use block::{Block, BlockError};
+pub use block::{
+    Addresses, Block, BlockBuilder, BlockError, BlockRef, Codes, Column, Dictionary, Field, Unpacker, Values,
+    address_order,
+};
 pub use device::{ArpEntry, DeviceFacts, ForwardingEntry, Gauge, GaugeKind, Neighbour, Storage, SystemFacts};
 pub use export::{EnterpriseFields, Exported, MplsLabels, Observed, Translated};
 pub use interface::{CounterSource, InterfaceDetail, InterfaceFacts, InterfaceId, InterfaceMinute, LinkState};

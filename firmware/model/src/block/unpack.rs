@@ -1,0 +1,507 @@
+//! From octets to columns.
+
+use std::net::IpAddr;
+
+use super::directory::{Entry, Form, Part};
+use super::pack::mapped;
+use super::planes::{plane_bits, plane_octets, planes, spread};
+use super::{BlockError, Field};
+
+/// A column of a block: what the directory says of it, and its octets, packed.
+#[derive(Debug, Clone, Copy)]
+pub struct Column<'a> {
+    field: Field,
+    values: u32,
+    /// `None`: all values are 0, or none where the field is optional.
+    entry: Option<Entry>,
+    octets: &'a [u8],
+}
+
+impl<'a> Column<'a> {
+    pub(super) fn absent(field: Field, records: u32) -> Self {
+        let values = if field as u8 >= Field::SIDE { 0 } else { records };
+        Self {
+            field,
+            values,
+            entry: None,
+            octets: &[],
+        }
+    }
+
+    pub(super) fn new(field: Field, entry: Entry, octets: &'a [u8]) -> Result<Self, BlockError> {
+        let addresses = entry.addresses.is_some() == field.dictionary().is_some();
+        let fits = entry.max <= u64::MAX >> (64 - field.bits());
+        if !addresses || !fits || (entry.optional && !field.is_optional()) {
+            return Err(BlockError::Contents("directory"));
+        }
+        Ok(Self {
+            field,
+            values: entry.values,
+            entry: Some(entry),
+            octets,
+        })
+    }
+
+    /// Whether the block has it; where it does not, all values are 0, or none.
+    pub(super) const fn is_there(&self) -> bool {
+        self.entry.is_some()
+    }
+
+    /// Which column it is.
+    #[must_use]
+    pub const fn field(&self) -> Field {
+        self.field
+    }
+
+    /// How many values there are: the records, except in columns with a length of their own.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.values as usize
+    }
+
+    /// Whether there is no value at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.values == 0
+    }
+
+    /// The smallest and the largest value; `None` where no record has one. No value lies outside.
+    #[must_use]
+    pub fn range(&self) -> Option<(u64, u64)> {
+        match &self.entry {
+            Some(entry) => Some((entry.min, entry.max)),
+            None if self.field.is_optional() || self.values == 0 => None,
+            None => Some((0, 0)),
+        }
+    }
+
+    /// Of a column of places in a dictionary of addresses: the smallest and the largest address, as
+    /// [`address_order`] orders them.
+    #[must_use]
+    pub fn address_range(&self) -> Option<(u128, u128)> {
+        self.entry.as_ref().and_then(|entry| entry.addresses)
+    }
+
+    /// Whether some records have no value.
+    #[must_use]
+    pub fn has_absent(&self) -> bool {
+        match &self.entry {
+            Some(entry) => entry.optional,
+            None => self.field.is_optional(),
+        }
+    }
+
+    /// Whether all records have the same value, or none has one: nothing is to be unpacked.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        self.entry.is_none_or(|entry| entry.form == Form::Constant)
+    }
+
+    /// Octets that it takes in the block, without its place in the directory.
+    #[must_use]
+    pub const fn packed_octets(&self) -> usize {
+        self.octets.len()
+    }
+}
+
+/// A column's values as codes of the shortest type that holds them; [`Values::value`] says what a code stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codes<'a> {
+    /// Every record has code 0.
+    Zero,
+    /// Up to 8 bits.
+    U8(&'a [u8]),
+    /// Up to 16 bits.
+    U16(&'a [u16]),
+    /// Up to 32 bits.
+    U32(&'a [u32]),
+    /// More.
+    U64(&'a [u64]),
+}
+
+#[derive(Debug, Default)]
+struct Store {
+    width: u32,
+    eights: Vec<u8>,
+    sixteens: Vec<u16>,
+    thirty_twos: Vec<u32>,
+    sixty_fours: Vec<u64>,
+}
+
+impl Store {
+    fn codes(&self) -> Codes<'_> {
+        match self.width {
+            0 => Codes::Zero,
+            8 => Codes::U8(&self.eights),
+            16 => Codes::U16(&self.sixteens),
+            32 => Codes::U32(&self.thirty_twos),
+            _ => Codes::U64(&self.sixty_fours),
+        }
+    }
+
+    fn max(&self) -> u64 {
+        fn largest<T: Copy + Ord + Into<u64>>(codes: &[T]) -> u64 {
+            codes.iter().copied().max().map_or(0, Into::into)
+        }
+        match self.codes() {
+            Codes::Zero => 0,
+            Codes::U8(codes) => largest(codes),
+            Codes::U16(codes) => largest(codes),
+            Codes::U32(codes) => largest(codes),
+            Codes::U64(codes) => largest(codes),
+        }
+    }
+}
+
+/// A column's values, unpacked. Its room is used again by the next column that is unpacked into it.
+#[derive(Debug, Default)]
+pub struct Values {
+    len: usize,
+    codes: Store,
+    /// Code 0 is none, and the others are one larger.
+    optional: bool,
+    min: u64,
+    scale: u64,
+    /// Where it is not empty: the values by code.
+    distinct: Vec<u64>,
+}
+
+impl Values {
+    /// How many values there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The codes, in the order of the records. A larger code is a larger value; a filter turns its condition into one on
+    /// codes once, and looks at codes only.
+    #[must_use]
+    pub fn codes(&self) -> Codes<'_> {
+        self.codes.codes()
+    }
+
+    /// Whether code 0 is "no value".
+    #[must_use]
+    pub const fn zero_is_absent(&self) -> bool {
+        self.optional
+    }
+
+    /// What a code stands for; `None`: the record has no value.
+    #[must_use]
+    pub fn value(&self, code: u64) -> Option<u64> {
+        let code = code.checked_sub(u64::from(self.optional))?;
+        if self.distinct.is_empty() {
+            return Some(self.min.wrapping_add(code.wrapping_mul(self.scale)));
+        }
+        self.distinct.get(usize::try_from(code).ok()?).copied()
+    }
+
+    /// The distinct values by code, ascending, where the column is packed so; without the "no value" of code 0.
+    #[must_use]
+    pub fn distinct(&self) -> Option<&[u64]> {
+        (!self.distinct.is_empty()).then_some(self.distinct.as_slice())
+    }
+
+    /// A record's code; 0 where there is no such record.
+    #[must_use]
+    pub fn code(&self, at: usize) -> u64 {
+        match self.codes.codes() {
+            Codes::Zero => 0,
+            Codes::U8(codes) => codes.get(at).copied().map_or(0, u64::from),
+            Codes::U16(codes) => codes.get(at).copied().map_or(0, u64::from),
+            Codes::U32(codes) => codes.get(at).copied().map_or(0, u64::from),
+            Codes::U64(codes) => codes.get(at).copied().unwrap_or_default(),
+        }
+    }
+
+    /// A record's value; `None` where it has none, or there is no such record.
+    #[must_use]
+    pub fn get(&self, at: usize) -> Option<u64> {
+        if at >= self.len {
+            return None;
+        }
+        self.value(self.code(at))
+    }
+
+    /// The values of records from `from` on, as many as `out` takes and there are, 0 for none; answers how many.
+    pub fn copy(&self, from: usize, out: &mut [u64]) -> usize {
+        if self.optional || !self.distinct.is_empty() {
+            self.copy_with(from, out, |code| self.value(code).unwrap_or(0))
+        } else {
+            let (min, scale) = (self.min, self.scale);
+            self.copy_with(from, out, |code| min.wrapping_add(code.wrapping_mul(scale)))
+        }
+    }
+
+    /// The same, but 0 for none and the others one larger.
+    pub(super) fn copy_optional(&self, from: usize, out: &mut [u64]) -> usize {
+        self.copy_with(from, out, |code| self.value(code).map_or(0, |v| v.saturating_add(1)))
+    }
+
+    fn copy_with(&self, from: usize, out: &mut [u64], value: impl Fn(u64) -> u64) -> usize {
+        fn each<T: Copy + Into<u64>>(codes: &[T], from: usize, out: &mut [u64], value: impl Fn(u64) -> u64) {
+            for (out, code) in out.iter_mut().zip(codes.get(from..).unwrap_or_default()) {
+                *out = value((*code).into());
+            }
+        }
+        let count = out.len().min(self.len.saturating_sub(from));
+        let out = out.get_mut(..count).unwrap_or_default();
+        match self.codes() {
+            Codes::Zero => out.fill(value(0)),
+            Codes::U8(codes) => each(codes, from, out, value),
+            Codes::U16(codes) => each(codes, from, out, value),
+            Codes::U32(codes) => each(codes, from, out, value),
+            Codes::U64(codes) => each(codes, from, out, value),
+        }
+        count
+    }
+}
+
+/// Unpacks columns; keeps its room from one to the next.
+#[derive(Default)]
+pub struct Unpacker {
+    decompressor: Option<zstd::bulk::Decompressor<'static>>,
+    plane: Vec<u8>,
+    lanes: Vec<u8>,
+    places: Store,
+}
+
+impl std::fmt::Debug for Unpacker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unpacker").finish_non_exhaustive()
+    }
+}
+
+impl Unpacker {
+    /// An unpacker without room yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Unpacks a column into `values`, whose contents are replaced. Allocates 8 octets a value at most, and no more
+    /// than that in this unpacker.
+    ///
+    /// # Errors
+    /// When the column's octets are damaged, or contradict the directory. `values` is of no use then.
+    pub fn unpack(&mut self, column: &Column<'_>, values: &mut Values) -> Result<(), BlockError> {
+        values.len = column.len();
+        values.codes.width = 0;
+        values.distinct.clear();
+        (values.optional, values.min, values.scale) = (column.field.is_optional(), 0, 1);
+        let Some(entry) = &column.entry else {
+            return Ok(());
+        };
+        entry.body.verify(column.octets)?;
+        (values.optional, values.min) = (entry.optional, entry.min);
+        let (span, absent) = (entry.max - entry.min, u64::from(entry.optional));
+        let largest = match &entry.form {
+            Form::Constant => 0,
+            Form::Scaled { scale, codes } => {
+                values.scale = *scale;
+                self.part(codes, column.octets, column.len(), &mut values.codes)?;
+                (span / scale).saturating_add(absent)
+            }
+            Form::Distinct {
+                count,
+                values: distinct,
+                codes,
+            } => {
+                let mut places = std::mem::take(&mut self.places);
+                let done = self.part(distinct, column.octets, *count as usize, &mut places);
+                let after = done.map(|used| column.octets.get(used..).unwrap_or_default());
+                let mut before = None;
+                for at in 0..*count as usize {
+                    let value = match places.codes() {
+                        Codes::Zero => 0,
+                        Codes::U8(c) => c.get(at).copied().map_or(0, u64::from),
+                        Codes::U16(c) => c.get(at).copied().map_or(0, u64::from),
+                        Codes::U32(c) => c.get(at).copied().map_or(0, u64::from),
+                        Codes::U64(c) => c.get(at).copied().unwrap_or_default(),
+                    };
+                    if before.is_some_and(|before| value <= before) || value > span {
+                        return Err(BlockError::Contents("list of distinct values"));
+                    }
+                    before = Some(value);
+                    values.distinct.push(entry.min + value);
+                }
+                self.places = places;
+                self.part(codes, after?, column.len(), &mut values.codes)?;
+                u64::from(*count) - 1 + absent
+            }
+        };
+        if values.codes.max() > largest {
+            return Err(BlockError::Contents("code"));
+        }
+        Ok(())
+    }
+
+    /// Reads an array of codes from the front of `octets`; answers how many octets it took.
+    fn part(&mut self, part: &Part, octets: &[u8], count: usize, into: &mut Store) -> Result<usize, BlockError> {
+        let mut rest = octets;
+        into.width = match part.bits {
+            0 => 0,
+            1..=8 => 8,
+            9..=16 => 16,
+            17..=32 => 32,
+            _ => 64,
+        };
+        for (plane, (length, compressed)) in (0..planes(part.bits)).zip(part.planes) {
+            let (stored, after) = rest
+                .split_at_checked(length as usize)
+                .ok_or(BlockError::Contents("length of a plane"))?;
+            rest = after;
+            let width = plane_bits(part.bits, plane);
+            let lanes = self.plane(stored, compressed, width, count)?;
+            match into.width {
+                8 => merge(&mut into.eights, lanes, plane),
+                16 => merge(&mut into.sixteens, lanes, plane),
+                32 => merge(&mut into.thirty_twos, lanes, plane),
+                _ => merge(&mut into.sixty_fours, lanes, plane),
+            }
+        }
+        Ok(octets.len() - rest.len())
+    }
+
+    /// A plane's codes, an octet each.
+    fn plane<'s>(
+        &'s mut self,
+        stored: &'s [u8],
+        compressed: bool,
+        width: u32,
+        count: usize,
+    ) -> Result<&'s [u8], BlockError> {
+        let plain = plane_octets(count, width);
+        let octets = if compressed {
+            let decompressor = match &mut self.decompressor {
+                Some(decompressor) => decompressor,
+                none => {
+                    let made = zstd::bulk::Decompressor::new();
+                    none.insert(made.map_err(|e| BlockError::Compress(e.to_string()))?)
+                }
+            };
+            self.plane.clear();
+            self.plane.reserve(plain);
+            decompressor
+                .decompress_to_buffer(stored, &mut self.plane)
+                .map_err(|_| BlockError::Contents("compression"))?;
+            &self.plane
+        } else {
+            stored
+        };
+        if octets.len() != plain {
+            return Err(BlockError::Contents("length of a plane"));
+        }
+        if width == 8 {
+            return Ok(octets);
+        }
+        spread(octets, width, count, &mut self.lanes)?;
+        Ok(&self.lanes)
+    }
+}
+
+/// Puts a plane's octets above those of the planes before it.
+fn merge<T>(codes: &mut Vec<T>, lanes: &[u8], plane: u32)
+where
+    T: Copy + From<u8> + std::ops::Shl<u32, Output = T> + std::ops::BitOrAssign,
+{
+    if plane == 0 {
+        codes.clear();
+        codes.extend(lanes.iter().map(|lane| T::from(*lane)));
+    } else {
+        for (code, lane) in codes.iter_mut().zip(lanes) {
+            *code |= T::from(*lane) << (plane * 8);
+        }
+    }
+}
+
+/// The addresses of a dictionary.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addresses {
+    fours: Vec<u32>,
+    sixes: Vec<u128>,
+}
+
+impl Addresses {
+    pub(super) fn read(
+        fours: Column<'_>,
+        upper: Column<'_>,
+        lower: Column<'_>,
+        unpacker: &mut Unpacker,
+    ) -> Result<Self, BlockError> {
+        let mut values = Values::default();
+        let mut column = |column: Column<'_>| {
+            unpacker.unpack(&column, &mut values)?;
+            let mut out = vec![0; values.len()];
+            values.copy(0, &mut out);
+            Ok::<_, BlockError>(out)
+        };
+        let (fours, upper, lower) = (column(fours)?, column(upper)?, column(lower)?);
+        if upper.len() != lower.len() {
+            return Err(BlockError::Contents("dictionary of addresses"));
+        }
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "a column of addresses has 32 bits: see Field::bits"
+        )]
+        let fours = fours.into_iter().map(|four| four as u32).collect();
+        let sixes = upper
+            .into_iter()
+            .zip(lower)
+            .map(|(u, l)| u128::from(u) << 64 | u128::from(l))
+            .collect();
+        Ok(Self { fours, sixes })
+    }
+
+    /// The IPv4 addresses, at the places from 0 on.
+    #[must_use]
+    pub fn fours(&self) -> &[u32] {
+        &self.fours
+    }
+
+    /// The IPv6 addresses, at the places after the IPv4 ones.
+    #[must_use]
+    pub fn sixes(&self) -> &[u128] {
+        &self.sixes
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.fours.len() + self.sixes.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The address of a place.
+    #[must_use]
+    pub fn get(&self, place: u64) -> Option<IpAddr> {
+        let place = usize::try_from(place).ok()?;
+        match self.fours.get(place) {
+            Some(four) => Some(IpAddr::V4((*four).into())),
+            None => self
+                .sixes
+                .get(place - self.fours.len())
+                .map(|six| IpAddr::V6((*six).into())),
+        }
+    }
+}
+
+/// How the directory orders addresses: IPv4 ones where RFC 4291, section 2.5.5.2, maps them into IPv6.
+#[must_use]
+pub const fn address_order(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(four) => mapped(four.to_bits()),
+        IpAddr::V6(six) => six.to_bits(),
+    }
+}
