@@ -29,7 +29,7 @@ pub struct Agent {
     pub port: u16,
     /// How it knows us.
     pub credentials: Credentials,
-    /// How often counters are polled, within [`INTERVAL_MIN`] and [`INTERVAL_MAX`].
+    /// How often counters are polled; at most [`INTERVAL_MAX`], and no shorter than the poller's `interval_min`.
     pub interval: Duration,
 }
 

@@ -45,6 +45,8 @@ pub struct PollerOptions {
     pub sockets: Vec<SocketAddr>,
     /// How patient it is.
     pub patience: Patience,
+    /// The shortest interval at which an agent's counters are polled, whatever the agent's own says.
+    pub interval_min: Duration,
     /// How often neighbours, addresses, names and the like are read.
     pub slow_interval: Duration,
 }
@@ -57,6 +59,7 @@ impl Default for PollerOptions {
         Self {
             sockets: vec![any4, any4, any4, any4, any6],
             patience: Patience::default(),
+            interval_min: crate::agent::INTERVAL_MIN,
             slow_interval: crate::schedule::SLOW_INTERVAL,
         }
     }

@@ -8,7 +8,7 @@ use model::{DeviceFacts, InterfaceFacts, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use crate::agent::{Agent, INTERVAL_MAX, INTERVAL_MIN};
+use crate::agent::{Agent, INTERVAL_MAX};
 use crate::error::Failure;
 use crate::history::{History, Moment, SPAN_MAX};
 use crate::mib::counters::{Group, Sample as Counted, Width};
@@ -94,7 +94,10 @@ impl Task {
     }
 
     fn interval(&self) -> Duration {
-        self.agent.interval.clamp(INTERVAL_MIN, INTERVAL_MAX)
+        self.agent
+            .interval
+            .max(self.shared.options.interval_min)
+            .min(INTERVAL_MAX)
     }
 
     /// Polls until the task is aborted. A session is opened anew after what a new one may mend.
