@@ -1,6 +1,5 @@
 //! Takes batches from collectors over a Unix socket and answers each with a receipt.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -20,7 +19,7 @@ const CONNECTIONS_MAX: usize = 8;
 /// KiB of batches that wait to be stored, over all connections.
 const QUEUED_KIB: usize = 48 << 10;
 /// Links that a collector may have.
-const LINKS_MAX: usize = 1_024;
+const LINKS_MAX: usize = 16_384;
 
 /// Serves collectors for ever.
 pub(crate) async fn serve(listener: UnixListener, shared: Arc<Shared>, jobs: mpsc::Sender<Job>) {
@@ -102,14 +101,15 @@ impl Connection {
                     }
                 },
                 Message::Windows { id, windows } => (id, Content::Windows(windows)),
-                Message::Interfaces { id, .. }
-                | Message::Gauges { id, .. }
-                | Message::Devices { id, .. }
-                | Message::Logs { id, .. } => {
+                Message::Interfaces { id, minutes } => (id, Content::Interfaces(minutes)),
+                Message::Gauges { id, gauges } => (id, Content::Gauges(gauges)),
+                Message::Devices { id, devices } => (id, Content::Devices(devices)),
+                Message::Logs { id, .. } => {
                     let reason = "this release does not store batches of this kind yet".to_owned();
                     let _ = receipts.send((Receipt::Later { id, reason }, permit));
                     continue;
                 }
+                Message::Live { window } if window.seconds != 1 || window.link.exporter().is_some() => continue,
                 Message::Live { window } => {
                     let mut live = self.shared.live.write().unwrap_or_else(PoisonError::into_inner);
                     live.push(*window, now());
@@ -146,20 +146,21 @@ impl Connection {
     }
 
     async fn greet(&mut self, links: Vec<LinkInfo>, replace: bool) -> anyhow::Result<()> {
-        let newest = {
+        let (before, newest) = {
             let mut known = self.shared.links.write().unwrap_or_else(PoisonError::into_inner);
-            let before: BTreeMap<LinkId, LinkInfo> = known.clone();
-            if replace {
-                known.clear();
-            }
-            self.links.drain(..).for_each(|id| drop(known.remove(&id)));
-            self.links = links.iter().map(|l| l.id).collect();
-            known.extend(links.into_iter().map(|l| (l.id, l)));
-            (*known != before).then(|| known.clone())
+            let before = known.clone();
+            let ids = links.iter().map(|l| l.id).collect();
+            known.replace((!replace).then_some(self.links.as_slice()), links);
+            self.links = ids;
+            (before, known.clone())
         };
-        if let Some(newest) = newest {
-            for link in newest.values() {
-                log::info!(EVENT = "link", PORT = link.name.as_str(); "link {} is {}, {}", link.id, link.name, if link.up { "up" } else { "down" });
+        if newest != before {
+            let changed = newest
+                .current()
+                .iter()
+                .filter(|(id, l)| before.current().get(id) != Some(*l));
+            for (id, link) in changed {
+                log::info!(EVENT = "link", PORT = link.name.as_str(); "link {id} is {}, {}", link.name, if link.up { "up" } else { "down" });
             }
             self.jobs.send(Job::Links(newest)).await?;
         }

@@ -2,11 +2,13 @@
 //! program that opens the redb files.
 
 mod ingest;
+mod interface_rows;
+mod links;
 mod live;
 mod query;
+mod recent;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,16 +16,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use api::analyzer::AnalyzerRequest;
-use api::ingest::LinkInfo;
 use api::server::{self, Reply};
 use api::{Failure, FailureKind, INGEST_SOCKET, Service};
 use clap::Parser;
 use service::{NotifyState, Workers, tell};
-use store::{Folder, Keep, Store};
+use store::{Folder, Grain, Keep, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::links::Links;
 use crate::live::Live;
+use crate::recent::Recent;
 use crate::writer::{Job, Shared, now};
 
 /// Owner and group may connect.
@@ -78,7 +81,7 @@ fn mark_files_that_panic(data: &Path) {
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let shared = Arc::new(open(options)?);
-    writer::log_events(&shared.store);
+    writer::Reported::default().events(&shared.store);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(READERS + 1)
@@ -125,13 +128,21 @@ fn open(options: &Options) -> anyhow::Result<Shared> {
             log::error!(EVENT = "unreadable"; "the newest windows cannot be read: {e}");
         }
     }
-    let links: Vec<LinkInfo> = store
+    let mut recent = Recent::default();
+    let minutes_from = model::Timestamp::from_secs(now().as_secs().saturating_sub(60 * recent::MINUTES));
+    let exporters = query::links_of_exporters();
+    let restored = store.scan((minutes_from, now()), &exporters, Grain::Minute, None, |row, _| {
+        recent.add(row.link, row.start, &row.counters, now());
+    });
+    if let Err(e) = restored {
+        log::error!(EVENT = "unreadable"; "the newest minutes of exporters cannot be read: {e}");
+    }
+    let links = store
         .state()
         .ok()
-        .and_then(|values| serde_json::from_slice(values.get("links")?).ok())
+        .and_then(|values| Links::from_json(values.get("links")?).ok())
         .unwrap_or_default();
-    let links: BTreeMap<_, _> = links.into_iter().map(|l| (l.id, l)).collect();
-    Ok(Shared::new(store, live, links))
+    Ok(Shared::new(store, live, recent, links))
 }
 
 async fn serve(
@@ -214,12 +225,12 @@ async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Arc<Sema
             AnalyzerRequest::Series(q) => query::series(&shared, &q).and_then(server::reply),
             AnalyzerRequest::Top(q) => query::top(&shared, &q).and_then(server::reply),
             AnalyzerRequest::Records(q) => query::records(&shared, &q).and_then(server::reply),
-            AnalyzerRequest::Interfaces(_)
-            | AnalyzerRequest::InterfaceSeries(_)
-            | AnalyzerRequest::InterfaceTop(_)
-            | AnalyzerRequest::Device(_)
-            | AnalyzerRequest::GaugeSeries(_)
-            | AnalyzerRequest::Logs(_) => Err(Failure::new(
+            AnalyzerRequest::Interfaces(q) => query::interfaces(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::InterfaceSeries(q) => query::interface_series(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::InterfaceTop(q) => query::interface_top(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Device(q) => query::device(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::GaugeSeries(q) => query::gauge_series(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Logs(_) => Err(Failure::new(
                 FailureKind::Unavailable,
                 "this release does not answer this question yet",
             )),

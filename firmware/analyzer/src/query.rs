@@ -1,24 +1,30 @@
 //! Answers: from memory where the newest windows hold everything that is asked for, else from disk.
 
+mod devices;
+mod interfaces;
+mod records;
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use aggregate::TopMerger;
-use api::analyzer::{
-    AnalyzerStatus, LinkNow, Point, Records, RecordsQuery, Scope, Series, SeriesQuery, Top, TopQuery, Utilisation,
-};
+use api::analyzer::{AnalyzerStatus, LinkNow, Point, Scope, Series, SeriesQuery, Top, TopQuery, Utilisation};
+use api::ingest::LinkInfo;
 use api::{Failure, FailureKind};
 use model::{Counters, Dimension, LinkCounters, LinkId, Split, Timestamp, TopTable, Window};
 use store::{Grain, Row, StoreError};
 
 use crate::writer::{Shared, now};
 
+pub(crate) use devices::{device, gauge_series};
+pub(crate) use interfaces::{interface_series, interfaces};
+pub(crate) use records::{interface_top, records};
+
 const POINTS_MAX: u64 = 3_600;
 const STEP_MAX: u32 = 366 * 86_400;
 const TOP_MAX: u32 = 1_000;
-const RECORDS_MAX: u32 = 10_000;
 /// Series of no more than this, not older than this, come from windows of one second.
 const FINE_SERIES_S: u64 = 2 * 3_600;
 /// The same for tables, which cost more.
@@ -56,7 +62,7 @@ pub(crate) fn status(shared: &Shared) -> Result<AnalyzerStatus, Failure> {
         duplicates: load(&shared.duplicates),
         refused: load(&shared.refused),
         deferred: load(&shared.deferred),
-        newest_window: newest_end(shared, now),
+        newest_window: newest_end(shared, now).max(newest_exported(shared, now)),
         oldest_window,
         disk_bytes,
         damaged_files,
@@ -69,22 +75,37 @@ pub(crate) fn links(shared: &Shared) -> Vec<LinkNow> {
     let now = now();
     let links = shared.links.read().unwrap_or_else(PoisonError::into_inner).clone();
     let live = shared.live.read().unwrap_or_else(PoisonError::into_inner);
-    let newest = |id| live.newest_of(id, now, NOW_S);
-    links
-        .into_values()
-        .map(|info| match newest(info.id) {
-            Some(window) => LinkNow {
-                info,
-                second: Some(window.counters.clone()),
-                at: Some(window.start),
-            },
-            None => LinkNow {
-                info,
-                second: None,
-                at: None,
-            },
-        })
-        .collect()
+    let recent = shared.recent.read().unwrap_or_else(PoisonError::into_inner);
+    let link_now = |(info, removed): (&LinkInfo, bool)| {
+        let exporter = info.id.exporter().is_some();
+        let newest = if exporter {
+            recent
+                .newest_of(info.id, now)
+                .map(|(at, counters)| (at, counters.clone()))
+        } else {
+            let window = live.newest_of(info.id, now, NOW_S);
+            window.map(|w| (w.start, w.counters.clone()))
+        };
+        let (at, second) = newest.unzip();
+        LinkNow {
+            info: info.clone(),
+            second,
+            at,
+            seconds: if exporter { 60 } else { 1 },
+            removed,
+        }
+    };
+    links.all().map(link_now).collect()
+}
+
+fn newest_exported(shared: &Shared, now: Timestamp) -> Option<Timestamp> {
+    let recent = shared.recent.read().unwrap_or_else(PoisonError::into_inner);
+    recent.newest_end(now)
+}
+
+/// The end of the newest minute of exporters that is over; without any, of the minute that is over now.
+fn newest_minute_end(shared: &Shared, now: Timestamp) -> Timestamp {
+    newest_exported(shared, now).unwrap_or_else(|| aggregate::align(now, 60))
 }
 
 fn newest_end(shared: &Shared, now: Timestamp) -> Option<Timestamp> {
@@ -97,18 +118,30 @@ fn newest_end(shared: &Shared, now: Timestamp) -> Option<Timestamp> {
     })
 }
 
-/// The span that a query is about; an end that is left out is the newest second's.
-fn span(shared: &Shared, from: Timestamp, to: Option<Timestamp>) -> Result<(Timestamp, Timestamp), Failure> {
+/// The span that a query is about; an end that is left out is the newest second's, or the newest minute's of exporters.
+fn span(
+    shared: &Shared,
+    scope: Scope,
+    from: Timestamp,
+    to: Option<Timestamp>,
+) -> Result<(Timestamp, Timestamp), Failure> {
+    let minutes = comes_in_minutes(scope);
     let to = match to {
         Some(to) => to,
+        None if minutes => newest_minute_end(shared, now()).max(from),
         None => newest_end(shared, now()).unwrap_or(from).max(from),
     };
+    ordered(from, to)?;
+    // A window belongs to the span that it starts in.
+    let up = |t: Timestamp| Timestamp::from_secs(t.plus_nanos(999_999_999).as_secs());
+    Ok((aggregate::align(from, if minutes { 60 } else { 1 }), up(to)))
+}
+
+fn ordered(from: Timestamp, to: Timestamp) -> Result<(), Failure> {
     if to < from {
         return Err(bad(format!("the span ends at {to}, before it begins at {from}")));
     }
-    // A window belongs to the span that it starts in.
-    let up = |t: Timestamp| Timestamp::from_secs(t.plus_nanos(999_999_999).as_secs());
-    Ok((aggregate::align(from, 1), up(to)))
+    Ok(())
 }
 
 /// Seconds of several links that were covered: each counts once.
@@ -130,21 +163,17 @@ impl Covered {
     }
 }
 
-/// The windows of a span, each once, and how fine they are.
+/// The windows of a span, each once.
 fn windows(
     shared: &Shared,
     (from, to): (Timestamp, Timestamp),
-    links: &RangeInclusive<LinkId>,
+    scope: Scope,
     fine: bool,
     dimension: Option<Dimension>,
     mut each: impl FnMut(Row, &TopTable),
 ) -> Result<(), Failure> {
-    let live = shared
-        .live
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .between(from, to, links);
-    if let Some(windows) = live {
+    let links = links_of(scope);
+    if let Some(windows) = in_memory(shared, (from, to), scope) {
         for window in windows {
             let row = Row {
                 link: window.link,
@@ -160,12 +189,24 @@ fn windows(
     let grain = if fine { Grain::Second } else { Grain::Minute };
     shared
         .store
-        .scan((from, to), links, grain, dimension, |row, table| each(row, &table))
-        .map_err(|problem| {
-            let failure = unavailable(&problem);
-            shared.store.report(problem);
-            failure
-        })
+        .scan((from, to), &links, grain, dimension, |row, table| each(row, &table))
+        .map_err(|problem| failed(shared, problem))
+}
+
+/// The windows of a span where memory holds all of them.
+fn in_memory(shared: &Shared, (from, to): (Timestamp, Timestamp), scope: Scope) -> Option<Vec<Arc<Window>>> {
+    if comes_in_minutes(scope) {
+        return None;
+    }
+    let live = shared.live.read().unwrap_or_else(PoisonError::into_inner);
+    live.between(from, to, &links_of(scope))
+}
+
+/// Tells the store of what it could not read, so that it mends it.
+fn failed(shared: &Shared, problem: StoreError) -> Failure {
+    let failure = unavailable(&problem);
+    shared.store.report(problem);
+    failure
 }
 
 fn table_of(window: &Window, dimension: Dimension) -> &TopTable {
@@ -188,8 +229,8 @@ pub(crate) fn series(shared: &Shared, query: &SeriesQuery) -> Result<Series, Fai
     if query.step_s == 0 || query.step_s > STEP_MAX {
         return Err(bad(format!("a step is 1 to {STEP_MAX} seconds, not {}", query.step_s)));
     }
-    let span = span(shared, query.from, query.to)?;
-    let fine = is_fine(span, FINE_SERIES_S);
+    let span = span(shared, query.scope, query.from, query.to)?;
+    let fine = !comes_in_minutes(query.scope) && is_fine(span, FINE_SERIES_S);
     // Older than the windows of one second, a point is whole minutes.
     let step_s = if fine {
         query.step_s
@@ -205,7 +246,7 @@ pub(crate) fn series(shared: &Shared, query: &SeriesQuery) -> Result<Series, Fai
     }
     let capacity_bps = capacity(shared, query.scope)?;
     let mut sums: BTreeMap<u64, (LinkCounters, Covered)> = BTreeMap::new();
-    windows(shared, span, &links_of(query.scope), fine, None, |row, _| {
+    windows(shared, span, query.scope, fine, None, |row, _| {
         let (counters, covered) = sums.entry(row.start.as_secs() / step * step).or_default();
         *counters += &row.counters;
         covered.add(&row);
@@ -226,24 +267,44 @@ pub(crate) fn series(shared: &Shared, query: &SeriesQuery) -> Result<Series, Fai
     })
 }
 
-/// The numbers of a scope's links.
+/// Whether the links' windows are minutes.
+const fn comes_in_minutes(scope: Scope) -> bool {
+    match scope {
+        Scope::Ports => false,
+        Scope::Exporters => true,
+        Scope::Link(id) => id.exporter().is_some(),
+    }
+}
+
+/// The numbers of a scope's links as the store has them: it keeps the sum of all exporters as one.
 const fn links_of(scope: Scope) -> RangeInclusive<LinkId> {
     match scope {
-        Scope::Ports => LinkId(0)..=LinkId(LinkId::EXPORTERS),
-        Scope::Exporters => LinkId(LinkId::EXPORTERS + 1)..=LinkId(u32::MAX),
+        Scope::Ports => LinkId(0)..=LinkId(store::ALL_EXPORTERS.0 - 1),
+        Scope::Exporters => store::ALL_EXPORTERS..=store::ALL_EXPORTERS,
         Scope::Link(id) => id..=id,
     }
+}
+
+/// The numbers of all exporters.
+pub(crate) const fn links_of_exporters() -> RangeInclusive<LinkId> {
+    LinkId::of_exporter(1)..=LinkId(u32::MAX)
 }
 
 /// The capacity of a link, or of all of a scope; `None` where one is unknown or there is none.
 fn capacity(shared: &Shared, scope: Scope) -> Result<Option<u64>, Failure> {
     let links = shared.links.read().unwrap_or_else(PoisonError::into_inner);
-    let mut known = links.values().filter(|l| scope.holds(l.id)).peekable();
-    match (known.peek(), scope) {
-        (None, Scope::Link(id)) => Err(Failure::new(FailureKind::NotFound, format!("there is no link {id}"))),
-        (None, _) => Ok(None),
-        (Some(_), _) => Ok(known.map(|l| l.capacity_bps).sum()),
+    if let Scope::Link(id) = scope {
+        let link = links.get(id);
+        return link
+            .map(|l| l.capacity_bps)
+            .ok_or_else(|| Failure::new(FailureKind::NotFound, format!("there is no link {id}")));
     }
+    let mut known = links.current().values().filter(|l| scope.holds(l.id)).peekable();
+    Ok(known
+        .peek()
+        .is_some()
+        .then(|| known.map(|l| l.capacity_bps).sum())
+        .flatten())
 }
 
 fn utilisation(frames: &Split, seconds: u32, capacity_bps: u64) -> Option<Utilisation> {
@@ -265,15 +326,9 @@ pub(crate) fn top(shared: &Shared, query: &TopQuery) -> Result<Top, Failure> {
         return Err(bad(format!("a table has 1 to {TOP_MAX} rows, not {}", query.limit)));
     }
     capacity(shared, query.scope)?;
-    let mut span = span(shared, query.from, query.to)?;
-    let fine = is_fine(span, FINE_TOP_S);
-    let in_memory = shared
-        .live
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .between(span.0, span.0, &links_of(query.scope))
-        .is_some();
-    if !fine && !in_memory {
+    let mut span = span(shared, query.scope, query.from, query.to)?;
+    let fine = !comes_in_minutes(query.scope) && is_fine(span, FINE_TOP_S);
+    if !fine && in_memory(shared, (span.0, span.0), query.scope).is_none() {
         // Minutes are taken whole.
         span.0 = aggregate::align(span.0, 60);
     }
@@ -281,18 +336,11 @@ pub(crate) fn top(shared: &Shared, query: &TopQuery) -> Result<Top, Failure> {
     let mut covered = Covered::default();
     // A minute that left rows out may have left out more of the rows that it kept.
     let mut cut_minutes = false;
-    windows(
-        shared,
-        span,
-        &links_of(query.scope),
-        fine,
-        Some(query.by),
-        |row, table| {
-            covered.add(&row);
-            cut_minutes |= row.seconds != 1 && table.others != Split::default();
-            merger.add(table);
-        },
-    )?;
+    windows(shared, span, query.scope, fine, Some(query.by), |row, table| {
+        covered.add(&row);
+        cut_minutes |= row.seconds != 1 && table.others != Split::default();
+        merger.add(table);
+    })?;
     let (table, exact) = merger.finish(query.limit as usize);
     let mut total = table.others;
     table.rows.iter().for_each(|(_, split)| total += *split);
@@ -303,36 +351,5 @@ pub(crate) fn top(shared: &Shared, query: &TopQuery) -> Result<Top, Failure> {
         table,
         total,
         exact: exact && !cut_minutes,
-    })
-}
-
-/// Stored records.
-pub(crate) fn records(shared: &Shared, query: &RecordsQuery) -> Result<Records, Failure> {
-    if query.limit == 0 || query.limit > RECORDS_MAX {
-        return Err(bad(format!(
-            "1 to {RECORDS_MAX} records are answered at a time, not {}",
-            query.limit
-        )));
-    }
-    let now = now();
-    let found = shared
-        .store
-        .records(query.from, query.to.unwrap_or(now), query.limit as usize);
-    for problem in &found.problems {
-        log::error!(EVENT = "unreadable"; "some records are not in an answer: {problem}");
-    }
-    let failure = found.problems.first().map(unavailable);
-    found
-        .problems
-        .into_iter()
-        .for_each(|problem| shared.store.report(problem));
-    if found.records.is_empty()
-        && let Some(failure) = failure
-    {
-        return Err(failure);
-    }
-    Ok(Records {
-        records: found.records,
-        more: found.more,
     })
 }

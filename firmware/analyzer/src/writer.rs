@@ -1,18 +1,19 @@
 //! The one thread that writes: takes batches from the collectors' connections, stores as many as
 //! wait in one go, and tells each connection what became of them.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use api::ingest::{BatchId, LinkInfo, Receipt};
-use model::{LinkId, Timestamp, Window};
+use api::ingest::{BatchId, Receipt};
+use model::{Timestamp, Window};
 use service::Turns;
 use store::{Batch, Content, Event, Outcome, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::links::Links;
 use crate::live::Live;
+use crate::recent::Recent;
 
 /// Batches that wait; their octets are bounded by the connections' permits.
 pub(crate) const QUEUE: usize = 64;
@@ -34,7 +35,7 @@ pub(crate) enum Job {
         permit: OwnedSemaphorePermit,
     },
     /// The links changed.
-    Links(BTreeMap<LinkId, LinkInfo>),
+    Links(Links),
     /// Time for upkeep.
     Upkeep,
 }
@@ -44,7 +45,8 @@ pub(crate) enum Job {
 pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) live: RwLock<Live>,
-    pub(crate) links: RwLock<BTreeMap<LinkId, LinkInfo>>,
+    pub(crate) recent: RwLock<Recent>,
+    pub(crate) links: RwLock<Links>,
     pub(crate) started: Timestamp,
     pub(crate) collectors: AtomicU64,
     pub(crate) records: AtomicU64,
@@ -56,10 +58,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(store: Store, live: Live, links: BTreeMap<LinkId, LinkInfo>) -> Self {
+    pub(crate) fn new(store: Store, live: Live, recent: Recent, links: Links) -> Self {
         Self {
             store,
             live: RwLock::new(live),
+            recent: RwLock::new(recent),
             links: RwLock::new(links),
             started: now(),
             collectors: AtomicU64::new(0),
@@ -131,7 +134,7 @@ pub(crate) fn run(shared: &Arc<Shared>, mut jobs: mpsc::Receiver<Job>, turns: &T
                 }
             }
         }
-        log_events(&shared.store);
+        reported.events(&shared.store);
         turns.tick();
     }
 }
@@ -163,6 +166,7 @@ fn store_group(
                         shared.records.fetch_add(block.len() as u64, Ordering::Relaxed);
                     }
                     Content::Windows(windows) => newest.extend(windows),
+                    Content::Interfaces(_) | Content::Gauges(_) | Content::Devices(_) => {}
                 }
                 Receipt::Stored { id }
             }
@@ -188,9 +192,14 @@ fn store_group(
         // A connection that is gone takes no receipt; the collector sends the batch again.
         let _ = receipts.send((receipt, permit));
     }
-    if !newest.is_empty() {
+    let (minutes, seconds): (Vec<_>, Vec<_>) = newest.into_iter().partition(|w| w.link.exporter().is_some());
+    if !minutes.is_empty() {
+        let mut recent = shared.recent.write().unwrap_or_else(PoisonError::into_inner);
+        minutes.iter().for_each(|window| recent.push(window, now));
+    }
+    if !seconds.is_empty() {
         let mut live = shared.live.write().unwrap_or_else(PoisonError::into_inner);
-        newest.into_iter().for_each(|window| live.push(window, now));
+        seconds.into_iter().for_each(|window| live.push(window, now));
     }
     match later {
         Some(problem) => reported.trouble(shared, &problem),
@@ -201,16 +210,37 @@ fn store_group(
 
 /// Says what is wrong when it begins, when it changes and now and then; and that it is over.
 #[derive(Debug, Default)]
-struct Reported {
-    last: Option<std::time::Instant>,
+pub(crate) struct Reported {
+    last: Option<Instant>,
+    gauges: Option<Instant>,
 }
 
 impl Reported {
+    /// Logs what the store did by itself.
+    pub(crate) fn events(&mut self, store: &Store) {
+        for event in store.take_events() {
+            match event {
+                Event::Forgotten { file, reason } => {
+                    log::warn!(EVENT = "forgotten", FILE = file.as_str(); "removed {file}, the oldest of its kind: {reason}");
+                }
+                Event::SetAside { file, aside, reason } => {
+                    log::error!(EVENT = "set_aside", FILE = file.as_str(); "{file} is damaged and is now {aside}: {reason}");
+                }
+                Event::GaugesLeftOut { readings } => {
+                    if self.gauges.is_none_or(|at| at.elapsed() >= REMIND) {
+                        self.gauges = Some(Instant::now());
+                        log::warn!(EVENT = "gauges_left_out"; "an exporter has more sensors than are kept: {readings} readings were left out now, and others may follow");
+                    }
+                }
+            }
+        }
+    }
+
     fn trouble(&mut self, shared: &Shared, problem: &StoreError) {
         let text = problem.to_string();
         let before = shared.set_trouble(Some(text.clone()));
         if before.is_none() || self.last.is_none_or(|at| at.elapsed() >= REMIND) {
-            self.last = Some(std::time::Instant::now());
+            self.last = Some(Instant::now());
             log::error!(EVENT = "not_stored"; "nothing is stored now: {text}");
         }
     }
@@ -223,26 +253,12 @@ impl Reported {
     }
 }
 
-fn keep_links(store: &Store, links: &BTreeMap<LinkId, LinkInfo>) {
-    let list: Vec<&LinkInfo> = links.values().collect();
-    let kept = serde_json::to_vec(&list)
+fn keep_links(store: &Store, links: &Links) {
+    let kept = links
+        .to_json()
         .map_err(anyhow::Error::from)
         .and_then(|json| Ok(store.put_state("links", &json)?));
     if let Err(e) = kept {
         log::warn!(EVENT = "links_not_kept"; "the names of the links are not kept over a restart: {e:#}");
-    }
-}
-
-/// Logs what the store did by itself.
-pub(crate) fn log_events(store: &Store) {
-    for event in store.take_events() {
-        match event {
-            Event::Forgotten { file, reason } => {
-                log::warn!(EVENT = "forgotten", FILE = file.as_str(); "removed {file}, the oldest records: {reason}");
-            }
-            Event::SetAside { file, aside, reason } => {
-                log::error!(EVENT = "set_aside", FILE = file.as_str(); "{file} is damaged and is now {aside}: {reason}");
-            }
-        }
     }
 }

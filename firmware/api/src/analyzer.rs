@@ -76,15 +76,26 @@ pub struct AnalyzerStatus {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct LinksQuery {}
 
-/// A link with its newest second.
+/// A link with what it carried lately.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkNow {
     /// The link.
     pub info: LinkInfo,
-    /// The newest closed second; `None` when the collector sent none in the last 10 s.
+    /// What a port carried in its newest closed second, `None` when the collector sent none in the last 10 s; what an
+    /// exporter's records say of the newest minute that is over, `None` when that ended more than 3 min ago.
     pub second: Option<LinkCounters>,
-    /// When that second began.
+    /// When that second or minute began.
     pub at: Option<Timestamp>,
+    /// Seconds that the counters are of: 1 for a port, 60 for an exporter. Rates are the counters divided by it.
+    #[serde(default = "one_second")]
+    pub seconds: u32,
+    /// No collector has this exporter any more: it is here so that its name stays known with what was stored of it.
+    #[serde(default)]
+    pub removed: bool,
+}
+
+const fn one_second() -> u32 {
+    1
 }
 
 /// Which links an answer adds up. Ports and exporters are never added together: they may have seen the same packets.
@@ -119,9 +130,9 @@ pub struct SeriesQuery {
     pub scope: Scope,
     /// The start, included.
     pub from: Timestamp,
-    /// The end, excluded; `None` is the end of the newest closed second.
+    /// The end, excluded; `None` is the end of the newest closed second, or of the newest minute of exporters.
     pub to: Option<Timestamp>,
-    /// Seconds a point: any whole number from 1; points start at multiples of it.
+    /// Seconds a point: any whole number from 1, of exporters whole minutes; points start at multiples of it.
     pub step_s: u32,
 }
 

@@ -60,6 +60,13 @@ macro_rules! detail {
                 [$(self.$name,)*].into_iter()
             }
 
+            /// Counters from their values in the order of [`InterfaceDetail::NAMES`]; those that are missing are unknown.
+            #[must_use]
+            pub fn from_values(values: impl IntoIterator<Item = Option<u64>>) -> Self {
+                let mut values = values.into_iter();
+                Self { $($name: values.next().flatten(),)* }
+            }
+
             /// Adds what is known of `other`; what neither knows stays unknown.
             pub fn add(&mut self, other: &Self) {
                 $(self.$name = match (self.$name, other.$name) {
@@ -206,5 +213,6 @@ mod tests {
             (Some(5), Some(1), None)
         );
         assert_eq!(InterfaceDetail::NAMES.len(), sum.detail.values().count());
+        assert_eq!(InterfaceDetail::from_values(sum.detail.values()), sum.detail);
     }
 }

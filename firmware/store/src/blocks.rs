@@ -1,15 +1,16 @@
 //! Blocks: one redb file a day, so that forgetting a day is unlinking a file.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use model::{Block, FlowRecord, Timestamp};
-use redb::{TableDefinition, TableError};
+use redb::{ReadTransaction, TableDefinition};
 
 use crate::day::Day;
+use crate::dayfiles::DayFiles;
 use crate::disk::Disk;
-use crate::file::DbFile;
+use crate::value::opened;
 use crate::{BatchKey, StoreError};
 
 /// (latest end of a record, epoch, sequence): a batch that comes twice has the same key.
@@ -19,14 +20,14 @@ const BLOCKS: TableDefinition<Key, &[u8]> = TableDefinition::new("blocks");
 /// (earliest start of a record, number of records): what a query needs to step over a block.
 const INDEX: TableDefinition<Key, (u64, u32)> = TableDefinition::new("index");
 
-/// Memory for one file's pages; at most the newest two stay open, and those that a query reads.
+const KIND: &str = "blocks";
+/// Memory for one file's pages.
 const CACHE_BYTES: usize = 4 << 20;
 
 /// The block files.
 #[derive(Debug)]
 pub(crate) struct Blocks {
-    disk: Arc<dyn Disk>,
-    files: Mutex<BTreeMap<Day, Arc<DbFile>>>,
+    files: DayFiles,
 }
 
 /// What a query for records found.
@@ -34,44 +35,30 @@ pub(crate) struct Blocks {
 pub struct Found {
     /// The records, the latest end first.
     pub records: Vec<FlowRecord>,
-    /// Whether there are more than were asked for.
+    /// Whether there are more than were asked for, or may be where the search was stopped.
     pub more: bool,
     /// What could not be read; the rest was answered.
     pub problems: Vec<StoreError>,
 }
 
+/// How a walk through records ended.
+#[derive(Debug)]
+pub struct Walked {
+    /// Whether it came to the end.
+    pub complete: bool,
+    /// What could not be read; the rest was given.
+    pub problems: Vec<StoreError>,
+}
+
 impl Blocks {
     pub(crate) fn open(disk: Arc<dyn Disk>, names: &[(String, u64)]) -> Self {
-        let days = names.iter().filter_map(|(name, _)| Day::from_file_name(name));
-        let files = days.map(|day| (day, Arc::new(DbFile::new(disk.clone(), day.file_name(), CACHE_BYTES))));
         Self {
-            files: Mutex::new(files.collect()),
-            disk,
+            files: DayFiles::open(disk, KIND, CACHE_BYTES, names),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Day, Arc<DbFile>>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The days that there are files of, the oldest first.
-    pub(crate) fn days(&self) -> Vec<Day> {
-        self.lock().keys().copied().collect()
-    }
-
-    fn file(&self, day: Day) -> Arc<DbFile> {
-        let mut files = self.lock();
-        let make = || Arc::new(DbFile::new(self.disk.clone(), day.file_name(), CACHE_BYTES));
-        files.entry(day).or_insert_with(make).clone()
-    }
-
-    fn close_if_old(&self, day: Day) {
-        let files = self.lock();
-        if files.keys().rev().take(2).all(|newer| *newer != day)
-            && let Some(file) = files.get(&day)
-        {
-            file.close();
-        }
+    pub(crate) fn files(&self) -> &DayFiles {
+        &self.files
     }
 
     /// The day that a block is filed under: its latest end's, but no later than tomorrow, lest a
@@ -82,7 +69,7 @@ impl Blocks {
 
     /// Stores blocks of one day in one transaction; answers which of them are new.
     pub(crate) fn append(&self, day: Day, blocks: &[(BatchKey, &Block)]) -> Result<Vec<bool>, StoreError> {
-        let stored = self.file(day).write(|txn| {
+        let stored = self.files.file(day).write(|txn| {
             let mut index = txn.open_table(INDEX)?;
             let mut table = txn.open_table(BLOCKS)?;
             let mut new = Vec::with_capacity(blocks.len());
@@ -97,79 +84,139 @@ impl Blocks {
             }
             Ok(new)
         });
-        self.close_if_old(day);
+        self.files.close_if_old(day);
         stored
     }
 
-    /// Removes a day's file.
-    pub(crate) fn forget(&self, day: Day) -> Result<(), StoreError> {
-        let file = self.lock().remove(&day);
-        if let Some(file) = file {
-            file.close();
-        }
-        self.disk.remove(&day.file_name()).map_err(|source| StoreError::Disk {
-            doing: format!("removing {}", day.file_name()),
-            source,
-        })
-    }
-
-    /// Renames a damaged file; the next block of that day begins a new one.
-    pub(crate) fn set_aside(&self, name: &str, now: Timestamp) -> Option<Result<String, StoreError>> {
-        let file = self.lock().remove(&Day::from_file_name(name)?)?;
-        Some(file.set_aside(now))
-    }
-
-    /// Records that end at or after `from` and start before `to`, the latest end first.
-    pub(crate) fn records(&self, from: Timestamp, to: Timestamp, limit: usize) -> Found {
-        let mut found = Found::default();
+    /// Records that `wanted` takes, that end at or after `from` and start before `to`, the latest end first. Before
+    /// each block `go_on` is asked: where it says no, what was found until then is the answer.
+    pub(crate) fn records(
+        &self,
+        span: (Timestamp, Timestamp),
+        limit: usize,
+        wanted: impl Fn(&FlowRecord) -> bool,
+        go_on: impl Fn() -> bool,
+    ) -> Found {
         let mut newest = Newest::new(limit);
-        let days = self.days();
+        let mut found = Found::default();
+        let mut stopped = false;
+        let step = |step: Step<'_>| match step {
+            Step::Block(latest_end) if newest.is_settled_at(latest_end) => false,
+            Step::Block(_) => {
+                stopped = !go_on();
+                !stopped
+            }
+            Step::Record(record) => {
+                if wanted(record) {
+                    newest.offer(record);
+                }
+                true
+            }
+        };
+        self.walk(span, step, &mut found.problems);
+        (found.records, found.more) = newest.finish();
+        found.more |= stopped;
+        found
+    }
+
+    /// Gives each record that ends at or after `from` and starts before `to` to `each`, those of blocks with later ends
+    /// first; before each block `go_on` is asked. Answers whether it was let to read all of them.
+    pub(crate) fn each_record(
+        &self,
+        span: (Timestamp, Timestamp),
+        go_on: impl Fn() -> bool,
+        mut each: impl FnMut(&FlowRecord),
+    ) -> Walked {
+        let mut walked = Walked {
+            complete: true,
+            problems: Vec::new(),
+        };
+        let step = |step: Step<'_>| match step {
+            Step::Block(_) => {
+                walked.complete = go_on();
+                walked.complete
+            }
+            Step::Record(record) => {
+                each(record);
+                true
+            }
+        };
+        self.walk(span, step, &mut walked.problems);
+        walked
+    }
+
+    /// Walks through the blocks of a span, those with later ends first, and through their records that lie in it.
+    fn walk(
+        &self,
+        (from, to): (Timestamp, Timestamp),
+        mut step: impl FnMut(Step<'_>) -> bool,
+        problems: &mut Vec<StoreError>,
+    ) {
+        let days = self.files.days();
         // A block is filed under the day of its latest end, or an earlier one (see `day_of`).
         let first = days.last().map_or(Day(0), |last| Day::of(from).min(*last));
         for day in days.into_iter().rev().take_while(|day| *day >= first) {
-            let file = self.file(day);
-            let read = file.read(|txn| {
-                let (index, blocks) = match (txn.open_table(INDEX), txn.open_table(BLOCKS)) {
-                    (Ok(index), Ok(blocks)) => (index, blocks),
-                    // Made, and then the power went.
-                    (Err(TableError::TableDoesNotExist(_)), _) => return Ok(()),
-                    (Err(e), _) | (_, Err(e)) => return Err(e.into()),
-                };
-                for entry in index.range((from.as_nanos(), 0, 0)..)?.rev() {
-                    let (key, meta) = entry?;
-                    let (key, (min_start, _)) = (key.value(), meta.value());
-                    if newest.is_settled_at(key.0) {
-                        break;
-                    }
-                    if min_start >= to.as_nanos() {
-                        continue;
-                    }
-                    let Some(bytes) = blocks.get(key)? else { continue };
-                    match Block::parse(bytes.value().to_vec()).and_then(|block| block.records()) {
-                        Ok(records) => {
-                            let wanted = records.into_iter().filter(|r| r.end >= from && r.start < to);
-                            wanted.for_each(|r| newest.push(r));
-                        }
-                        Err(source) => found.problems.push(StoreError::Block {
-                            file: day.file_name(),
-                            batch: BatchKey {
-                                epoch: key.1,
-                                sequence: key.2,
-                            },
-                            source,
-                        }),
-                    }
-                }
-                Ok(())
-            });
-            self.close_if_old(day);
-            if let Err(problem) = read {
-                found.problems.push(problem);
+            let read = self
+                .files
+                .file(day)
+                .read(|txn| walk_day(txn, day, (from, to), &mut step, problems));
+            self.files.close_if_old(day);
+            match read {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(problem) => problems.push(problem),
             }
         }
-        (found.records, found.more) = newest.finish();
-        found
     }
+}
+
+/// Where a walk through blocks is. The answer says whether to go on.
+enum Step<'a> {
+    /// Before a block, by its latest end.
+    Block(u64),
+    /// At a record of it.
+    Record(&'a FlowRecord),
+}
+
+fn walk_day(
+    txn: &ReadTransaction,
+    day: Day,
+    (from, to): (Timestamp, Timestamp),
+    step: &mut impl FnMut(Step<'_>) -> bool,
+    problems: &mut Vec<StoreError>,
+) -> Result<bool, redb::Error> {
+    let (index, blocks) = match (opened(txn.open_table(INDEX))?, opened(txn.open_table(BLOCKS))?) {
+        (Some(index), Some(blocks)) => (index, blocks),
+        // Made, and then the power went.
+        _ => return Ok(true),
+    };
+    for entry in index.range((from.as_nanos(), 0, 0)..)?.rev() {
+        let (key, meta) = entry?;
+        let (key, (min_start, _)) = (key.value(), meta.value());
+        if min_start >= to.as_nanos() {
+            continue;
+        }
+        if !step(Step::Block(key.0)) {
+            return Ok(false);
+        }
+        let Some(bytes) = blocks.get(key)? else { continue };
+        match Block::parse(bytes.value().to_vec()).and_then(|block| block.records()) {
+            Ok(records) => {
+                for record in records.iter().filter(|r| r.end >= from && r.start < to) {
+                    step(Step::Record(record));
+                }
+            }
+            Err(source) => problems.push(StoreError::Block {
+                file: day.file_name(KIND),
+                batch: BatchKey {
+                    epoch: key.1,
+                    sequence: key.2,
+                },
+                source,
+            }),
+        }
+    }
+    Ok(true)
 }
 
 /// The records with the latest ends, a bounded number of them.
@@ -223,14 +270,19 @@ impl Newest {
         full && self.heap.peek().is_none_or(|Reverse(e)| e.end.as_nanos() >= latest_end)
     }
 
-    fn push(&mut self, record: FlowRecord) {
+    fn offer(&mut self, record: &FlowRecord) {
         self.seen += 1;
+        let full = self.heap.len() >= self.limit;
+        if full && self.heap.peek().is_none_or(|Reverse(e)| e.end >= record.end) {
+            self.more = true;
+            return;
+        }
         self.heap.push(Reverse(Entry {
             end: record.end,
             seen: self.seen,
-            record,
+            record: record.clone(),
         }));
-        if self.heap.len() > self.limit {
+        if full {
             self.heap.pop();
             self.more = true;
         }

@@ -1,4 +1,4 @@
-//! Days of the calendar (UTC), as block files are named after them.
+//! Days of the calendar (UTC), as files are named after them.
 
 use model::Timestamp;
 use time::{Date, Month, OffsetDateTime};
@@ -23,21 +23,21 @@ impl Day {
         Timestamp::from_secs(self.0 * SECONDS)
     }
 
-    /// `blocks-YYYYMMDD.redb`.
-    pub(crate) fn file_name(self) -> String {
+    /// `KIND-YYYYMMDD.redb`.
+    pub(crate) fn file_name(self, kind: &str) -> String {
         let secs = i64::try_from(self.start().as_secs()).unwrap_or(i64::MAX);
         let date = OffsetDateTime::from_unix_timestamp(secs).map_or(Date::MAX, OffsetDateTime::date);
         format!(
-            "blocks-{:04}{:02}{:02}.redb",
+            "{kind}-{:04}{:02}{:02}.redb",
             date.year(),
             u8::from(date.month()),
             date.day()
         )
     }
 
-    /// The day of a block file; `None` for any other file.
-    pub(crate) fn from_file_name(name: &str) -> Option<Self> {
-        let digits = name.strip_prefix("blocks-")?.strip_suffix(".redb")?;
+    /// The day of a file of the kind; `None` for any other file.
+    pub(crate) fn from_file_name(kind: &str, name: &str) -> Option<Self> {
+        let digits = name.strip_prefix(kind)?.strip_prefix('-')?.strip_suffix(".redb")?;
         if digits.len() != 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
@@ -56,16 +56,17 @@ mod tests {
     #[test]
     fn file_names_name_their_day() {
         let day = Day::of(Timestamp::parse("2026-11-21T23:59:59Z").unwrap());
-        assert_eq!(day.file_name(), "blocks-20261121.redb");
-        assert_eq!(Day::from_file_name("blocks-20261121.redb"), Some(day));
-        assert_eq!(day.next().file_name(), "blocks-20261122.redb");
+        assert_eq!(day.file_name("blocks"), "blocks-20261121.redb");
+        assert_eq!(Day::from_file_name("blocks", "blocks-20261121.redb"), Some(day));
+        assert_eq!(day.next().file_name("blocks"), "blocks-20261122.redb");
         for other in [
             "windows.redb",
+            "logs-20261121.redb",
             "blocks-20261131.redb",
             "blocks-2026112.redb",
             "blocks-20261121.redb.damaged-7",
         ] {
-            assert_eq!(Day::from_file_name(other), None, "{other}");
+            assert_eq!(Day::from_file_name("blocks", other), None, "{other}");
         }
     }
 }

@@ -3,107 +3,51 @@
 //! What [`Store::append`] answers `Stored` for is on disk, whatever happens next. A batch is stored
 //! once, however often it comes. A full disk or a damaged file stops neither the rest nor answers.
 
+mod append;
 mod blocks;
 mod day;
+mod dayfiles;
+mod devices;
 mod disk;
+mod error;
+mod exporters;
 mod file;
 mod seen;
 mod state;
+mod value;
 mod windows;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::{Block, BlockError, Dimension, LinkId, Timestamp, TopTable, Window};
+use model::{
+    DeviceFacts, Dimension, FlowRecord, Gauge, GaugeKind, InterfaceFacts, InterfaceId, InterfaceMinute, LinkId,
+    Timestamp, TopTable, Window,
+};
 
 use blocks::Blocks;
 use day::Day;
+use dayfiles::DayFiles;
+use devices::Devices;
+use exporters::Exporters;
 use file::DbFile;
 use state::State;
 use windows::Windows;
 
-pub use blocks::Found;
+pub use append::{Batch, BatchKey, Content, Outcome};
+pub use blocks::{Found, Walked};
 pub use disk::{Disk, Folder, Room};
+pub use error::StoreError;
 pub use file::file_in_use;
-pub use windows::{Grain, Row};
-
-/// The number of a batch, unique for ever: a collector's run, and a count within it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BatchKey {
-    /// When the collector's run began, nanoseconds since 1970.
-    pub epoch: u64,
-    /// Counts the run's batches.
-    pub sequence: u64,
-}
-
-/// Something could not be stored or read.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The disk is full.
-    #[error("no room to write {file}: free space on the data disk, or keep records for a shorter time")]
-    Full {
-        /// The file.
-        file: String,
-    },
-    /// The disk is so full that nothing is begun on it.
-    #[error("only {available} octets are free on the data disk and {needed} are kept for the system: free space on it")]
-    Reserve {
-        /// Octets that are free.
-        available: u64,
-        /// Octets that are left free.
-        needed: u64,
-    },
-    /// A file is not what was written.
-    #[error("{file} is damaged: {reason}")]
-    Damaged {
-        /// The file.
-        file: String,
-        /// What redb said.
-        reason: String,
-    },
-    /// A block is not what was written.
-    #[error("batch {}-{} in {file} is lost: {source}", batch.epoch, batch.sequence)]
-    Block {
-        /// The file.
-        file: String,
-        /// The batch.
-        batch: BatchKey,
-        /// What is wrong with the block.
-        source: BlockError,
-    },
-    /// The disk or redb failed.
-    #[error("{file} cannot be used: {source}; check the disk's health")]
-    Failed {
-        /// The file.
-        file: String,
-        /// What was said.
-        source: Box<redb::Error>,
-    },
-    /// The folder failed.
-    #[error("{doing} failed: {source}; check the disk's health")]
-    Disk {
-        /// What was being done.
-        doing: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A window is not one that a collector may send.
-    #[error("the batch holds a window of {seconds} s that starts at {start}: collectors send aligned windows of 1 s")]
-    Window {
-        /// The window's start.
-        start: Timestamp,
-        /// Its length.
-        seconds: u32,
-    },
-}
+pub use windows::{ALL_EXPORTERS, Grain, Row};
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Keep {
     /// Seconds that windows of 1 s are kept.
     pub seconds: u64,
-    /// Seconds that windows of 1 min are kept.
+    /// Seconds that windows of 1 min are kept; minutes of interfaces and readings of gauges go by whole days.
     pub minutes: u64,
     /// Days that records are kept.
     pub record_days: u64,
@@ -125,37 +69,6 @@ impl Default for Keep {
     }
 }
 
-/// What a batch holds.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Content {
-    /// Records.
-    Block(Block),
-    /// Windows of one second.
-    Windows(Vec<Window>),
-}
-
-/// A batch to be stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Batch {
-    /// Its number.
-    pub key: BatchKey,
-    /// What it holds.
-    pub content: Content,
-}
-
-/// What became of a batch.
-#[derive(Debug)]
-pub enum Outcome {
-    /// It is on disk.
-    Stored,
-    /// It was on disk before.
-    Duplicate,
-    /// It can never be stored.
-    Refused(StoreError),
-    /// It is not on disk; try again later.
-    Later(Arc<StoreError>),
-}
-
 /// Something that a person should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -175,6 +88,11 @@ pub enum Event {
         /// What is wrong with it.
         reason: String,
     },
+    /// An exporter has more gauges than are kept.
+    GaugesLeftOut {
+        /// Readings that were not kept.
+        readings: usize,
+    },
 }
 
 /// The files in the analyzer's folder. Reads and writes may run in several threads; `append` and
@@ -185,6 +103,8 @@ pub struct Store {
     keep: Keep,
     blocks: Blocks,
     windows: Windows,
+    exporters: Exporters,
+    devices: Devices,
     state: State,
     events: Mutex<Vec<Event>>,
     /// Damage that queries found.
@@ -204,6 +124,8 @@ impl Store {
         let store = Self {
             blocks: Blocks::open(disk.clone(), &names),
             windows: Windows::new(disk.clone()),
+            exporters: Exporters::open(disk.clone(), keep.minutes / 86_400, &names),
+            devices: Devices::new(disk.clone()),
             state: State::new(disk.clone()),
             events: Mutex::new(Vec::new()),
             found: Mutex::new(Vec::new()),
@@ -211,92 +133,20 @@ impl Store {
             keep,
         };
         // The newest files are used at once: that they open is known before the first batch.
-        for problem in [store.windows.span(0).err(), store.state.all().err()]
-            .into_iter()
-            .flatten()
-        {
+        let nobody = Some(LinkId::default());
+        let problems = [
+            store.windows.span(0).err(),
+            store.state.all().err(),
+            store.devices.interfaces(nobody).err(),
+            store.exporters.newest_minutes(nobody, (now, now), 1).err(),
+        ];
+        for problem in problems.into_iter().flatten() {
             store.mend(&problem, now);
         }
-        if let Some(problem) = store.records(now, now, 1).problems.pop() {
+        if let Some(problem) = store.records(now, now, 1, |_| true, || true).problems.pop() {
             store.mend(&problem, now);
         }
         Ok(store)
-    }
-
-    /// Stores batches with as few transactions as there are files; one outcome for each.
-    pub fn append(&self, batches: &[Batch], now: Timestamp) -> Vec<Outcome> {
-        let keys: Vec<BatchKey> = batches.iter().map(|b| b.key).collect();
-        let seen = self.room_for_more().and_then(|()| self.windows.seen(&keys));
-        let seen = match seen {
-            Ok(seen) => seen,
-            Err(problem) => {
-                self.mend(&problem, now);
-                let problem = Arc::new(problem);
-                return batches.iter().map(|_| Outcome::Later(problem.clone())).collect();
-            }
-        };
-        let mut outcomes: Vec<Outcome> = batches.iter().map(|_| Outcome::Stored).collect();
-        let mut days: BTreeMap<Day, Vec<(usize, BatchKey, &Block)>> = BTreeMap::new();
-        let mut windows: Vec<(usize, BatchKey, &[Window])> = Vec::new();
-        let mut others = Vec::new();
-        let mut in_this_call = std::collections::BTreeSet::new();
-        for (at, ((batch, seen), outcome)) in batches.iter().zip(seen).zip(&mut outcomes).enumerate() {
-            if seen || !in_this_call.insert(batch.key) {
-                *outcome = Outcome::Duplicate;
-                continue;
-            }
-            match &batch.content {
-                Content::Block(block) => {
-                    let day = Blocks::day_of(block, now);
-                    days.entry(day).or_default().push((at, batch.key, block));
-                }
-                Content::Windows(list) => match list.iter().find(|w| !is_second(w)) {
-                    Some(w) => {
-                        *outcome = Outcome::Refused(StoreError::Window {
-                            start: w.start,
-                            seconds: w.seconds,
-                        });
-                    }
-                    None => windows.push((at, batch.key, list)),
-                },
-            }
-        }
-        let mut set = |at: usize, outcome: Outcome| {
-            if let Some(place) = outcomes.get_mut(at) {
-                *place = outcome;
-            }
-        };
-        for (day, list) in days {
-            let blocks: Vec<_> = list.iter().map(|(_, key, block)| (*key, *block)).collect();
-            match self.blocks.append(day, &blocks) {
-                Ok(new) => {
-                    for ((at, key, _), new) in list.iter().zip(new) {
-                        others.push(*key);
-                        if !new {
-                            set(*at, Outcome::Duplicate);
-                        }
-                    }
-                }
-                Err(problem) => {
-                    self.mend(&problem, now);
-                    let problem = Arc::new(problem);
-                    list.iter()
-                        .for_each(|(at, ..)| set(*at, Outcome::Later(problem.clone())));
-                }
-            }
-        }
-        if !(windows.is_empty() && others.is_empty()) {
-            let list: Vec<_> = windows.iter().map(|(_, key, windows)| (*key, *windows)).collect();
-            if let Err(problem) = self.windows.append(&list, &others) {
-                self.mend(&problem, now);
-                let problem = Arc::new(problem);
-                // The blocks are stored all the same: one that comes again has its own key's place.
-                windows
-                    .iter()
-                    .for_each(|(at, ..)| set(*at, Outcome::Later(problem.clone())));
-            }
-        }
-        outcomes
     }
 
     /// Rolls seconds into minutes and removes what is too old or what a full disk has no room for.
@@ -317,24 +167,27 @@ impl Store {
 
     fn forget_old(&self, now: Timestamp) -> Result<(), StoreError> {
         let oldest_kept = Day(Day::of(now).0.saturating_sub(self.keep.record_days));
+        self.forget_days(self.blocks.files(), oldest_kept, true)?;
+        self.forget_days(self.exporters.files(), self.exporters.oldest(now), false)
+    }
+
+    /// Removes days before `oldest_kept`, and further ones while the disk is full where they are what fills it.
+    fn forget_days(&self, files: &DayFiles, oldest_kept: Day, fills_disk: bool) -> Result<(), StoreError> {
         loop {
-            let days = self.blocks.days();
+            let days = files.days();
             // The newest is never removed.
             let [oldest, _, ..] = days.as_slice() else {
                 return Ok(());
             };
             let reason = if *oldest < oldest_kept {
                 "too old"
-            } else if self.room()?.used_percent() >= self.keep.full_percent {
+            } else if fills_disk && self.room()?.used_percent() >= self.keep.full_percent {
                 "the disk is full"
             } else {
                 return Ok(());
             };
-            self.blocks.forget(*oldest)?;
-            self.event(Event::Forgotten {
-                file: oldest.file_name(),
-                reason,
-            });
+            let file = files.forget(*oldest)?;
+            self.event(Event::Forgotten { file, reason });
         }
     }
 
@@ -361,10 +214,12 @@ impl Store {
         let StoreError::Damaged { file, reason } = problem else {
             return;
         };
-        let known: [&DbFile; 2] = [self.windows.file(), self.state.file()];
+        let known: [&DbFile; 3] = [self.windows.file(), self.state.file(), self.devices.file()];
         let aside = match known.into_iter().find(|f| f.name() == file) {
             Some(found) => Some(found.set_aside(now)),
-            None => self.blocks.set_aside(file, now),
+            None => [self.blocks.files(), self.exporters.files()]
+                .into_iter()
+                .find_map(|files| files.set_aside(file, now)),
         };
         if let Some(Ok(aside)) = aside {
             self.event(Event::SetAside {
@@ -384,10 +239,30 @@ impl Store {
         std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Records that end at or after `from` and start before `to`, the latest end first.
+    /// Records that `wanted` takes, that end at or after `from` and start before `to`, the latest end first. `go_on` is
+    /// asked before each block: where it says no, what was found until then is the answer.
     #[must_use]
-    pub fn records(&self, from: Timestamp, to: Timestamp, limit: usize) -> Found {
-        self.blocks.records(from, to, limit)
+    pub fn records(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+        wanted: impl Fn(&FlowRecord) -> bool,
+        go_on: impl Fn() -> bool,
+    ) -> Found {
+        self.blocks.records((from, to), limit, wanted, go_on)
+    }
+
+    /// Gives each record that ends at or after `from` and starts before `to` to `each`, block by block from the newest.
+    /// `go_on` is asked before each block.
+    #[must_use]
+    pub fn each_record(
+        &self,
+        span: (Timestamp, Timestamp),
+        go_on: impl Fn() -> bool,
+        each: impl FnMut(&FlowRecord),
+    ) -> Walked {
+        self.blocks.each_record(span, go_on, each)
     }
 
     /// Tells of a problem that a query found. A damaged file is set aside at the next upkeep: by the
@@ -432,6 +307,76 @@ impl Store {
         self.windows.span(before.as_secs())
     }
 
+    /// Gives an interface's minutes that start in `[from, to)` to `each`: by source in order of time.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn interface_minutes(
+        &self,
+        interface: InterfaceId,
+        from: Timestamp,
+        to: Timestamp,
+        each: impl FnMut(InterfaceMinute),
+    ) -> Result<(), StoreError> {
+        self.exporters.minutes(interface, from, to, each)
+    }
+
+    /// The newest minutes, at most `few` of each interface and source, of one exporter or of all, that start in
+    /// `[from, to)`: by interface and source, the newest first.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn newest_interface_minutes(
+        &self,
+        exporter: Option<LinkId>,
+        span: (Timestamp, Timestamp),
+        few: usize,
+    ) -> Result<Vec<InterfaceMinute>, StoreError> {
+        self.exporters.newest_minutes(exporter, span, few)
+    }
+
+    /// Gives an exporter's readings of a kind, and of a name where one is given, in `[from, to)` to `each`: of one name
+    /// in order of time.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn gauges(
+        &self,
+        exporter: LinkId,
+        which: (GaugeKind, Option<&str>),
+        span: (Timestamp, Timestamp),
+        each: impl FnMut(Gauge),
+    ) -> Result<(), StoreError> {
+        self.exporters.gauges(exporter, which, span, each)
+    }
+
+    /// The newest reading of each of an exporter's gauges in `[from, to)`.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn newest_gauges(&self, exporter: LinkId, span: (Timestamp, Timestamp)) -> Result<Vec<Gauge>, StoreError> {
+        self.exporters.newest_gauges(exporter, span)
+    }
+
+    /// What is known of an exporter, and when a part of it was last stored.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn device(&self, exporter: LinkId) -> Result<(DeviceFacts, Option<Timestamp>), StoreError> {
+        self.devices.get(exporter)
+    }
+
+    /// What is known of the interfaces of one exporter, or of all.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn interface_facts(
+        &self,
+        exporter: Option<LinkId>,
+    ) -> Result<BTreeMap<LinkId, Vec<InterfaceFacts>>, StoreError> {
+        self.devices.interfaces(exporter)
+    }
+
     /// Keeps a small value under a name; what was there before is replaced.
     ///
     /// # Errors
@@ -464,8 +409,4 @@ impl Store {
             .filter(|name| name.contains(".damaged-"));
         Ok((octets, aside.collect()))
     }
-}
-
-fn is_second(window: &Window) -> bool {
-    window.seconds == 1 && window.start == aggregate::align(window.start, 1)
 }

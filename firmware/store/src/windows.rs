@@ -4,72 +4,39 @@
 //! A second is rolled into its minute once. Until then it stands in `unrolled`: minutes and
 //! unrolled seconds together are each second exactly once, whatever came late.
 
+mod minutes;
+mod rows;
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use model::{Dimension, LinkCounters, LinkId, Timestamp, TopTable, Window};
-use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTransaction};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
 use crate::disk::Disk;
 use crate::file::DbFile;
 use crate::seen::Seen;
+use crate::value::opened;
 use crate::{BatchKey, StoreError};
 
-/// (start in seconds, link, epoch, sequence, place in the batch).
-type SecondKey = (u64, u32, u64, u64, u16);
-/// The same, and the dimension.
-type SecondTopKey = (u64, u32, u64, u64, u16, u8);
-/// (start in seconds, link).
-type MinuteKey = (u64, u32);
-type MinuteTopKey = (u64, u32, u8);
-
-const SECONDS: TableDefinition<SecondKey, &[u8]> = TableDefinition::new("seconds");
-const SECOND_TOPS: TableDefinition<SecondTopKey, &[u8]> = TableDefinition::new("second_tops");
-const MINUTES: TableDefinition<MinuteKey, &[u8]> = TableDefinition::new("minutes");
-const MINUTE_TOPS: TableDefinition<MinuteTopKey, &[u8]> = TableDefinition::new("minute_tops");
-const UNROLLED: TableDefinition<SecondKey, ()> = TableDefinition::new("unrolled");
-/// Epoch → the sequences that are stored.
-const BATCHES: TableDefinition<u64, &[u8]> = TableDefinition::new("batches");
+use minutes::{Minutes, prune, roll};
+use rows::{
+    BATCHES, DIMENSIONS, MINUTE_TOPS, MINUTES, MinuteKey, MinuteTopKey, SECOND_TOPS, SECONDS, SecondKey, SecondTopKey,
+    UNROLLED, decode, dimension_number, encode, minute_top, pack, second_top, table_of, window,
+};
 
 pub(crate) const FILE: &str = "windows.redb";
 const CACHE_BYTES: usize = 6 << 20;
-/// The version of the values in this file.
-const VERSION: u8 = 2;
 /// Seconds after its end that a minute waits for stragglers; later ones are rolled in later.
 const GRACE_S: u64 = 5;
 /// Minutes rolled, and rows pruned, in one transaction.
 const ROLLS_MAX: usize = 16;
 const PRUNES_MAX: usize = 4_096;
-/// The most octets that a table may take when decompressed.
-const TABLE_MAX: usize = 1 << 20;
-
-const DIMENSIONS: [Dimension; 4] = [
-    Dimension::Host,
-    Dimension::Protocol,
-    Dimension::App,
-    Dimension::Conversation,
-];
-
-const fn dimension_number(dimension: Dimension) -> u8 {
-    match dimension {
-        Dimension::Host => 1,
-        Dimension::Protocol => 2,
-        Dimension::App => 3,
-        Dimension::Conversation => 4,
-    }
-}
-
-fn table_of(window: &Window, dimension: Dimension) -> &TopTable {
-    match dimension {
-        Dimension::Host => &window.hosts,
-        Dimension::Protocol => &window.protocols,
-        Dimension::App => &window.apps,
-        Dimension::Conversation => &window.conversations,
-    }
-}
+/// Every second of a minute.
+const WHOLE_MINUTE: u64 = (1 << 60) - 1;
+/// The link number of the rows that add up all exporters.
+pub const ALL_EXPORTERS: LinkId = LinkId(LinkId::EXPORTERS);
 
 /// How fine an answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,9 +111,15 @@ impl Windows {
             let mut seconds = txn.open_table(SECONDS)?;
             let mut tops = txn.open_table(SECOND_TOPS)?;
             let mut unrolled = txn.open_table(UNROLLED)?;
+            let mut whole: BTreeMap<MinuteKey, Vec<&Window>> = BTreeMap::new();
             for (batch, windows) in windows {
-                for (place, window) in (0u16..).zip(*windows) {
+                for (place, window) in (0..=u16::MAX).zip(*windows) {
                     let start = window.start.as_secs();
+                    if window.seconds == 60 {
+                        whole.entry((start, window.link.0)).or_default().push(window);
+                        whole.entry((start, ALL_EXPORTERS.0)).or_default().push(window);
+                        continue;
+                    }
                     let key = (start, window.link.0, batch.epoch, batch.sequence, place);
                     seconds.insert(key, encode(&(1u64, &window.counters))?.as_slice())?;
                     unrolled.insert(key, ())?;
@@ -157,6 +130,12 @@ impl Windows {
                             tops.insert(key, pack(table)?.as_slice())?;
                         }
                     }
+                }
+            }
+            if !whole.is_empty() {
+                let mut minutes = Minutes::open(txn)?;
+                for (minute, windows) in whole {
+                    minutes.add(minute, WHOLE_MINUTE, &windows)?;
                 }
             }
             let mut table = txn.open_table(BATCHES)?;
@@ -230,67 +209,51 @@ impl Windows {
         dimension: Option<Dimension>,
         mut each: impl FnMut(Row, TopTable),
     ) -> Result<(), StoreError> {
-        let wanted = |number: u32| links.contains(&LinkId(number));
+        let (low, high) = (links.start().0, links.end().0);
+        let span = (from, 0, 0, 0, 0)..(to.max(from), 0, 0, 0, 0);
         self.file.read(|txn| {
-            let Some(tables) = Tables::open(txn)? else {
-                return Ok(());
-            };
-            let mut second = |key: SecondKey, value: &[u8]| {
-                let top = dimension.map_or(Ok(TopTable::default()), |d| tables.second_top(key, d))?;
-                let (covered, counters) = decode(value)?;
-                each(
-                    Row {
-                        link: LinkId(key.1),
-                        start: Timestamp::from_secs(key.0),
-                        seconds: 1,
-                        covered,
-                        counters,
-                    },
-                    top,
-                );
-                Ok::<_, redb::Error>(())
-            };
-            let span = (from, 0, 0, 0, 0)..(to.max(from), 0, 0, 0, 0);
-            match grain {
-                Grain::Second => {
-                    for entry in tables.seconds.range(span)? {
-                        let (key, value) = entry?;
-                        if wanted(key.value().1) {
-                            second(key.value(), value.value())?;
+            if let Some(tables) = Tables::open(txn)? {
+                let mut second = |key: SecondKey, value: &[u8]| {
+                    let top = dimension.map_or(Ok(TopTable::default()), |d| tables.second_top(key, d))?;
+                    let (covered, counters) = decode(value)?;
+                    each(
+                        Row {
+                            link: LinkId(key.1),
+                            start: Timestamp::from_secs(key.0),
+                            seconds: 1,
+                            covered,
+                            counters,
+                        },
+                        top,
+                    );
+                    Ok::<_, redb::Error>(())
+                };
+                let wanted = |key: SecondKey| low <= key.1 && key.1 <= high;
+                match grain {
+                    Grain::Second => {
+                        for entry in tables.seconds.range(span)? {
+                            let (key, value) = entry?;
+                            if wanted(key.value()) {
+                                second(key.value(), value.value())?;
+                            }
+                        }
+                    }
+                    Grain::Minute => {
+                        for entry in tables.unrolled.range(span)? {
+                            let key = entry?.0.value();
+                            if wanted(key)
+                                && let Some(value) = tables.seconds.get(key)?
+                            {
+                                second(key, value.value())?;
+                            }
                         }
                     }
                 }
-                Grain::Minute => {
-                    for entry in tables.unrolled.range(span)? {
-                        let key = entry?.0.value();
-                        if wanted(key.1)
-                            && let Some(value) = tables.seconds.get(key)?
-                        {
-                            second(key, value.value())?;
-                        }
-                    }
-                    let Some(minutes) = opened(txn.open_table(MINUTES))? else {
-                        return Ok(());
-                    };
-                    for entry in minutes.range((from, 0)..(to.max(from), 0))? {
-                        let (key, value) = entry?;
-                        let key = key.value();
-                        if wanted(key.1) {
-                            let (covered, counters) = decode(value.value())?;
-                            let top = dimension.map_or(Ok(TopTable::default()), |d| minute_top(txn, key, d))?;
-                            each(
-                                Row {
-                                    link: LinkId(key.1),
-                                    start: Timestamp::from_secs(key.0),
-                                    seconds: 60,
-                                    covered,
-                                    counters,
-                                },
-                                top,
-                            );
-                        }
-                    }
-                }
+            }
+            if grain == Grain::Minute
+                && let Some(minutes) = MinuteRows::open(txn)?
+            {
+                minutes.scan((from, to), (low, high), dimension, &mut each)?;
             }
             Ok(())
         })
@@ -334,20 +297,11 @@ impl Windows {
     }
 }
 
-/// A table; `None` where nothing was ever written to it.
-fn opened<T>(table: Result<T, TableError>) -> Result<Option<T>, redb::Error> {
-    match table {
-        Ok(table) => Ok(Some(table)),
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(e) => Err(e.into()),
-    }
-}
-
 /// The tables of seconds, open for reading.
 struct Tables {
-    seconds: redb::ReadOnlyTable<SecondKey, &'static [u8]>,
-    tops: redb::ReadOnlyTable<SecondTopKey, &'static [u8]>,
-    unrolled: redb::ReadOnlyTable<SecondKey, ()>,
+    seconds: ReadOnlyTable<SecondKey, &'static [u8]>,
+    tops: ReadOnlyTable<SecondTopKey, &'static [u8]>,
+    unrolled: ReadOnlyTable<SecondKey, ()>,
 }
 
 impl Tables {
@@ -371,165 +325,59 @@ impl Tables {
     }
 }
 
-fn second_top(
-    tops: &impl ReadableTable<SecondTopKey, &'static [u8]>,
-    key: SecondKey,
-    dimension: Dimension,
-) -> Result<TopTable, redb::Error> {
-    let key = (key.0, key.1, key.2, key.3, key.4, dimension_number(dimension));
-    tops.get(key)?.map_or(Ok(TopTable::default()), |v| unpack(v.value()))
+/// The tables of minutes, open for reading.
+struct MinuteRows {
+    rows: ReadOnlyTable<MinuteKey, &'static [u8]>,
+    tops: ReadOnlyTable<MinuteTopKey, &'static [u8]>,
 }
 
-fn window(
-    tops: &impl ReadableTable<SecondTopKey, &'static [u8]>,
-    key: SecondKey,
-    value: &[u8],
-) -> Result<Window, redb::Error> {
-    let (_, counters): (u64, LinkCounters) = decode(value)?;
-    Ok(Window {
-        link: LinkId(key.1),
-        start: Timestamp::from_secs(key.0),
-        seconds: 1,
-        counters,
-        hosts: second_top(tops, key, Dimension::Host)?,
-        protocols: second_top(tops, key, Dimension::Protocol)?,
-        apps: second_top(tops, key, Dimension::App)?,
-        conversations: second_top(tops, key, Dimension::Conversation)?,
-    })
-}
+impl MinuteRows {
+    fn open(txn: &ReadTransaction) -> Result<Option<Self>, redb::Error> {
+        let Some(rows) = opened(txn.open_table(MINUTES))? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            rows,
+            tops: txn.open_table(MINUTE_TOPS)?,
+        }))
+    }
 
-fn minute_top(txn: &ReadTransaction, key: MinuteKey, dimension: Dimension) -> Result<TopTable, redb::Error> {
-    let Some(tops) = opened(txn.open_table(MINUTE_TOPS))? else {
-        return Ok(TopTable::default());
-    };
-    let found = tops.get((key.0, key.1, dimension_number(dimension)))?;
-    found.map_or(Ok(TopTable::default()), |v| unpack(v.value()))
-}
-
-/// Rolls unrolled seconds before `over`; answers how many minutes changed.
-fn roll(txn: &WriteTransaction, over: u64) -> Result<usize, redb::Error> {
-    let mut unrolled = txn.open_table(UNROLLED)?;
-    let seconds = txn.open_table(SECONDS)?;
-    let second_tops = txn.open_table(SECOND_TOPS)?;
-    let mut minutes = txn.open_table(MINUTES)?;
-    let mut minute_tops = txn.open_table(MINUTE_TOPS)?;
-
-    let mut groups: BTreeMap<MinuteKey, Vec<SecondKey>> = BTreeMap::new();
-    for entry in unrolled.range(..(over, 0, 0, 0, 0))? {
-        let key = entry?.0.value();
-        let minute = (key.0 / 60 * 60, key.1);
-        if groups.len() == ROLLS_MAX && !groups.contains_key(&minute) {
-            // Keys are in order of time: a group that is left out now is whole next time.
-            continue;
-        }
-        groups.entry(minute).or_default().push(key);
-        if groups.len() == ROLLS_MAX && groups.keys().next().is_some_and(|first| first.0 + 60 < key.0) {
+    fn scan(
+        &self,
+        (from, to): (u64, u64),
+        (low, high): (u32, u32),
+        dimension: Option<Dimension>,
+        each: &mut impl FnMut(Row, TopTable),
+    ) -> Result<(), redb::Error> {
+        // Where the next wanted row may be: a minute has rows of many links, and few are wanted.
+        let mut next = (from, low);
+        'seek: while next.0 < to {
+            for entry in self.rows.range(next..(to, 0))? {
+                let (key, value) = entry?;
+                let key = key.value();
+                if key.1 < low {
+                    next = (key.0, low);
+                    continue 'seek;
+                }
+                if key.1 > high {
+                    next = (key.0 + 1, low);
+                    continue 'seek;
+                }
+                let (covered, counters) = decode(value.value())?;
+                let top = dimension.map_or(Ok(TopTable::default()), |d| minute_top(&self.tops, key, d))?;
+                each(
+                    Row {
+                        link: LinkId(key.1),
+                        start: Timestamp::from_secs(key.0),
+                        seconds: 60,
+                        covered,
+                        counters,
+                    },
+                    top,
+                );
+            }
             break;
         }
+        Ok(())
     }
-    for (minute, keys) in &groups {
-        let mut windows = Vec::with_capacity(keys.len() + 1);
-        let mut covered = 0u64;
-        if let Some(value) = minutes.get(minute)? {
-            let (before, counters): (u64, LinkCounters) = decode(value.value())?;
-            covered = before;
-            let top = |dimension| -> Result<TopTable, redb::Error> {
-                let found = minute_tops.get((minute.0, minute.1, dimension_number(dimension)))?;
-                found.map_or(Ok(TopTable::default()), |v| unpack(v.value()))
-            };
-            windows.push(Window {
-                link: LinkId(minute.1),
-                start: Timestamp::from_secs(minute.0),
-                seconds: 60,
-                counters,
-                hosts: top(Dimension::Host)?,
-                protocols: top(Dimension::Protocol)?,
-                apps: top(Dimension::App)?,
-                conversations: top(Dimension::Conversation)?,
-            });
-        }
-        for key in keys {
-            if let Some(value) = seconds.get(key)? {
-                covered |= 1 << (key.0 % 60);
-                windows.push(window(&second_tops, *key, value.value())?);
-            }
-            unrolled.remove(key)?;
-        }
-        if let Some(merged) = aggregate::merge(&windows, 60) {
-            minutes.insert(minute, encode(&(covered, &merged.counters))?.as_slice())?;
-            for dimension in DIMENSIONS {
-                let table = table_of(&merged, dimension);
-                if *table != TopTable::default() {
-                    let key = (minute.0, minute.1, dimension_number(dimension));
-                    minute_tops.insert(key, pack(table)?.as_slice())?;
-                }
-            }
-        }
-    }
-    Ok(groups.len())
-}
-
-/// Removes rolled seconds before `seconds` and minutes before `minutes`; answers how many rows.
-fn prune(txn: &WriteTransaction, before_second: u64, before_minute: u64) -> Result<usize, redb::Error> {
-    let mut seconds = txn.open_table(SECONDS)?;
-    let mut second_tops = txn.open_table(SECOND_TOPS)?;
-    let unrolled = txn.open_table(UNROLLED)?;
-    let mut pruned = 0;
-    let old: Vec<SecondKey> = seconds
-        .range(..(before_second, 0, 0, 0, 0))?
-        .take(PRUNES_MAX)
-        .map(|entry| entry.map(|(key, _)| key.value()))
-        .collect::<Result<_, _>>()?;
-    for key in old {
-        if unrolled.get(key)?.is_none() {
-            seconds.remove(key)?;
-            for dimension in DIMENSIONS {
-                second_tops.remove((key.0, key.1, key.2, key.3, key.4, dimension_number(dimension)))?;
-            }
-            pruned += 1;
-        }
-    }
-    let mut minutes = txn.open_table(MINUTES)?;
-    let mut minute_tops = txn.open_table(MINUTE_TOPS)?;
-    let old: Vec<MinuteKey> = minutes
-        .range(..(before_minute, 0))?
-        .take(PRUNES_MAX)
-        .map(|entry| entry.map(|(key, _)| key.value()))
-        .collect::<Result<_, _>>()?;
-    for key in old {
-        minutes.remove(key)?;
-        for dimension in DIMENSIONS {
-            minute_tops.remove((key.0, key.1, dimension_number(dimension)))?;
-        }
-        pruned += 1;
-    }
-    Ok(pruned)
-}
-
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, redb::Error> {
-    let out = postcard::to_extend(value, vec![VERSION]);
-    out.map_err(|e| redb::Error::Corrupted(format!("a value cannot be written: {e}")))
-}
-
-fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, redb::Error> {
-    match octets.split_first() {
-        Some((&VERSION, rest)) => {
-            postcard::from_bytes(rest).map_err(|e| redb::Error::Corrupted(format!("a value is not readable: {e}")))
-        }
-        found => {
-            let version = found.map(|(v, _)| *v);
-            Err(redb::Error::Corrupted(format!(
-                "a value is of version {version:?}, not {VERSION}"
-            )))
-        }
-    }
-}
-
-/// Tables are long and repetitive: they are compressed.
-fn pack(table: &TopTable) -> Result<Vec<u8>, redb::Error> {
-    Ok(zstd::bulk::compress(&encode(table)?, 1)?)
-}
-
-fn unpack(octets: &[u8]) -> Result<TopTable, redb::Error> {
-    decode(&zstd::bulk::decompress(octets, TABLE_MAX)?)
 }

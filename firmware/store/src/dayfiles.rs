@@ -1,0 +1,98 @@
+//! Files of one kind, one a day, so that forgetting a day is unlinking a file.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::Timestamp;
+
+use crate::StoreError;
+use crate::day::Day;
+use crate::disk::Disk;
+use crate::file::DbFile;
+
+/// The files of one kind. The newest two stay open, and those that are being read.
+#[derive(Debug)]
+pub(crate) struct DayFiles {
+    disk: Arc<dyn Disk>,
+    kind: &'static str,
+    cache_bytes: usize,
+    files: Mutex<BTreeMap<Day, Arc<DbFile>>>,
+}
+
+impl DayFiles {
+    /// The files named `KIND-YYYYMMDD.redb` among `names`; each has `cache_bytes` for its pages.
+    pub(crate) fn open(disk: Arc<dyn Disk>, kind: &'static str, cache_bytes: usize, names: &[(String, u64)]) -> Self {
+        let days = names.iter().filter_map(|(name, _)| Day::from_file_name(kind, name));
+        let file = |day: Day| Arc::new(DbFile::new(disk.clone(), day.file_name(kind), cache_bytes));
+        Self {
+            files: Mutex::new(days.map(|day| (day, file(day))).collect()),
+            kind,
+            cache_bytes,
+            disk,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Day, Arc<DbFile>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The days that there are files of, the oldest first.
+    pub(crate) fn days(&self) -> Vec<Day> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// The days whose files may hold something from `from` on and, as long as nothing is filed later than its own
+    /// day, before `to`; the oldest first. What a wrong clock made later than tomorrow is in the newest file.
+    pub(crate) fn days_between(&self, from: Timestamp, to: Timestamp) -> Vec<Day> {
+        let files = self.lock();
+        let Some((newest, _)) = files.last_key_value() else {
+            return Vec::new();
+        };
+        let first = Day::of(from).min(*newest);
+        let last = Day::of(to).max(first);
+        files.range(first..=last).map(|(day, _)| *day).collect()
+    }
+
+    /// A day's file, which is made when it is first written.
+    pub(crate) fn file(&self, day: Day) -> Arc<DbFile> {
+        let mut files = self.lock();
+        let make = || {
+            Arc::new(DbFile::new(
+                self.disk.clone(),
+                day.file_name(self.kind),
+                self.cache_bytes,
+            ))
+        };
+        files.entry(day).or_insert_with(make).clone()
+    }
+
+    /// Closes a day's file unless it is one of the newest two.
+    pub(crate) fn close_if_old(&self, day: Day) {
+        let files = self.lock();
+        if files.keys().rev().take(2).all(|newer| *newer != day)
+            && let Some(file) = files.get(&day)
+        {
+            file.close();
+        }
+    }
+
+    /// Removes a day's file; answers its name.
+    pub(crate) fn forget(&self, day: Day) -> Result<String, StoreError> {
+        let file = self.lock().remove(&day);
+        if let Some(file) = file {
+            file.close();
+        }
+        let name = day.file_name(self.kind);
+        self.disk.remove(&name).map_err(|source| StoreError::Disk {
+            doing: format!("removing {name}"),
+            source,
+        })?;
+        Ok(name)
+    }
+
+    /// Renames a damaged file of this kind; the next write of that day begins a new one.
+    pub(crate) fn set_aside(&self, name: &str, now: Timestamp) -> Option<Result<String, StoreError>> {
+        let file = self.lock().remove(&Day::from_file_name(self.kind, name)?)?;
+        Some(file.set_aside(now))
+    }
+}

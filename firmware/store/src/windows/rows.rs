@@ -1,0 +1,107 @@
+//! How windows lie in their file.
+
+use model::{Dimension, LinkCounters, LinkId, Timestamp, TopTable, Window};
+use redb::{ReadableTable, TableDefinition};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::value;
+
+/// (start in seconds, link, epoch, sequence, place in the batch).
+pub(super) type SecondKey = (u64, u32, u64, u64, u16);
+/// The same, and the dimension.
+pub(super) type SecondTopKey = (u64, u32, u64, u64, u16, u8);
+/// (start in seconds, link).
+pub(super) type MinuteKey = (u64, u32);
+pub(super) type MinuteTopKey = (u64, u32, u8);
+
+pub(super) const SECONDS: TableDefinition<SecondKey, &[u8]> = TableDefinition::new("seconds");
+pub(super) const SECOND_TOPS: TableDefinition<SecondTopKey, &[u8]> = TableDefinition::new("second_tops");
+pub(super) const MINUTES: TableDefinition<MinuteKey, &[u8]> = TableDefinition::new("minutes");
+pub(super) const MINUTE_TOPS: TableDefinition<MinuteTopKey, &[u8]> = TableDefinition::new("minute_tops");
+pub(super) const UNROLLED: TableDefinition<SecondKey, ()> = TableDefinition::new("unrolled");
+/// Epoch → the sequences that are stored.
+pub(super) const BATCHES: TableDefinition<u64, &[u8]> = TableDefinition::new("batches");
+
+/// The version of the values in this file.
+pub(super) const VERSION: u8 = 2;
+/// The most octets that a table may take when decompressed.
+const TABLE_MAX: usize = 1 << 20;
+
+pub(super) const DIMENSIONS: [Dimension; 4] = [
+    Dimension::Host,
+    Dimension::Protocol,
+    Dimension::App,
+    Dimension::Conversation,
+];
+
+pub(super) const fn dimension_number(dimension: Dimension) -> u8 {
+    match dimension {
+        Dimension::Host => 1,
+        Dimension::Protocol => 2,
+        Dimension::App => 3,
+        Dimension::Conversation => 4,
+    }
+}
+
+pub(super) fn table_of(window: &Window, dimension: Dimension) -> &TopTable {
+    match dimension {
+        Dimension::Host => &window.hosts,
+        Dimension::Protocol => &window.protocols,
+        Dimension::App => &window.apps,
+        Dimension::Conversation => &window.conversations,
+    }
+}
+
+pub(super) fn second_top(
+    tops: &impl ReadableTable<SecondTopKey, &'static [u8]>,
+    key: SecondKey,
+    dimension: Dimension,
+) -> Result<TopTable, redb::Error> {
+    let key = (key.0, key.1, key.2, key.3, key.4, dimension_number(dimension));
+    tops.get(key)?.map_or(Ok(TopTable::default()), |v| unpack(v.value()))
+}
+
+pub(super) fn window(
+    tops: &impl ReadableTable<SecondTopKey, &'static [u8]>,
+    key: SecondKey,
+    value: &[u8],
+) -> Result<Window, redb::Error> {
+    let (_, counters): (u64, LinkCounters) = decode(value)?;
+    Ok(Window {
+        link: LinkId(key.1),
+        start: Timestamp::from_secs(key.0),
+        seconds: 1,
+        counters,
+        hosts: second_top(tops, key, Dimension::Host)?,
+        protocols: second_top(tops, key, Dimension::Protocol)?,
+        apps: second_top(tops, key, Dimension::App)?,
+        conversations: second_top(tops, key, Dimension::Conversation)?,
+    })
+}
+
+pub(super) fn minute_top(
+    tops: &impl ReadableTable<MinuteTopKey, &'static [u8]>,
+    minute: MinuteKey,
+    dimension: Dimension,
+) -> Result<TopTable, redb::Error> {
+    let found = tops.get((minute.0, minute.1, dimension_number(dimension)))?;
+    found.map_or(Ok(TopTable::default()), |v| unpack(v.value()))
+}
+
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, redb::Error> {
+    value::encode(VERSION, value)
+}
+
+pub(super) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, redb::Error> {
+    value::decode(VERSION, octets)
+}
+
+/// Tables are long and repetitive: they are compressed.
+pub(super) fn pack(table: &TopTable) -> Result<Vec<u8>, redb::Error> {
+    Ok(zstd::bulk::compress(&encode(table)?, 1)?)
+}
+
+pub(super) fn unpack(octets: &[u8]) -> Result<TopTable, redb::Error> {
+    decode(&zstd::bulk::decompress(octets, TABLE_MAX)?)
+}
