@@ -60,6 +60,18 @@ impl Prefix {
         Some(Self { base, length })
     }
 
+    /// Its first address.
+    #[must_use]
+    pub const fn base(&self) -> IpAddr {
+        self.base
+    }
+
+    /// Its length in bits.
+    #[must_use]
+    pub const fn length(&self) -> u8 {
+        self.length
+    }
+
     /// Whether the address lies in the prefix.
     #[must_use]
     pub fn contains(&self, addr: IpAddr) -> bool {

@@ -1,0 +1,1 @@
+//! Datagrams made to order.

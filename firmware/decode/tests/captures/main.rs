@@ -1,0 +1,4 @@
+//! Captures that others recorded; they are not part of the project.
+
+mod corpus;
+mod netgauze;
