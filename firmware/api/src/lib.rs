@@ -107,6 +107,7 @@ macro_rules! service {
         $(#[$doc])*
         #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
         #[serde(tag = "call", content = "args", rename_all = "snake_case")]
+        #[allow(clippy::large_enum_variant, reason = "requests are few and live for one call")]
         pub enum $request {
             $($(#[$vdoc])* $variant($call),)*
         }

@@ -75,6 +75,9 @@ pub struct SystemStatus {
     pub units: Vec<Unit>,
     /// Network ports.
     pub ports: Vec<NetworkPort>,
+    /// What the packet filter counted at the port that exporters send to.
+    #[serde(default)]
+    pub collection: Option<CollectionCounters>,
     /// The root slot that is running, `a` or `b`; `None` outside the appliance.
     pub slot: Option<String>,
     /// Things that want attention, in words.
@@ -126,12 +129,25 @@ pub struct Unit {
     pub cpu_nanos: Option<u64>,
 }
 
+/// Datagrams to the ports for flow records, logs and traps, as the packet filter counted them since the boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CollectionCounters {
+    /// Let through, from registered exporters.
+    pub registered: u64,
+    /// Let through from anyone else while discovery is on.
+    pub discovered: u64,
+    /// Dropped: from senders that are not registered.
+    pub unregistered: u64,
+}
+
 /// What a network port is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PortRole {
     /// The first by PCI order: console and SSH.
     Management,
+    /// The one that the settings name: exporters send to it and are polled from it.
+    Collection,
     /// All others.
     Capture,
 }
@@ -143,7 +159,8 @@ pub struct NetworkPort {
     pub name: String,
     /// What it is for.
     pub role: PortRole,
-    /// For a capture port its place in PCI order from 1: the link's number.
+    /// For a capture port its place in PCI order from 1: the link's number. A collection port keeps the number that it
+    /// would have; only the management port has none.
     pub link: Option<u16>,
     /// The PCI address, such as `0000:00:02.0`.
     pub pci: Option<String>,

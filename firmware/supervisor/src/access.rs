@@ -75,6 +75,11 @@ pub(crate) fn check(caller: Caller, request: &SupervisorRequest, set_up: bool) -
     }
 }
 
+/// Whether the settings are told with their secrets: only to whom they are of use.
+pub(crate) fn knows_secrets(caller: Caller) -> bool {
+    matches!(caller, Caller::Root | Caller::Collector)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

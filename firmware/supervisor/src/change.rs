@@ -2,7 +2,7 @@
 
 use api::supervisor::{ApplyAnswer, ApplyRequest, ConfirmRequest};
 use api::{Failure, FailureKind};
-use settings::Settings;
+use settings::{Settings, SettingsError};
 
 use crate::access::Caller;
 use crate::engine::{Engine, State, until, who};
@@ -15,11 +15,13 @@ const CONFIRM_WITHIN_S: u64 = 120;
 impl Engine {
     /// Puts new settings in force.
     pub(crate) async fn apply(&self, request: ApplyRequest, caller: Caller) -> Result<ApplyAnswer, Failure> {
-        let mut new = request.settings;
-        new.check()
-            .map_err(|e| Failure::new(FailureKind::BadRequest, e.to_string()))?;
+        let wrong = |e: SettingsError| Failure::new(FailureKind::BadRequest, e.to_string());
         let mut state = self.state.lock().await;
+        let mut new = request.settings.with_secrets_of(&state.settings).map_err(wrong)?;
         admit(&state, &new, caller)?;
+        new.check().map_err(wrong)?;
+        new.follow(&state.settings).map_err(wrong)?;
+        check_port(&state, &new)?;
         new.revision = state.settings.revision;
         if new == state.settings {
             return Ok(answer(&state));
@@ -41,7 +43,7 @@ impl Engine {
         .await?;
         let user = who(caller, &request.user);
         log::info!(event = "settings", user = user.as_str(), revision = new.revision; "{user} changed the settings");
-        state.settings = new;
+        state.put(new);
         state.unconfirmed = unconfirmed;
         self.changed();
         Ok(answer(&state))
@@ -74,6 +76,8 @@ impl Engine {
         };
         let mut back = unconfirmed.previous;
         back.revision = state.settings.revision + 1;
+        // Records may hold the numbers that were given meanwhile.
+        back.exporter_numbers = back.exporter_numbers.max(state.settings.exporter_numbers);
         let stored = back.clone();
         let done = self
             .on_disk(move |vault| {
@@ -88,7 +92,7 @@ impl Engine {
                 .push("the settings that were taken back could not be stored".to_owned());
         }
         log::warn!(event = "rollback", revision = back.revision; "the settings were not confirmed and are taken back");
-        state.settings = back;
+        state.put(back);
         state.unconfirmed = None;
         self.changed();
     }
@@ -123,6 +127,29 @@ fn admit(state: &State, new: &Settings, caller: Caller) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// A collection port that is newly named must be there, and not be the management port.
+fn check_port(state: &State, new: &Settings) -> Result<(), Failure> {
+    let unchanged = new.collection.port == state.settings.collection.port;
+    let Some(name) = new.collection.port.as_ref().filter(|_| !unchanged) else {
+        return Ok(());
+    };
+    let others: Vec<&str> = state.ports.iter().skip(1).map(|port| port.name.as_str()).collect();
+    if others.contains(&name.as_str()) {
+        return Ok(());
+    }
+    let problem = if state.ports.iter().any(|port| port.name == *name) {
+        format!("collection.port: {name} is the management port: leave the port out to collect there")
+    } else if others.is_empty() {
+        format!("collection.port: there is no port {name}, and no other than the management port")
+    } else {
+        format!(
+            "collection.port: there is no port {name}: it is one of {}",
+            others.join(", ")
+        )
+    };
+    Err(Failure::new(FailureKind::BadRequest, problem))
 }
 
 fn answer(state: &State) -> ApplyAnswer {

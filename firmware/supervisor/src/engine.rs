@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use api::server::{Peer, Reply, reply};
 use api::supervisor::{
-    NetworkPort, PowerAction, PowerAnswer, PowerRequest, RestartAnswer, RestartRequest, Restartable, SettingsAnswer,
-    SettingsQuery, SetupCode, SetupState, SupervisorRequest, SystemStatus, Unit,
+    CollectionCounters, NetworkPort, PowerAction, PowerAnswer, PowerRequest, RestartAnswer, RestartRequest,
+    Restartable, SettingsAnswer, SettingsQuery, SetupCode, SetupState, SupervisorRequest, SystemStatus, Unit,
 };
 use api::{Failure, FailureKind};
 use model::Timestamp;
@@ -19,13 +19,13 @@ use crate::access::{self, Caller, Identities};
 use crate::accounts::{ADMIN, Accounts};
 use crate::lockout::Lockout;
 use crate::vault::{Unconfirmed, Vault};
-use crate::{command, setup_code, system, units};
+use crate::{command, firewall, ports, setup_code, system, units};
 
 /// The firmware's version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long a question for newer settings waits.
 const LONG_POLL: Duration = Duration::from_secs(25);
-/// How old the state of the units may be when it is shown.
+/// How old the state of the units and the packet filter's counters may be when they are shown.
 const UNITS_FRESH: Duration = Duration::from_secs(2);
 
 /// Where things are.
@@ -66,6 +66,12 @@ impl State {
     pub(crate) fn set_up(&self) -> bool {
         self.accounts.find(ADMIN).is_some()
     }
+
+    /// Puts settings in force, for the ports too.
+    pub(crate) fn put(&mut self, settings: Settings) {
+        ports::assign(&mut self.ports, &settings.collection);
+        self.settings = settings;
+    }
 }
 
 /// The supervisor.
@@ -81,6 +87,7 @@ pub(crate) struct Engine {
     pub(crate) hashing: Semaphore,
     pub(crate) hashing_queue: Semaphore,
     units: AsyncMutex<Option<(Instant, UnitStates)>>,
+    counters: AsyncMutex<Option<(Instant, Option<CollectionCounters>)>>,
 }
 
 #[derive(Clone, Default)]
@@ -125,6 +132,7 @@ impl Engine {
             hashing: Semaphore::new(1),
             hashing_queue: Semaphore::new(8),
             units: AsyncMutex::new(None),
+            counters: AsyncMutex::new(None),
         }
     }
 
@@ -145,7 +153,7 @@ impl Engine {
             R::Setup(request) => reply(self.set_up(request).await?),
             R::Authenticate(request) => reply(self.authenticate(request, caller).await?),
             R::ChangePassword(request) => reply(self.change_password(request, caller).await?),
-            R::Settings(query) => reply(self.settings(query).await),
+            R::Settings(query) => reply(self.settings(query, caller).await),
             R::Apply(request) => reply(self.apply(request, caller).await?),
             R::Confirm(request) => reply(self.confirm(request, caller).await?),
             R::Restart(request) => reply(self.restart(request, caller).await?),
@@ -163,7 +171,7 @@ impl Engine {
         }
     }
 
-    async fn settings(&self, query: SettingsQuery) -> SettingsAnswer {
+    pub(crate) async fn settings(&self, query: SettingsQuery, caller: Caller) -> SettingsAnswer {
         let mut change = self.change.subscribe();
         if let Some(known) = query.newer_than {
             let newer = change.wait_for(|change| *change != known);
@@ -172,7 +180,11 @@ impl Engine {
         let state = self.state.lock().await;
         SettingsAnswer {
             change: *self.change.borrow(),
-            settings: state.settings.clone(),
+            settings: if access::knows_secrets(caller) {
+                state.settings.clone()
+            } else {
+                state.settings.without_secrets()
+            },
             ports: state.ports.clone(),
             unconfirmed_until: state.unconfirmed.as_ref().map(until),
         }
@@ -239,9 +251,10 @@ impl Engine {
         Ok(PowerAnswer {})
     }
 
-    async fn status(&self) -> SystemStatus {
+    pub(crate) async fn status(&self) -> SystemStatus {
         let units = self.units().await;
         let uptime_s = system::uptime_s();
+        let collection = self.collection_counters().await;
         let clock_synchronised = system::clock_synchronised();
         let (processor, processors) = system::processor();
         let data = self.paths.data.as_path();
@@ -255,6 +268,7 @@ impl Engine {
         } else if state.ports.len() == 1 {
             troubles.push("there is no capture port: the only network port is for management".to_owned());
         }
+        troubles.extend(ports::collection_trouble(&state.ports, &state.settings.collection));
         // A minute to find a time server is no trouble.
         if clock_synchronised == Some(false) && uptime_s > 120 {
             troubles.push("the clock is not synchronised: no time server answers".to_owned());
@@ -279,9 +293,27 @@ impl Engine {
                 .collect(),
             units: units.shown,
             ports: state.ports.clone(),
+            collection,
             slot: system::slot(&std::fs::read_to_string("/proc/cmdline").unwrap_or_default()),
             troubles,
         }
+    }
+
+    /// What the packet filter counted; `None` where it cannot be read.
+    async fn collection_counters(&self) -> Option<CollectionCounters> {
+        if !self.paths.act {
+            return None;
+        }
+        let mut cache = self.counters.lock().await;
+        if let Some((at, counters)) = *cache
+            && at.elapsed() < UNITS_FRESH
+        {
+            return counters;
+        }
+        let listing = command::run("nft", &firewall::LIST_COUNTERS, "").await;
+        let counters = listing.ok().and_then(|text| firewall::counters(&text));
+        *cache = Some((Instant::now(), counters));
+        counters
     }
 
     async fn units(&self) -> UnitStates {

@@ -1,27 +1,130 @@
 //! The packet filter's rules as `nft` reads them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
-use api::supervisor::{NetworkPort, PortRole};
+use api::supervisor::{CollectionCounters, NetworkPort, PortRole};
+use settings::{Listen, Role, Settings};
+
+use crate::ports;
 
 /// More new SSH connections from one source than this are dropped: guessing passwords gets slow.
 const SSH_LIMIT: &str = "limit rate over 30/minute burst 15 packets";
 
-/// The rules for the management port, as one transaction: nothing else goes in, through or out.
-/// Without a management port everything but the loopback is dropped.
-pub(crate) fn host_rules(ports: &[NetworkPort]) -> String {
-    let management: Vec<String> = ports
-        .iter()
-        .filter(|port| port.role == PortRole::Management)
-        .filter_map(|port| quoted(&port.name))
-        .collect();
-    let elements = match management.as_slice() {
-        [] => String::new(),
-        names => format!("\n\t\telements = {{ {} }}", names.join(", ")),
+/// What the sets of ports hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Reach {
+    management: Vec<String>,
+    collection: Vec<String>,
+    discovery: Vec<String>,
+    udp: BTreeSet<u16>,
+    tls: BTreeSet<u16>,
+}
+
+impl Reach {
+    fn of(ports: &[NetworkPort], settings: &Settings) -> Self {
+        let of_role = |role: PortRole| -> Vec<String> {
+            let names = ports.iter().filter(|port| port.role == role);
+            names.filter_map(|port| quoted(&port.name)).collect()
+        };
+        let management = of_role(PortRole::Management);
+        let wanted = &settings.collection;
+        let port = ports::collection(ports, wanted).filter(|_| settings.role != Role::Analyzer);
+        let Some(collection) = port.and_then(|port| quoted(&port.name)) else {
+            return Self {
+                management,
+                ..Self::default()
+            };
+        };
+        let on = |listens: &[&Listen]| -> BTreeSet<u16> {
+            let on = listens.iter().filter(|listen| listen.enabled);
+            on.flat_map(|listen| listen.ports.iter().copied()).collect()
+        };
+        Self {
+            discovery: wanted.discovery.then(|| collection.clone()).into_iter().collect(),
+            management,
+            collection: vec![collection],
+            udp: on(&[&wanted.flow, &wanted.syslog, &wanted.traps]),
+            tls: on(&[&wanted.syslog_tls]),
+        }
+    }
+}
+
+/// The rules for the host, as one transaction: what the management and the collection port need, and nothing else
+/// in, through or out. The rules are always the same; sets say which ports they are about, and without ports
+/// everything but the loopback is dropped. Exporters, counters and the sources of SSH connections stay as they are.
+pub(crate) fn host_rules(ports: &[NetworkPort], settings: &Settings) -> String {
+    let reach = Reach::of(ports, settings);
+    let mut text = include_str!("firewall.nft").replace("$ssh_limit", SSH_LIMIT);
+    let numbers = |set: &BTreeSet<u16>| set.iter().map(u16::to_string).collect::<Vec<_>>();
+    for (set, elements) in [
+        ("management", reach.management),
+        ("collection", reach.collection),
+        ("discovery", reach.discovery),
+        ("collection_udp", numbers(&reach.udp)),
+        ("collection_tls", numbers(&reach.tls)),
+    ] {
+        change_set(&mut text, "add", set, &elements);
+    }
+    text
+}
+
+/// Removes everything that [`host_rules`] makes, exporters and counters too: put before it where the kernel holds
+/// something else under our names.
+pub(crate) const CLEAN: &str = "table inet spanwatch\ndelete table inet spanwatch\n";
+
+/// The addresses that may send: those of exporters that are not switched off.
+pub(crate) fn senders(settings: &Settings) -> BTreeSet<IpAddr> {
+    let on = settings.exporters.values().filter(|exporter| exporter.enabled);
+    on.flat_map(|exporter| exporter.addresses.iter().copied()).collect()
+}
+
+/// One transaction that makes the allow list `new`; without `old` whatever the kernel holds goes first.
+/// Empty where nothing is to be done.
+pub(crate) fn sender_rules(old: Option<&BTreeSet<IpAddr>>, new: &BTreeSet<IpAddr>) -> String {
+    let none = BTreeSet::new();
+    let mut text = String::new();
+    if old.is_none() {
+        text.push_str("flush set inet spanwatch exporters4\nflush set inet spanwatch exporters6\n");
+    }
+    let old = old.unwrap_or(&none);
+    for (verb, addresses) in [("delete", old.difference(new)), ("add", new.difference(old))] {
+        let (v4, v6): (Vec<_>, Vec<_>) = addresses.partition(|address| address.is_ipv4());
+        let texts = |list: Vec<&IpAddr>| list.into_iter().map(IpAddr::to_string).collect::<Vec<_>>();
+        change_set(&mut text, verb, "exporters4", &texts(v4));
+        change_set(&mut text, verb, "exporters6", &texts(v6));
+    }
+    text
+}
+
+fn change_set(text: &mut String, verb: &str, set: &str, elements: &[String]) {
+    if !elements.is_empty() {
+        let _ = writeln!(
+            text,
+            "{verb} element inet spanwatch {set} {{ {} }}",
+            elements.join(", ")
+        );
+    }
+}
+
+/// The arguments that make `nft` print the counters, without the exporters.
+pub(crate) const LIST_COUNTERS: [&str; 6] = ["--terse", "list", "counters", "table", "inet", "spanwatch"];
+
+/// Reads the packets of the counters from `nft list counters`; `None` where one is missing.
+pub(crate) fn counters(listing: &str) -> Option<CollectionCounters> {
+    let packets = |name: &str| {
+        let mut lines = listing.lines().map(str::trim);
+        lines.find(|line| line.strip_prefix("counter ").and_then(|rest| rest.strip_suffix(" {")) == Some(name))?;
+        let mut words = lines.next()?.split_whitespace();
+        words.find(|word| *word == "packets")?;
+        words.next()?.parse().ok()
     };
-    include_str!("firewall.nft")
-        .replace("\n\t\t# management ports", &elements)
-        .replace("$ssh_limit", SSH_LIMIT)
+    Some(CollectionCounters {
+        registered: packets("registered")?,
+        discovered: packets("discovered")?,
+        unregistered: packets("unregistered")?,
+    })
 }
 
 /// The rules for capture ports: every frame is dropped, in and out, after the capture rings have seen it.
@@ -52,77 +155,4 @@ fn quoted(name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::network::tests::port;
-    use crate::tests::golden;
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
-
-    fn ports() -> Vec<NetworkPort> {
-        vec![
-            port("enp0s2", "0000:00:02.0", None),
-            port("enp0s3", "0000:00:03.0", Some(1)),
-            port("enp0s4", "0000:00:04.0", Some(2)),
-        ]
-    }
-
-    #[test]
-    fn the_rules_are_these() {
-        golden("golden/host.nft", &host_rules(&ports()));
-        golden("golden/capture.nft", &capture_rules(&ports()));
-    }
-
-    #[test]
-    fn the_rules_of_the_image_let_nothing_in() {
-        golden(
-            "../../rootfs-overlay/usr/share/spanwatch/firewall.nft",
-            &host_rules(&[]),
-        );
-        assert!(!host_rules(&[]).contains("elements"));
-    }
-
-    #[test]
-    fn odd_names_do_not_reach_the_rules() {
-        let odd = [
-            port("a\" accept", "0000:00:02.0", None),
-            port("b;", "0000:00:03.0", Some(1)),
-        ];
-        assert_eq!(host_rules(&odd), host_rules(&[]));
-        assert!(!capture_rules(&odd).contains(';'));
-    }
-
-    /// In a network namespace of its own; needs root and nftables.
-    #[test]
-    fn nft_accepts_the_rules() {
-        let available = nix::unistd::geteuid().is_root()
-            && Command::new("nft")
-                .arg("--version")
-                .stdout(Stdio::null())
-                .status()
-                .is_ok_and(|s| s.success());
-        if !available {
-            eprintln!("SKIPPED: needs root and nft");
-            return;
-        }
-        let rules = format!("{}{}", host_rules(&ports()), capture_rules(&ports()));
-        // Twice: the second time replaces what is there.
-        let script = "ip link add enp0s3 type veth peer name enp0s4 && cat >\"$0\" && nft -c -f \"$0\" && nft -f \"$0\" && nft -f \"$0\" && nft list ruleset";
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let mut child = Command::new("unshare")
-            .args(["--net", "sh", "-c", script])
-            .arg(file.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(rules.as_bytes()).unwrap();
-        let out = child.wait_with_output().unwrap();
-        assert!(out.status.success());
-        let listed = String::from_utf8(out.stdout).unwrap();
-        assert!(
-            listed.contains("elements = { \"enp0s2\" }") && listed.contains("chain egress-1"),
-            "{listed}"
-        );
-    }
-}
+mod tests;

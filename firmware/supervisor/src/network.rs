@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use api::supervisor::{NetworkPort, PortRole};
-use settings::{Ipv4Config, Ipv6Config, Management};
+use settings::{Collection, Ipv4Config, Ipv6Config, Management, Settings};
 
 /// The start of the names of the files that are ours.
 pub(crate) const FILE_PREFIX: &str = "10-spanwatch-";
@@ -12,13 +13,19 @@ pub(crate) const FILE_PREFIX: &str = "10-spanwatch-";
 /// Longest frames that a capture port takes; networkd lowers it to what the NIC can do.
 const CAPTURE_MTU: u32 = 9_216;
 
-/// The files for networkd by name: the management port as the settings say, capture ports without any address.
-pub(crate) fn files(ports: &[NetworkPort], management: &Management) -> BTreeMap<String, String> {
+/// The metric of routes by the collection port: behind those of the management port, whether they are fixed, by DHCP
+/// (1024) or by router advertisements (512–2048 as the router wishes).
+const COLLECTION_METRIC: u32 = 4_096;
+
+/// The files for networkd by name: management and collection port as the settings say, capture ports without any
+/// address.
+pub(crate) fn files(ports: &[NetworkPort], settings: &Settings) -> BTreeMap<String, String> {
     let file = |(place, port): (usize, &NetworkPort)| {
         let mut text = String::from("# Written by the supervisor; changes are lost.\n");
         text.push_str(&match_section(port, ports));
         match port.role {
-            PortRole::Management => text.push_str(&management_sections(management)),
+            PortRole::Management => text.push_str(&management_sections(&settings.management)),
+            PortRole::Collection => text.push_str(&collection_sections(&settings.collection)),
             PortRole::Capture => text.push_str(&capture_sections()),
         }
         (format!("{FILE_PREFIX}{place:02}.network"), text)
@@ -45,62 +52,109 @@ fn capture_sections() -> String {
 }
 
 fn management_sections(management: &Management) -> String {
-    let mut network = String::from("\n[Link]\nActivationPolicy=always-up\nRequiredForOnline=no\n");
-    network.push_str("\n[Network]\nDescription=Management port\nLLDP=no\nEmitLLDP=no\nLLMNR=no\nMulticastDNS=no\nIPv6PrivacyExtensions=no\n");
-    let mut line = |text: String| {
-        let _ = writeln!(network, "{text}");
-    };
-    let dhcp4 = management.ipv4 == Ipv4Config::Dhcp;
-    line(format!("DHCP={}", if dhcp4 { "ipv4" } else { "no" }));
-    let ipv6 = management.ipv6 != Ipv6Config::Off;
-    line(format!("LinkLocalAddressing={}", if ipv6 { "ipv6" } else { "no" }));
-    let auto6 = management.ipv6 == Ipv6Config::Auto;
-    line(format!("IPv6AcceptRA={}", if auto6 { "yes" } else { "no" }));
+    let mut text = host_sections("Management port", &management.ipv4, &management.ipv6);
+    for (address, gateway) in fixed(&management.ipv4, &management.ipv6) {
+        let _ = writeln!(text, "Address={address}");
+        if let Some(gateway) = gateway {
+            let _ = writeln!(text, "Gateway={gateway}");
+        }
+    }
+    for server in &management.dns {
+        let _ = writeln!(text, "DNS={server}");
+    }
+    let dns = if management.dns.is_empty() { "" } else { "UseDNS=no\n" };
+    if management.ipv4 == Ipv4Config::Dhcp {
+        let _ = write!(
+            text,
+            "\n[DHCPv4]\nClientIdentifier=mac\nUseHostname=no\nUseDomains=no\nUseMTU=no\n{dns}"
+        );
+    }
+    if management.ipv6 == Ipv6Config::Auto {
+        let _ = write!(
+            text,
+            "\n[IPv6AcceptRA]\nUseDomains=no\n{dns}\n[DHCPv6]\nUseHostname=no\n{dns}"
+        );
+    }
+    text
+}
+
+/// Addresses of its own, and routes behind those of the management port, which only who binds to the port takes.
+/// Name and time servers are management's. An exporter may be behind this port's gateway while the default route is
+/// management's: a strict check of the source (RFC 3704) would drop what it sends.
+fn collection_sections(collection: &Collection) -> String {
+    let mut text = host_sections("Collection port", &collection.ipv4, &collection.ipv6);
+    text.push_str("IPv4ReversePathFilter=loose\n");
+    for (address, gateway) in fixed(&collection.ipv4, &collection.ipv6) {
+        let _ = write!(
+            text,
+            "\n[Address]\nAddress={address}\nRouteMetric={COLLECTION_METRIC}\n"
+        );
+        if let Some(gateway) = gateway {
+            let _ = write!(text, "\n[Route]\nGateway={gateway}\nMetric={COLLECTION_METRIC}\n");
+        }
+    }
+    if collection.ipv4 == Ipv4Config::Dhcp {
+        let _ = write!(
+            text,
+            "\n[DHCPv4]\nClientIdentifier=mac\nUseHostname=no\nUseDomains=no\nUseMTU=no\nUseDNS=no\nUseNTP=no\n\
+             RouteMetric={COLLECTION_METRIC}\n"
+        );
+    }
+    if collection.ipv6 == Ipv6Config::Auto {
+        let _ = write!(
+            text,
+            "\n[IPv6AcceptRA]\nUseDomains=no\nUseDNS=no\nRouteMetric={COLLECTION_METRIC}\n\
+             \n[DHCPv6]\nUseHostname=no\nUseDomains=no\nUseDNS=no\nUseNTP=no\n"
+        );
+    }
+    text
+}
+
+/// The sections that ports with addresses have alike; the last one is `[Network]`.
+fn host_sections(description: &str, ipv4: &Ipv4Config, ipv6: &Ipv6Config) -> String {
+    let dhcp4 = if *ipv4 == Ipv4Config::Dhcp { "ipv4" } else { "no" };
+    let link_local = if *ipv6 == Ipv6Config::Off { "no" } else { "ipv6" };
+    let auto6 = if *ipv6 == Ipv6Config::Auto { "yes" } else { "no" };
+    format!(
+        "\n[Link]\nActivationPolicy=always-up\nRequiredForOnline=no\n\
+         \n[Network]\nDescription={description}\nLLDP=no\nEmitLLDP=no\nLLMNR=no\nMulticastDNS=no\nIPv6PrivacyExtensions=no\n\
+         DHCP={dhcp4}\nLinkLocalAddressing={link_local}\nIPv6AcceptRA={auto6}\n"
+    )
+}
+
+/// Fixed addresses with prefix lengths, and their gateways.
+fn fixed(ipv4: &Ipv4Config, ipv6: &Ipv6Config) -> Vec<(String, Option<IpAddr>)> {
+    let mut found = Vec::new();
     if let Ipv4Config::Static {
         address,
         prefix,
         gateway,
-    } = &management.ipv4
+    } = ipv4
     {
-        line(format!("Address={address}/{prefix}"));
-        if let Some(gateway) = gateway {
-            line(format!("Gateway={gateway}"));
-        }
+        found.push((format!("{address}/{prefix}"), gateway.map(IpAddr::V4)));
     }
     if let Ipv6Config::Static {
         address,
         prefix,
         gateway,
-    } = &management.ipv6
+    } = ipv6
     {
-        line(format!("Address={address}/{prefix}"));
-        if let Some(gateway) = gateway {
-            line(format!("Gateway={gateway}"));
-        }
+        found.push((format!("{address}/{prefix}"), gateway.map(IpAddr::V6)));
     }
-    for server in &management.dns {
-        line(format!("DNS={server}"));
-    }
-    let dns = if management.dns.is_empty() { "" } else { "UseDNS=no\n" };
-    if dhcp4 {
-        let _ = write!(
-            network,
-            "\n[DHCPv4]\nClientIdentifier=mac\nUseHostname=no\nUseDomains=no\nUseMTU=no\n{dns}"
-        );
-    }
-    if auto6 {
-        let _ = write!(
-            network,
-            "\n[IPv6AcceptRA]\nUseDomains=no\n{dns}\n[DHCPv6]\nUseHostname=no\n{dns}"
-        );
-    }
-    network
+    found
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::tests::golden;
+
+    fn managed(management: Management) -> Settings {
+        Settings {
+            management,
+            ..Settings::default()
+        }
+    }
 
     pub(crate) fn port(name: &str, pci: &str, link: Option<u16>) -> NetworkPort {
         NetworkPort {
@@ -126,7 +180,7 @@ pub(crate) mod tests {
             port("enp0s2", "0000:00:02.0", None),
             port("enp0s3", "0000:00:03.0", Some(1)),
         ];
-        let files = files(&ports, &Management::default());
+        let files = files(&ports, &Settings::default());
         let names: Vec<_> = files.keys().map(String::as_str).collect();
         assert_eq!(names, ["10-spanwatch-00.network", "10-spanwatch-01.network"]);
         golden("golden/management-auto.network", &files["10-spanwatch-00.network"]);
@@ -144,14 +198,41 @@ pub(crate) mod tests {
             ipv6: Ipv6Config::Off,
             dns: vec!["192.0.2.53".parse().unwrap()],
         };
-        let files = files(&[port("enp0s2", "0000:00:02.0", None)], &management);
+        let files = files(&[port("enp0s2", "0000:00:02.0", None)], &managed(management));
         golden("golden/management-static.network", &files["10-spanwatch-00.network"]);
+    }
+
+    #[test]
+    fn a_collection_port_has_addresses_and_routes_behind_those_of_management() {
+        let mut ports = [
+            port("enp0s2", "0000:00:02.0", None),
+            port("enp0s3", "0000:00:03.0", Some(1)),
+            port("enp0s4", "0000:00:04.0", Some(2)),
+        ];
+        let mut settings = Settings::default();
+        settings.collection.port = Some("enp0s4".to_owned());
+        crate::ports::assign(&mut ports, &settings.collection);
+        let automatic = files(&ports, &settings);
+        golden("golden/capture.network", &automatic["10-spanwatch-01.network"]);
+        golden("golden/collection-auto.network", &automatic["10-spanwatch-02.network"]);
+        settings.collection.ipv4 = Ipv4Config::Static {
+            address: [198, 51, 100, 10].into(),
+            prefix: 24,
+            gateway: Some([198, 51, 100, 1].into()),
+        };
+        settings.collection.ipv6 = Ipv6Config::Static {
+            address: "2001:db8:1::10".parse().unwrap(),
+            prefix: 64,
+            gateway: Some("2001:db8:1::1".parse().unwrap()),
+        };
+        let fixed = files(&ports, &settings);
+        golden("golden/collection-static.network", &fixed["10-spanwatch-02.network"]);
     }
 
     #[test]
     fn ports_that_share_a_function_are_matched_by_hardware_address() {
         let ports = [port("a", "0000:00:02.0", None), port("b", "0000:00:02.0", Some(1))];
-        let files = files(&ports, &Management::default());
+        let files = files(&ports, &Settings::default());
         assert!(files["10-spanwatch-01.network"].contains("PermanentMACAddress=02:00:00:00:00:01\n"));
     }
 }

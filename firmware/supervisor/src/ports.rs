@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use api::supervisor::{NetworkPort, PortRole};
+use settings::Collection;
 
 /// A PCI address: domain, bus, device, function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +53,43 @@ pub(crate) fn enumerate(sys: &Path, addresses: &Addresses) -> Vec<NetworkPort> {
             port
         })
         .collect()
+}
+
+/// Gives the ports their roles: the first is for management, the one that the settings name collects, all others
+/// capture. A collection port keeps its link's number.
+pub(crate) fn assign(ports: &mut [NetworkPort], wanted: &Collection) {
+    for (place, port) in ports.iter_mut().enumerate() {
+        port.role = if place == 0 {
+            PortRole::Management
+        } else if wanted.port.as_ref() == Some(&port.name) {
+            PortRole::Collection
+        } else {
+            PortRole::Capture
+        };
+    }
+}
+
+/// The port that exporters reach: the one that the settings name, or else the management port. `None` where the one
+/// that they name is not there.
+pub(crate) fn collection<'a>(ports: &'a [NetworkPort], wanted: &Collection) -> Option<&'a NetworkPort> {
+    match &wanted.port {
+        Some(name) => ports.iter().find(|port| port.name == *name),
+        None => ports.iter().find(|port| port.role == PortRole::Management),
+    }
+}
+
+/// What is wrong with the collection port that the settings name.
+pub(crate) fn collection_trouble(ports: &[NetworkPort], wanted: &Collection) -> Option<String> {
+    let name = wanted.port.as_ref()?;
+    match ports.iter().find(|port| port.name == *name) {
+        None => Some(format!(
+            "the collection port {name} is not there: nothing of exporters is received; choose another in the settings"
+        )),
+        Some(port) if port.role == PortRole::Management => Some(format!(
+            "the collection port {name} is the management port now: choose another, or none, in the settings"
+        )),
+        Some(_) => None,
+    }
 }
 
 /// `None` for what is no physical port: loopback, VLANs, bridges have no `device`.

@@ -1,8 +1,9 @@
 //! Brings the system in line with the settings: network files, packet filter, host name, roles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ const ROLE_SERVICES: [(&str, &str, Role); 2] = [
 #[derive(Default)]
 pub(crate) struct Applied {
     rules: Option<String>,
+    /// The addresses that the packet filter lets in; `None` where that is not known.
+    senders: Option<BTreeSet<IpAddr>>,
     role: Option<Role>,
     cpu: Option<(Instant, system::CpuTimes)>,
 }
@@ -59,7 +62,8 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             write_network(&engine, &settings, &ports).await;
             set_hostname(&engine, &settings).await;
             write_keys(&engine, &settings).await;
-            filter(&engine, &mut applied, &ports).await;
+            filter(&engine, &mut applied, &ports, &settings).await;
+            allow(&engine, &mut applied, &settings).await;
             follow_role(&engine, &mut applied, settings.role).await;
         }
         let tick = if start.elapsed() < EARLY { EARLY_TICK } else { TICK };
@@ -74,8 +78,9 @@ async fn snapshot(engine: &Engine) -> (Settings, Vec<NetworkPort>) {
 
 /// Notes ports that came, went or changed.
 async fn look(engine: &Engine) {
-    let found = ports::enumerate(&engine.paths.sys, &ports::addresses());
+    let mut found = ports::enumerate(&engine.paths.sys, &ports::addresses());
     let mut state = engine.state.lock().await;
+    ports::assign(&mut found, &state.settings.collection);
     if state.ports == found {
         return;
     }
@@ -126,7 +131,7 @@ async fn note(engine: &Engine, work: &'static str, result: Result<(), String>) {
 }
 
 async fn write_network(engine: &Engine, settings: &Settings, ports: &[NetworkPort]) {
-    let wanted = network::files(ports, &settings.management);
+    let wanted = network::files(ports, settings);
     let result = match write_files(&engine.paths.networkd, &wanted) {
         // At the boot networkd starts later and finds the files.
         Ok(true) if Path::new("/run/systemd/netif/state").exists() => command::run("networkctl", &["reload"], "")
@@ -188,25 +193,59 @@ async fn set_hostname(engine: &Engine, settings: &Settings) {
     }
 }
 
-async fn filter(engine: &Engine, applied: &mut Applied, ports: &[NetworkPort]) {
-    let (host, capture) = (firewall::host_rules(ports), firewall::capture_rules(ports));
+async fn filter(engine: &Engine, applied: &mut Applied, ports: &[NetworkPort], settings: &Settings) {
+    let (host, capture) = (firewall::host_rules(ports, settings), firewall::capture_rules(ports));
     let rules = format!("{host}{capture}");
     if applied.rules.as_ref() == Some(&rules) {
         return;
     }
-    let result = match command::run("nft", &["-f", "-"], &rules).await {
-        Ok(_) => {
+    let result = match load(&rules).await {
+        Ok(()) => {
             log::info!(event = "firewall"; "the packet filter follows the ports");
             applied.rules = Some(rules);
             Ok(())
         }
-        // Management must not depend on capture ports, one of which may just have gone.
-        Err(e) => match command::run("nft", &["-f", "-"], &host).await {
-            Ok(_) => Err(format!("the packet filter for capture ports cannot be loaded: {e}")),
-            Err(e) => Err(format!("the packet filter cannot be loaded: {e}")),
-        },
+        // Management must not depend on capture ports, one of which may just have gone, nor on what was there.
+        Err(e) if load(&host).await.is_ok() => {
+            Err(format!("the packet filter for capture ports cannot be loaded: {e}"))
+        }
+        Err(e) => {
+            applied.senders = None;
+            let again = load(&format!("{}{host}", firewall::CLEAN)).await;
+            Err(format!(
+                "the packet filter cannot be loaded: {}",
+                again.err().unwrap_or(e)
+            ))
+        }
     };
     note(engine, "firewall", result).await;
+}
+
+/// Lets exporters in, and those that are no longer registered no more.
+async fn allow(engine: &Engine, applied: &mut Applied, settings: &Settings) {
+    let senders = firewall::senders(settings);
+    if applied.senders.as_ref() == Some(&senders) {
+        return;
+    }
+    let rules = firewall::sender_rules(applied.senders.as_ref(), &senders);
+    let result = match load(&rules).await {
+        Ok(()) => {
+            log::info!(event = "exporters", addresses = senders.len(); "the packet filter lets {} addresses of exporters in", senders.len());
+            applied.senders = Some(senders);
+            Ok(())
+        }
+        Err(e) => {
+            applied.senders = None;
+            Err(format!(
+                "the exporters' addresses cannot be loaded into the packet filter: {e}"
+            ))
+        }
+    };
+    note(engine, "exporters", result).await;
+}
+
+async fn load(rules: &str) -> Result<(), command::CommandError> {
+    command::run("nft", &["-f", "-"], rules).await.map(|_| ())
 }
 
 async fn mark_role(engine: &Engine, role: Role) {

@@ -7,7 +7,7 @@ use api::supervisor::{
     SetupRequest,
 };
 use api::{FailureKind, server};
-use settings::{Ipv4Config, Language, Settings};
+use settings::{Exporter, Ipv4Config, Language, Secret, Settings, SnmpCredentials};
 
 use crate::access::{Caller, Identities};
 use crate::disk::tests::Fragile;
@@ -288,6 +288,147 @@ async fn stale_and_wrong_settings_are_refused() {
     let wrong = apply(&engine, Caller::Admin, |s| s.flow.idle_s = 0).await.unwrap_err();
     assert_eq!(wrong.kind, FailureKind::BadRequest);
     assert!(wrong.message.starts_with("flow.idle_s"), "{wrong}");
+}
+
+fn exporter(address: [u8; 4]) -> Exporter {
+    Exporter {
+        name: format!("exporter {}", std::net::Ipv4Addr::from(address)),
+        addresses: vec![address.into()],
+        enabled: true,
+        sampling: None,
+        utc_offset_min: 0,
+        snmp: None,
+        interfaces: std::collections::BTreeMap::new(),
+    }
+}
+
+fn add_exporter(settings: &mut Settings) {
+    let number = settings.next_exporter_number();
+    let host = u8::try_from(number).unwrap();
+    settings.exporters.insert(number, exporter([192, 0, 2, host]));
+}
+
+#[tokio::test]
+async fn the_number_of_an_exporter_is_never_given_again() {
+    let disk = Fragile::default();
+    let first = set_up_engine(&disk).await;
+    apply(&first, Caller::Console, add_exporter).await.unwrap();
+    apply(&first, Caller::Console, |s| s.exporters.clear()).await.unwrap();
+    let again = apply(&first, Caller::Console, |s| {
+        s.exporters.insert(1, exporter([192, 0, 2, 9]));
+    });
+    let refused = again.await.unwrap_err();
+    assert_eq!(refused.kind, FailureKind::BadRequest);
+    assert!(refused.message.starts_with("exporters: "), "{refused}");
+
+    // Settings that are taken back do not take the numbers back that were given meanwhile.
+    let both = |s: &mut Settings| {
+        readdress(s);
+        add_exporter(s);
+    };
+    apply(&first, Caller::Console, both).await.unwrap();
+    first.take_back("another boot", 0).await;
+    let second = engine(&disk);
+    let state = second.state.lock().await;
+    assert!(state.settings.exporters.is_empty());
+    assert_eq!(state.settings.next_exporter_number(), 3);
+}
+
+#[tokio::test]
+async fn secrets_are_told_to_the_collector_and_kept_for_everyone_else() {
+    let disk = Fragile::default();
+    let engine = set_up_engine(&disk).await;
+    let v2 = |community: &str| SnmpCredentials::V2c {
+        community: Secret::new(community),
+    };
+    let told = async |caller| engine.settings(SettingsQuery::default(), caller).await.settings;
+    apply(&engine, Caller::Console, |s| {
+        s.snmp.insert("lab".to_owned(), v2("secret-community"));
+    })
+    .await
+    .unwrap();
+    for caller in [Caller::Root, Caller::Collector] {
+        assert_eq!(told(caller).await.snmp["lab"], v2("secret-community"));
+    }
+    for caller in [
+        Caller::Console,
+        Caller::Admin,
+        Caller::Physical,
+        Caller::Analyzer,
+        Caller::Stranger,
+    ] {
+        assert_eq!(told(caller).await.snmp["lab"], v2(Secret::HIDDEN), "{caller:?}");
+    }
+
+    // What the console read comes back with another change in it.
+    let mut settings = told(Caller::Console).await;
+    settings.hostname = "other".to_owned();
+    let request = |settings| ApplyRequest {
+        settings,
+        user: "admin".to_owned(),
+    };
+    engine.apply(request(settings), Caller::Console).await.unwrap();
+    let kept = told(Caller::Root).await;
+    assert_eq!(
+        (kept.hostname.as_str(), &kept.snmp["lab"]),
+        ("other", &v2("secret-community"))
+    );
+
+    let mut unchanged = told(Caller::Console).await;
+    let before = kept.revision;
+    let answer = engine.apply(request(unchanged.clone()), Caller::Console).await.unwrap();
+    assert_eq!(answer.revision, before, "hidden secrets are no change");
+    let moved = unchanged.snmp.remove("lab").unwrap();
+    unchanged.snmp.insert("renamed".to_owned(), moved);
+    let refused = engine.apply(request(unchanged), Caller::Console).await.unwrap_err();
+    assert_eq!(refused.kind, FailureKind::BadRequest);
+    assert!(refused.message.contains("\"renamed\""), "{refused}");
+    let files = disk.files.lock().unwrap();
+    let stored = files.values().map(|bytes| String::from_utf8_lossy(bytes));
+    assert!(stored.into_iter().all(|text| !text.contains(Secret::HIDDEN)));
+}
+
+#[tokio::test]
+async fn a_collection_port_is_there_and_not_for_management_when_it_is_chosen() {
+    use api::supervisor::PortRole;
+    let engine = set_up_engine(&Fragile::default()).await;
+    engine.state.lock().await.ports = vec![
+        crate::network::tests::port("enp0s2", "0000:00:02.0", None),
+        crate::network::tests::port("enp0s3", "0000:00:03.0", Some(1)),
+    ];
+    let choose = |name: &'static str| {
+        apply(&engine, Caller::Console, move |s| {
+            s.collection.port = Some(name.to_owned())
+        })
+    };
+    for bad in ["enp0s2", "enp9s9"] {
+        let refused = choose(bad).await.unwrap_err();
+        assert!(
+            refused.message.starts_with("collection.port: ") && refused.message.contains(bad),
+            "{refused}"
+        );
+    }
+    assert_eq!(choose("enp0s3").await.unwrap().confirm_until, None);
+    let roles = |state: &crate::engine::State| state.ports.iter().map(|p| (p.role, p.link)).collect::<Vec<_>>();
+    {
+        let mut state = engine.state.lock().await;
+        assert_eq!(
+            roles(&state),
+            [(PortRole::Management, None), (PortRole::Collection, Some(1))]
+        );
+        state.ports.pop();
+    }
+    // One that went away since does not keep other settings from being changed, and is told of.
+    apply(&engine, Caller::Console, |s| s.hostname = "x".to_owned())
+        .await
+        .unwrap();
+    let answer = engine.status().await;
+    assert!(
+        answer
+            .troubles
+            .iter()
+            .any(|t| t.contains("collection port enp0s3 is not there"))
+    );
 }
 
 #[tokio::test]
