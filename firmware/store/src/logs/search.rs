@@ -102,8 +102,7 @@ impl Conditions {
             return Ok(true);
         }
         let directory = head.directory()?;
-        let exporters =
-            self.exporters.is_empty() || directory.exporters.iter().any(|e| self.exporters.contains(e));
+        let exporters = self.exporters.is_empty() || directory.exporters.iter().any(|e| self.exporters.contains(e));
         let wanted = self.wanted(&directory);
         let hosts = wanted.hosts.is_none_or(|hosts| hosts.contains(&true)) || !wanted.peers.is_empty();
         let apps = wanted.apps.is_none_or(|apps| apps.contains(&true));

@@ -12,7 +12,16 @@ const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 fn words() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
-        "Interface", "GigabitEthernet0/1", "down", "UP", "10.0.0.5", "端口", "关闭", "Élan", "sshd", "a",
+        "Interface",
+        "GigabitEthernet0/1",
+        "down",
+        "UP",
+        "10.0.0.5",
+        "端口",
+        "关闭",
+        "Élan",
+        "sshd",
+        "a",
     ]);
     prop::collection::vec(word, 0..5).prop_map(|words| words.join(" "))
 }
@@ -88,7 +97,10 @@ fn is_wanted(search: &LogSearch, r: &LogRecord) -> bool {
     search.from <= r.time
         && r.time < search.to
         && (search.exporters.is_empty() || search.exporters.contains(&r.exporter))
-        && search.host.as_deref().is_none_or(|h| has(&r.host, h) || has(&r.peer.to_string(), h))
+        && search
+            .host
+            .as_deref()
+            .is_none_or(|h| has(&r.host, h) || has(&r.peer.to_string(), h))
         && search.severity.is_none_or(|s| r.severity <= s)
         && search.facility.is_none_or(|f| r.facility == f)
         && search.app.as_deref().is_none_or(|a| has(&r.app, a))
@@ -210,7 +222,12 @@ fn a_page_is_bounded_in_octets_too() {
 #[test]
 fn what_cannot_hold_a_word_is_not_unpacked() {
     let batches: Vec<Vec<LogRecord>> = (0..10u64)
-        .map(|b| vec![plain(NOW.as_secs() + b, &format!("configured from console {b}{b}{b}{b}"))])
+        .map(|b| {
+            vec![plain(
+                NOW.as_secs() + b,
+                &format!("configured from console {b}{b}{b}{b}"),
+            )]
+        })
         .collect();
     let fixture = stored(&batches);
     let mut search = everything(10);
@@ -237,7 +254,13 @@ fn a_damaged_block_is_told_of_and_the_rest_is_found() {
         })
         .unwrap();
     let found = fixture.logs.search(&everything(10), || true);
-    assert_eq!(found.records.iter().map(|r| r.text.as_str()).collect::<Vec<_>>(), ["one"]);
+    assert_eq!(
+        found.records.iter().map(|r| r.text.as_str()).collect::<Vec<_>>(),
+        ["one"]
+    );
     let problem = found.problems.first().unwrap().to_string();
-    assert!(problem.starts_with("batch 1-1 in logs-20270115.redb is lost"), "{problem}");
+    assert!(
+        problem.starts_with("batch 1-1 in logs-20270115.redb is lost"),
+        "{problem}"
+    );
 }
