@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::frame;
 use api::ingest::{self, BatchId, LinkInfo, Message, Receipt};
-use model::{Block, LinkId};
+use model::{Block, LinkId, LogBlock};
 use store::{Batch, BatchKey, Content};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -104,11 +104,13 @@ impl Connection {
                 Message::Interfaces { id, minutes } => (id, Content::Interfaces(minutes)),
                 Message::Gauges { id, gauges } => (id, Content::Gauges(gauges)),
                 Message::Devices { id, devices } => (id, Content::Devices(devices)),
-                Message::Logs { id, .. } => {
-                    let reason = "this release does not store batches of this kind yet".to_owned();
-                    let _ = receipts.send((Receipt::Later { id, reason }, permit));
-                    continue;
-                }
+                Message::Logs { id, bytes } => match LogBlock::parse(bytes) {
+                    Ok(block) => (id, Content::Logs(block)),
+                    Err(e) => {
+                        self.refuse(id, &e, &receipts, permit);
+                        continue;
+                    }
+                },
                 Message::Live { window } if window.seconds != 1 || window.link.exporter().is_some() => continue,
                 Message::Live { window } => {
                     let mut live = self.shared.live.write().unwrap_or_else(PoisonError::into_inner);

@@ -230,10 +230,7 @@ async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Arc<Sema
             AnalyzerRequest::InterfaceTop(q) => query::interface_top(&shared, &q).and_then(server::reply),
             AnalyzerRequest::Device(q) => query::device(&shared, &q).and_then(server::reply),
             AnalyzerRequest::GaugeSeries(q) => query::gauge_series(&shared, &q).and_then(server::reply),
-            AnalyzerRequest::Logs(_) => Err(Failure::new(
-                FailureKind::Unavailable,
-                "this release does not answer this question yet",
-            )),
+            AnalyzerRequest::Logs(q) => query::logs(&shared, &q).and_then(server::reply),
         };
         drop(place);
         answered

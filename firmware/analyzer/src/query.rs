@@ -2,6 +2,7 @@
 
 mod devices;
 mod interfaces;
+mod logs;
 mod records;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::writer::{Shared, now};
 
 pub(crate) use devices::{device, gauge_series};
 pub(crate) use interfaces::{interface_series, interfaces};
+pub(crate) use logs::logs;
 pub(crate) use records::{interface_top, records};
 
 const POINTS_MAX: u64 = 3_600;

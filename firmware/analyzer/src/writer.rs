@@ -166,7 +166,7 @@ fn store_group(
                         shared.records.fetch_add(block.len() as u64, Ordering::Relaxed);
                     }
                     Content::Windows(windows) => newest.extend(windows),
-                    Content::Interfaces(_) | Content::Gauges(_) | Content::Devices(_) => {}
+                    Content::Interfaces(_) | Content::Gauges(_) | Content::Devices(_) | Content::Logs(_) => {}
                 }
                 Receipt::Stored { id }
             }

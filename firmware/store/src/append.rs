@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Block, DeviceFacts, Gauge, InterfaceMinute, LinkId, Timestamp, Window};
+use model::{Block, DeviceFacts, Gauge, InterfaceMinute, LinkId, LogBlock, Timestamp, Window};
 
 use crate::blocks::Blocks;
 use crate::day::Day;
 use crate::exporters::Parts;
+use crate::logs::Logs;
 use crate::{Event, Store, StoreError, windows};
 
 /// The number of a batch, unique for ever: a collector's run, and a count within it.
@@ -32,6 +33,8 @@ pub enum Content {
     Gauges(Vec<Gauge>),
     /// What is known of exporters.
     Devices(Vec<(LinkId, DeviceFacts)>),
+    /// Log records.
+    Logs(LogBlock),
 }
 
 /// A batch to be stored.
@@ -58,6 +61,9 @@ pub enum Outcome {
 
 /// What is known of exporters, as a batch has it.
 type Facts = [(LinkId, DeviceFacts)];
+
+/// Blocks by their days, each with its place in the call.
+type ByDay<'a, B> = BTreeMap<Day, Vec<(usize, BatchKey, &'a B)>>;
 
 /// Windows that a batch may hold: their places in it have 16 bits.
 const WINDOWS_MAX: usize = 1 << 16;
@@ -98,7 +104,8 @@ impl Outcomes {
 /// A call's new batches by the files that they go to, each with its place in the call.
 #[derive(Default)]
 struct Sorted<'a> {
-    blocks: BTreeMap<Day, Vec<(usize, BatchKey, &'a Block)>>,
+    blocks: ByDay<'a, Block>,
+    logs: ByDay<'a, LogBlock>,
     windows: Vec<(usize, BatchKey, &'a [Window])>,
     exporters: Parts<'a>,
     devices: Vec<(usize, BatchKey, &'a Facts)>,
@@ -128,7 +135,16 @@ impl Store {
         let sorted = self.sort(batches, &seen, &mut outcomes, now);
         // Batches whose contents are on disk and whose numbers are not yet.
         let mut others = Vec::new();
-        self.append_blocks(&sorted.blocks, &mut others, &mut outcomes, now);
+        for (day, list) in &sorted.blocks {
+            let blocks: Vec<_> = list.iter().map(|(_, key, block)| (*key, *block)).collect();
+            let appended = self.blocks.append(*day, &blocks);
+            self.note(list, appended, &mut others, &mut outcomes, now);
+        }
+        for (day, list) in &sorted.logs {
+            let blocks: Vec<_> = list.iter().map(|(_, key, block)| (*key, *block)).collect();
+            let appended = self.logs.append(*day, &blocks);
+            self.note(list, appended, &mut others, &mut outcomes, now);
+        }
         self.append_exporters(&sorted, &mut others, &mut outcomes, now);
         self.append_devices(&sorted.devices, &mut others, &mut outcomes, now);
         if !(sorted.windows.is_empty() && others.is_empty()) {
@@ -178,34 +194,37 @@ impl Store {
                         .file_gauges(&mut sorted.exporters, batch.key, gauges, now);
                     sorted.places.insert(batch.key, at);
                 }
+                Content::Logs(block) => {
+                    let day = Logs::day_of(block, now);
+                    sorted.logs.entry(day).or_default().push((at, batch.key, block));
+                }
                 Content::Devices(devices) => sorted.devices.push((at, batch.key, devices)),
             }
         }
         sorted
     }
 
-    fn append_blocks(
+    /// Notes what became of a day's blocks: which are new to it, or why none is stored.
+    fn note<B>(
         &self,
-        days: &BTreeMap<Day, Vec<(usize, BatchKey, &Block)>>,
+        list: &[(usize, BatchKey, &B)],
+        appended: Result<Vec<bool>, StoreError>,
         stored: &mut Vec<BatchKey>,
         outcomes: &mut Outcomes,
         now: Timestamp,
     ) {
-        for (day, list) in days {
-            let blocks: Vec<_> = list.iter().map(|(_, key, block)| (*key, *block)).collect();
-            match self.blocks.append(*day, &blocks) {
-                Ok(new) => {
-                    for ((at, key, _), new) in list.iter().zip(new) {
-                        stored.push(*key);
-                        if !new {
-                            outcomes.set(*at, Outcome::Duplicate);
-                        }
+        match appended {
+            Ok(new) => {
+                for ((at, key, _), new) in list.iter().zip(new) {
+                    stored.push(*key);
+                    if !new {
+                        outcomes.set(*at, Outcome::Duplicate);
                     }
                 }
-                Err(problem) => {
-                    self.mend(&problem, now);
-                    outcomes.later(list.iter().map(|(at, ..)| *at), problem);
-                }
+            }
+            Err(problem) => {
+                self.mend(&problem, now);
+                outcomes.later(list.iter().map(|(at, ..)| *at), problem);
             }
         }
     }
@@ -280,7 +299,7 @@ fn check(content: &Content) -> Result<(), StoreError> {
             }),
             None => Ok(()),
         },
-        Content::Block(_) | Content::Gauges(_) | Content::Devices(_) => Ok(()),
+        Content::Block(_) | Content::Logs(_) | Content::Gauges(_) | Content::Devices(_) => Ok(()),
     }
 }
 

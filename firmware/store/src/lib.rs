@@ -12,6 +12,7 @@ mod disk;
 mod error;
 mod exporters;
 mod file;
+mod logs;
 mod seen;
 mod state;
 mod value;
@@ -32,6 +33,7 @@ use dayfiles::DayFiles;
 use devices::Devices;
 use exporters::Exporters;
 use file::DbFile;
+use logs::Logs;
 use state::State;
 use windows::Windows;
 
@@ -40,6 +42,7 @@ pub use blocks::{Found, Walked};
 pub use disk::{Disk, Folder, Room};
 pub use error::StoreError;
 pub use file::file_in_use;
+pub use logs::{LogCursor, LogSearch, LogsFound, ParseLogCursorError};
 pub use windows::{ALL_EXPORTERS, Grain, Row};
 
 /// How much is kept.
@@ -51,6 +54,8 @@ pub struct Keep {
     pub minutes: u64,
     /// Days that records are kept.
     pub record_days: u64,
+    /// Days that log records are kept.
+    pub log_days: u64,
     /// The share of the disk in use, in percent, at which the oldest records are removed.
     pub full_percent: u64,
     /// Octets of the disk that are left free: below, nothing is stored.
@@ -63,6 +68,7 @@ impl Default for Keep {
             seconds: 2 * 3_600,
             minutes: 31 * 86_400,
             record_days: 180,
+            log_days: 180,
             full_percent: 90,
             reserve: 32 << 20,
         }
@@ -105,6 +111,7 @@ pub struct Store {
     windows: Windows,
     exporters: Exporters,
     devices: Devices,
+    logs: Logs,
     state: State,
     events: Mutex<Vec<Event>>,
     /// Damage that queries found.
@@ -126,6 +133,7 @@ impl Store {
             windows: Windows::new(disk.clone()),
             exporters: Exporters::open(disk.clone(), keep.minutes / 86_400, &names),
             devices: Devices::new(disk.clone()),
+            logs: Logs::open(disk.clone(), &names),
             state: State::new(disk.clone()),
             events: Mutex::new(Vec::new()),
             found: Mutex::new(Vec::new()),
@@ -143,7 +151,17 @@ impl Store {
         for problem in problems.into_iter().flatten() {
             store.mend(&problem, now);
         }
-        if let Some(problem) = store.records(now, now, 1, |_| true, || true).problems.pop() {
+        let newest_log = LogSearch {
+            from: now,
+            to: now,
+            limit: 1,
+            ..LogSearch::default()
+        };
+        let problems = [
+            store.records(now, now, 1, |_| true, || true).problems,
+            store.logs(&newest_log, || true).problems,
+        ];
+        for problem in problems.into_iter().flatten() {
             store.mend(&problem, now);
         }
         Ok(store)
@@ -168,6 +186,8 @@ impl Store {
     fn forget_old(&self, now: Timestamp) -> Result<(), StoreError> {
         let oldest_kept = Day(Day::of(now).0.saturating_sub(self.keep.record_days));
         self.forget_days(self.blocks.files(), oldest_kept, true)?;
+        let oldest_log = Day(Day::of(now).0.saturating_sub(self.keep.log_days));
+        self.forget_days(self.logs.files(), oldest_log, true)?;
         self.forget_days(self.exporters.files(), self.exporters.oldest(now), false)
     }
 
@@ -217,7 +237,7 @@ impl Store {
         let known: [&DbFile; 3] = [self.windows.file(), self.state.file(), self.devices.file()];
         let aside = match known.into_iter().find(|f| f.name() == file) {
             Some(found) => Some(found.set_aside(now)),
-            None => [self.blocks.files(), self.exporters.files()]
+            None => [self.blocks.files(), self.logs.files(), self.exporters.files()]
                 .into_iter()
                 .find_map(|files| files.set_aside(file, now)),
         };
@@ -263,6 +283,13 @@ impl Store {
         each: impl FnMut(&FlowRecord),
     ) -> Walked {
         self.blocks.each_record(span, go_on, each)
+    }
+
+    /// Log records, newest first. `go_on` is asked before each block that may hold something: where it says no, the page
+    /// ends there, and the next one goes on.
+    #[must_use]
+    pub fn logs(&self, search: &LogSearch, go_on: impl FnMut() -> bool) -> LogsFound {
+        self.logs.search(search, go_on)
     }
 
     /// Tells of a problem that a query found. A damaged file is set aside at the next upkeep: by the
