@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) waiting_left: usize,
     /// Room for fields of templates.
     pub(crate) fields_left: usize,
+    /// Counts what was learnt that was not known.
+    pub(crate) learnt: u64,
     pub(crate) scratch: Scratch,
 }
 
@@ -71,6 +73,7 @@ impl Decoder {
                 entries_left: limits.entries_total,
                 waiting_left: limits.pending_total,
                 fields_left: limits.fields_total,
+                learnt: 0,
                 scratch: Scratch {
                     record: assemble::blank(),
                     numbers: Numbers::default(),

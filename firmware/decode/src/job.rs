@@ -226,6 +226,7 @@ impl<S: Sink> Job<'_, S> {
                     }
                     let after = domain.fields();
                     self.shared.fields_left += before - after;
+                    self.shared.learnt += u64::from(before != after);
                 }
                 Err(Refused::TooLarge) => self.exporter.errors.count(ErrorKind::TemplateTooLarge),
                 Err(Refused::Malformed) => return Err(ErrorKind::BadTemplate),
@@ -262,6 +263,7 @@ impl<S: Sink> Job<'_, S> {
         }
         self.exporter.evictions.templates += evicted;
         self.shared.fields_left = (self.shared.fields_left + before).saturating_sub(after);
+        self.shared.learnt += u64::from(learnt != Learnt::Same);
         if learnt == Learnt::New {
             self.release(place, id)?;
         }
@@ -513,7 +515,9 @@ impl<S: Sink> Job<'_, S> {
                 data: octets,
                 context: Context::default(),
             };
+            let before = names.len() + domain.entries();
             options::learn(&record, domain, names, &mut self.shared.strings, &mut room);
+            self.shared.learnt += u64::from(names.len() + domain.entries() != before);
             record.context = context(domain, names);
             if S::RECORDS {
                 self.sink.record(&record);

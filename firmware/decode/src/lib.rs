@@ -37,6 +37,7 @@ mod sink;
 mod slot;
 mod store;
 mod template;
+mod totals;
 mod value;
 mod wire;
 
@@ -52,4 +53,5 @@ pub use report::{DomainReport, ExporterReport, InterfaceName, TemplateReport};
 pub use sequence::Losses;
 pub use sink::Sink;
 pub use template::{FieldSpec, Shape, VARIABLE};
+pub use totals::Totals;
 pub use value::Value;

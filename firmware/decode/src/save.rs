@@ -85,6 +85,16 @@ impl Decoder {
     /// # Errors
     /// When the octets are not what [`Decoder::save`] gives. What exceeds the limits is left out.
     pub fn load(config: Config, octets: &[u8]) -> Result<Self, LoadError> {
+        let mut decoder = Self::new(config);
+        decoder.learn_from(octets, |_| true)?;
+        Ok(decoder)
+    }
+
+    /// Learns what another one had learnt of the exporters for which `keep` holds and which are not known yet.
+    ///
+    /// # Errors
+    /// When the octets are not what [`Decoder::save`] gives. What exceeds the limits is left out.
+    pub fn learn_from(&mut self, octets: &[u8], keep: impl Fn(IpAddr) -> bool) -> Result<(), LoadError> {
         let (head, body) = octets.split_first_chunk::<HEAD>().ok_or(LoadError::Magic)?;
         let [m0, m1, m2, m3, v0, v1, _, _, c0, c1, c2, c3] = *head;
         if [m0, m1, m2, m3] != *MAGIC {
@@ -98,20 +108,26 @@ impl Decoder {
             return Err(LoadError::Damaged { what: "checksum" });
         }
         let saved: Saved = postcard::from_bytes(body).map_err(|_| LoadError::Damaged { what: "contents" })?;
-        let mut decoder = Self::new(config);
-        let limits = decoder.shared.config.limits;
+        let limits = self.shared.config.limits;
         let shapes: Vec<Option<Arc<Compiled>>> = saved
             .shapes
             .into_iter()
             .map(|shape| {
                 let is_sound = shape.length_min() > 0 && shape.fields.len() <= limits.fields;
-                is_sound.then(|| decoder.shared.plans.get(shape))
+                is_sound.then(|| self.shared.plans.get(shape))
             })
             .collect();
-        for exporter in saved.exporters.into_iter().take(limits.exporters) {
-            decoder.restore(exporter, &shapes);
+        let room = limits.exporters.saturating_sub(self.exporters.len());
+        let wanted = saved
+            .exporters
+            .into_iter()
+            .filter(|exporter| keep(exporter.address.to_canonical()));
+        for exporter in wanted.take(room) {
+            if !self.exporters.contains_key(&exporter.address.to_canonical()) {
+                self.restore(exporter, &shapes);
+            }
         }
-        Ok(decoder)
+        Ok(())
     }
 
     fn restore(&mut self, saved: SavedExporter, shapes: &[Option<Arc<Compiled>>]) {
