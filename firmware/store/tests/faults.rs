@@ -1,14 +1,14 @@
 //! Disks that fill up, fail, forget or rot: no acknowledged batch is lost and none is there twice.
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
-use std::collections::BTreeMap;
-use std::io;
-use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+mod medium;
 
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use medium::{Bytes, Medium};
 use model::{App, Block, Direction, EndReason, FlowRecord, LinkId, Timestamp, Window};
-use redb::StorageBackend;
 use store::{Batch, BatchKey, Content, Disk, Event, Folder, Grain, Keep, Outcome, Room, Store, StoreError};
 
 const NOW: u64 = 1_800_000_000;
@@ -105,135 +105,6 @@ fn frames(store: &Store, grain: Grain) -> u64 {
         )
         .unwrap();
     frames
-}
-
-/// A disk in memory with what was synced apart from what was only written.
-#[derive(Debug, Default)]
-struct Medium {
-    files: Mutex<BTreeMap<String, Arc<Bytes>>>,
-    /// Octets that may still be written before the disk is full.
-    left: Arc<AtomicI64>,
-    room: Mutex<Option<Room>>,
-}
-
-#[derive(Debug, Default)]
-struct Bytes {
-    written: Mutex<Vec<u8>>,
-    synced: Mutex<Vec<u8>>,
-    /// What each sync since the last look made durable would be, were it the last.
-    syncs: AtomicU64,
-}
-
-#[derive(Debug)]
-struct Backend {
-    bytes: Arc<Bytes>,
-    left: Arc<AtomicI64>,
-}
-
-impl StorageBackend for Backend {
-    fn len(&self) -> Result<u64, io::Error> {
-        Ok(self.bytes.written.lock().unwrap().len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
-        let written = self.bytes.written.lock().unwrap();
-        let offset = usize::try_from(offset).unwrap();
-        let found = written.get(offset..offset + out.len());
-        out.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> Result<(), io::Error> {
-        self.bytes
-            .written
-            .lock()
-            .unwrap()
-            .resize(usize::try_from(len).unwrap(), 0);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> Result<(), io::Error> {
-        let written = self.bytes.written.lock().unwrap().clone();
-        *self.bytes.synced.lock().unwrap() = written;
-        self.bytes.syncs.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
-        let length = i64::try_from(data.len()).unwrap();
-        if self.left.fetch_sub(length, Ordering::Relaxed) < length {
-            return Err(io::Error::from_raw_os_error(28));
-        }
-        let mut written = self.bytes.written.lock().unwrap();
-        let offset = usize::try_from(offset).unwrap();
-        written[offset..offset + data.len()].copy_from_slice(data);
-        Ok(())
-    }
-}
-
-impl Medium {
-    fn new() -> Arc<Self> {
-        let medium = Self::default();
-        medium.left.store(i64::MAX / 2, Ordering::Relaxed);
-        Arc::new(medium)
-    }
-
-    /// Loss of power: what was not synced is gone.
-    fn lose_power(&self) -> Arc<Self> {
-        let after = Self::default();
-        after.left.store(i64::MAX / 2, Ordering::Relaxed);
-        for (name, bytes) in &*self.files.lock().unwrap() {
-            let synced = bytes.synced.lock().unwrap().clone();
-            let bytes = Bytes {
-                written: Mutex::new(synced.clone()),
-                synced: Mutex::new(synced),
-                syncs: AtomicU64::new(0),
-            };
-            after.files.lock().unwrap().insert(name.clone(), Arc::new(bytes));
-        }
-        Arc::new(after)
-    }
-
-    fn fill_up_after(&self, octets: i64) {
-        self.left.store(octets, Ordering::Relaxed);
-    }
-}
-
-impl Disk for Medium {
-    fn open(&self, name: &str) -> io::Result<Box<dyn StorageBackend>> {
-        let bytes = self.files.lock().unwrap().entry(name.to_owned()).or_default().clone();
-        Ok(Box::new(Backend {
-            bytes,
-            left: self.left.clone(),
-        }))
-    }
-
-    fn list(&self) -> io::Result<Vec<(String, u64)>> {
-        let files = self.files.lock().unwrap();
-        Ok(files
-            .iter()
-            .map(|(n, b)| (n.clone(), b.written.lock().unwrap().len() as u64))
-            .collect())
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        let removed = self.files.lock().unwrap().remove(name);
-        removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut files = self.files.lock().unwrap();
-        let file = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        files.insert(to.to_owned(), file);
-        Ok(())
-    }
-
-    fn room(&self) -> io::Result<Room> {
-        Ok(self.room.lock().unwrap().unwrap_or(Room {
-            total: 1 << 40,
-            available: 1 << 39,
-        }))
-    }
 }
 
 fn open(disk: &Arc<Medium>) -> Store {
