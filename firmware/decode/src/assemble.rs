@@ -119,7 +119,11 @@ pub(crate) fn assemble(
     } else {
         low8(numbers.get(Slot::Dscp) << 2)
     };
-    transport(has, numbers, record);
+    let carries = has.has(Slot::InnerProtocol) && numbers.get(Slot::InnerProtocol) != 0;
+    if carries {
+        tunnelled(has, numbers, record);
+    }
+    transport(has, numbers, carries, record);
     (record.packets, record.bytes) = forward(has, numbers);
     if has.any(REVERSES) {
         reverse(has, numbers, record);
@@ -174,17 +178,36 @@ fn addresses(plan: &Plan, numbers: &Numbers) -> (IpAddr, IpAddr) {
     match plan.addresses {
         Addresses::V4 => v4(),
         Addresses::V6 => v6(),
-        Addresses::Both => match numbers.get(Slot::IpVersion) {
-            4 => v4(),
-            6 => v6(),
-            _ if numbers.get(Slot::Src4) | numbers.get(Slot::Dst4) != 0 => v4(),
-            _ if numbers.wide(Slot::Src6) | numbers.wide(Slot::Dst6) != 0 => v6(),
-            _ => v4(),
-        },
+        Addresses::Both { six_last } => {
+            let has_four = numbers.get(Slot::Src4) | numbers.get(Slot::Dst4) != 0;
+            let has_six = numbers.wide(Slot::Src6) | numbers.wide(Slot::Dst6) != 0;
+            match (has_four, has_six, numbers.get(Slot::IpVersion)) {
+                (true, true, _) if six_last => v6(),
+                (false, true, _) | (false, false, 6) => v6(),
+                _ => v4(),
+            }
+        }
         Addresses::None if numbers.get(Slot::IpVersion) == 6 => {
             (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into())
         }
         Addresses::None => (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::UNSPECIFIED.into()),
+    }
+}
+
+/// The inner packet of a tunnel, whose outer one the record describes before: its class, protocol and addresses. Where
+/// inner and outer addresses are of different versions, [`addresses`] took the inner ones already.
+#[cold]
+fn tunnelled(has: Mask, numbers: &Numbers, record: &mut FlowRecord) {
+    record.protocol = low8(numbers.get(Slot::InnerProtocol));
+    if has.has(Slot::InnerTos) {
+        record.tos = low8(numbers.get(Slot::InnerTos));
+    }
+    if numbers.get(Slot::InnerSrc4) | numbers.get(Slot::InnerDst4) != 0 {
+        let ip = |slot| IpAddr::V4(Ipv4Addr::from_bits(low32(numbers.get(slot))));
+        (record.src_ip, record.dst_ip) = (ip(Slot::InnerSrc4), ip(Slot::InnerDst4));
+    } else if numbers.wide(Slot::InnerSrc6) | numbers.wide(Slot::InnerDst6) != 0 {
+        let ip = |slot| IpAddr::V6(Ipv6Addr::from_bits(numbers.wide(slot)));
+        (record.src_ip, record.dst_ip) = (ip(Slot::InnerSrc6), ip(Slot::InnerDst6));
     }
 }
 
@@ -200,8 +223,12 @@ const PORTS_BY_PROTOCOL: Mask = Mask::of(&[Slot::UdpSrcPort, Slot::UdpDstPort, S
 
 /// Ports, flags and the ICMP message.
 #[inline]
-fn transport(has: Mask, numbers: &Numbers, record: &mut FlowRecord) {
-    let (mut src, mut dst) = (low16(numbers.get(Slot::SrcPort)), low16(numbers.get(Slot::DstPort)));
+fn transport(has: Mask, numbers: &Numbers, carries: bool, record: &mut FlowRecord) {
+    let [src, dst, flags] = match carries {
+        true => [Slot::InnerSrcPort, Slot::InnerDstPort, Slot::InnerFlags],
+        false => [Slot::SrcPort, Slot::DstPort, Slot::Flags],
+    };
+    let (mut src, mut dst) = (low16(numbers.get(src)), low16(numbers.get(dst)));
     if has.any(PORTS_BY_PROTOCOL) {
         let first = |port: u16, a, b| match port {
             0 => low16(numbers.get(a) | numbers.get(b)),
@@ -213,7 +240,7 @@ fn transport(has: Mask, numbers: &Numbers, record: &mut FlowRecord) {
     record.tcp_flags = 0;
     record.icmp = None;
     match record.protocol {
-        TCP => record.tcp_flags = low8(numbers.get(Slot::Flags)),
+        TCP => record.tcp_flags = low8(numbers.get(flags)),
         17 | 33 | 132 | 136 => {}
         ICMP | ICMP6 => {
             // Many exporters say type and code in the destination port alone.

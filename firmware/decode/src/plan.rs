@@ -38,8 +38,11 @@ struct Step {
 pub(crate) enum Addresses {
     V4,
     V6,
-    /// Both, of which one is zero.
-    Both,
+    /// Both, of which one is zero; or, of a tunnel, the inner ones after the outer ones.
+    Both {
+        /// Whether IPv6 comes after IPv4.
+        six_last: bool,
+    },
     None,
 }
 
@@ -82,13 +85,19 @@ impl Plan {
         let mut steps = Vec::new();
         let mut pieces = Vec::new();
         let mut present = Mask::default();
-        let mut offset = 0;
+        let mut next = 0_u16;
+        let mut six_last = false;
         let is_fixed = shape.is_fixed();
         for field in &shape.fields {
-            // The first of several fields with the same meaning counts; `Sink::record` gets them all.
+            let offset = next;
+            next = next.saturating_add(field.length);
+            // The first of several fields with the same meaning counts, and of some the second; `Sink::record` gets
+            // them all.
             match place(field.element).and_then(|(slot, width)| fit(slot, width, field.length)) {
-                Some((slot, width, is_wide)) if !present.has(slot) => {
+                Some((slot, width, is_wide)) => {
+                    let Some(slot) = free(slot, present) else { continue };
                     present.insert(slot);
+                    six_last = six_last_after(six_last, slot);
                     let mut step = |slot: u8, offset: u16, width: u8| {
                         steps.push(Step {
                             offset,
@@ -101,14 +110,12 @@ impl Plan {
                         step(slot as u8 + 1, offset.saturating_add(8), 8);
                     }
                 }
-                Some(_) => {}
                 None => {
                     if let Some(section) = section(field.element) {
                         pieces.push((section, offset, field.length));
                     }
                 }
             }
-            offset = offset.saturating_add(field.length);
         }
         let (four, six) = (
             present.any(Mask::of(&[Slot::Src4, Slot::Dst4])),
@@ -123,7 +130,7 @@ impl Plan {
             addresses: match (four, six) {
                 (true, false) => Addresses::V4,
                 (false, true) => Addresses::V6,
-                (true, true) => Addresses::Both,
+                (true, true) => Addresses::Both { six_last },
                 (false, false) => Addresses::None,
             },
             is_flow: !shape.options && (present.any(FLOW) || has_head),
@@ -178,6 +185,22 @@ fn fit(slot: Slot, width: Width, length: u16) -> Option<(Slot, u8, bool)> {
     }
 }
 
+/// The place for a value: its own, or that of the inner packet; none where both are taken.
+fn free(slot: Slot, taken: Mask) -> Option<Slot> {
+    match taken.has(slot) {
+        false => Some(slot),
+        true => slot.inner().filter(|inner| !taken.has(*inner)),
+    }
+}
+
+const fn six_last_after(before: bool, slot: Slot) -> bool {
+    match slot {
+        Slot::Src6 | Slot::Dst6 => true,
+        Slot::Src4 | Slot::Dst4 => false,
+        _ => before,
+    }
+}
+
 fn section(element: ElementId) -> Option<Section> {
     match (element.enterprise, element.number) {
         (0, 95) => Some(Section::Application),
@@ -212,7 +235,8 @@ pub(crate) fn read_variable(
         // 65,535 octets are no number either way.
         let placed = place(field.element).filter(|_| length != VARIABLE);
         match placed.and_then(|(slot, width)| fit(slot, width, length)) {
-            Some((slot, width, is_wide)) if !seen.has(slot) => {
+            Some((slot, width, is_wide)) => {
+                let Some(slot) = free(slot, seen) else { continue };
                 seen.insert(slot);
                 let (high, low) = octets.split_at_checked(usize::from(width)).unwrap_or((octets, &[]));
                 numbers.set(slot as u8, number(high));
@@ -220,7 +244,6 @@ pub(crate) fn read_variable(
                     numbers.set(slot as u8 + 1, number(low));
                 }
             }
-            Some(_) => {}
             None => {
                 if let (Some(section), Ok(at)) = (section(field.element), u16::try_from(at)) {
                     pieces.push((section, at, length));

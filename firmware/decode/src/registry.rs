@@ -94,6 +94,7 @@ pub enum DataType {
     Unsigned16,
     Unsigned32,
     Unsigned64,
+    Unsigned256,
     Signed8,
     Signed16,
     Signed32,
@@ -122,6 +123,7 @@ impl DataType {
             "u2" => Self::Unsigned16,
             "u4" => Self::Unsigned32,
             "u8" => Self::Unsigned64,
+            "u32" => Self::Unsigned256,
             "i1" => Self::Signed8,
             "i2" => Self::Signed16,
             "i4" => Self::Signed32,
@@ -171,6 +173,7 @@ impl DataType {
             20 => Self::BasicList,
             21 => Self::SubTemplateList,
             22 => Self::SubTemplateMultiList,
+            23 => Self::Unsigned256,
             _ => return None,
         })
     }

@@ -137,10 +137,40 @@ pub(crate) enum Slot {
     // Of single packets.
     IpLength,
     FrameSize,
+    // Of the inner packet of a tunnel, where a template has the outer one's before (RFC 7011, section 8).
+    InnerProtocol,
+    InnerTos,
+    InnerFlags,
+    InnerSrcPort,
+    InnerDstPort,
+    InnerSrc4,
+    InnerDst4,
+    InnerSrc6,
+    InnerSrc6Low,
+    InnerDst6,
+    InnerDst6Low,
 }
 
-/// All places, and room for a mask of them in 128 bits.
-pub(crate) const SLOTS: usize = 128;
+/// All places.
+pub(crate) const SLOTS: usize = Slot::InnerDst6Low as usize + 1;
+
+impl Slot {
+    /// The place of a second value: of what a tunnel carries.
+    pub(crate) const fn inner(self) -> Option<Self> {
+        Some(match self {
+            Self::Protocol => Self::InnerProtocol,
+            Self::Tos => Self::InnerTos,
+            Self::Flags => Self::InnerFlags,
+            Self::SrcPort => Self::InnerSrcPort,
+            Self::DstPort => Self::InnerDstPort,
+            Self::Src4 => Self::InnerSrc4,
+            Self::Dst4 => Self::InnerDst4,
+            Self::Src6 => Self::InnerSrc6,
+            Self::Dst6 => Self::InnerDst6,
+            _ => return None,
+        })
+    }
+}
 
 /// Which octets an element has to have to be read into its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -299,31 +329,50 @@ pub(crate) fn place(element: ElementId) -> Option<(Slot, Width)> {
 
 /// A set of places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Mask(u128);
+pub(crate) struct Mask {
+    low: u128,
+    high: u64,
+}
 
 impl Mask {
     pub(crate) const fn of(slots: &[Slot]) -> Self {
-        let mut bits = 0;
+        let mut mask = Self { low: 0, high: 0 };
         let mut rest = slots;
         while let [first, after @ ..] = rest {
-            bits |= 1 << (*first as u8);
+            mask = mask.with(*first);
             rest = after;
         }
-        Self(bits)
+        mask
     }
 
-    #[inline]
+    const fn with(self, slot: Slot) -> Self {
+        match slot as u8 {
+            low @ 0..128 => Self {
+                low: self.low | 1 << low,
+                ..self
+            },
+            high => Self {
+                high: self.high | 1 << (high - 128),
+                ..self
+            },
+        }
+    }
+
+    #[inline(always)]
     pub(crate) const fn has(self, slot: Slot) -> bool {
-        self.0 & (1 << (slot as u8)) != 0
+        match slot as u8 {
+            low @ 0..128 => self.low & 1 << low != 0,
+            high => self.high & 1 << (high - 128) != 0,
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn any(self, of: Self) -> bool {
-        self.0 & of.0 != 0
+        self.low & of.low != 0 || self.high & of.high != 0
     }
 
     pub(crate) fn insert(&mut self, slot: Slot) {
-        self.0 |= 1 << (slot as u8);
+        *self = self.with(slot);
     }
 }
 
@@ -369,13 +418,13 @@ mod tests {
 
     #[test]
     fn there_is_room_for_all_places() {
-        assert!((Slot::FrameSize as usize) < SLOTS);
+        const { assert!(SLOTS <= 128 + 64) };
     }
 
     #[test]
     fn masks_hold_their_slots() {
-        let mut mask = Mask::of(&[Slot::Bytes, Slot::FrameSize]);
-        assert!(mask.has(Slot::Bytes) && mask.has(Slot::FrameSize) && !mask.has(Slot::Tos));
+        let mut mask = Mask::of(&[Slot::Bytes, Slot::InnerDst6]);
+        assert!(mask.has(Slot::Bytes) && mask.has(Slot::InnerDst6) && !mask.has(Slot::Tos));
         mask.insert(Slot::Tos);
         assert!(mask.any(Mask::of(&[Slot::Tos])) && !mask.any(Mask::of(&[Slot::Ttl])));
     }

@@ -51,6 +51,14 @@ impl<'a> Value<'a> {
             DataType::Unsigned8 | DataType::Unsigned16 | DataType::Unsigned32 | DataType::Unsigned64 if is_number => {
                 Self::Unsigned(number(octets))
             }
+            // RFC 9740. What exceeds 64 bits stays octets.
+            DataType::Unsigned256 if (1..=32).contains(&octets.len()) => {
+                let (high, low) = octets.split_at(octets.len().saturating_sub(8));
+                match high.iter().all(|octet| *octet == 0) {
+                    true => Self::Unsigned(number(low)),
+                    false => return None,
+                }
+            }
             DataType::Signed8 | DataType::Signed16 | DataType::Signed32 | DataType::Signed64 if is_number => {
                 Self::Signed(signed(octets))
             }
