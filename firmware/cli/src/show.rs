@@ -152,7 +152,6 @@ impl Show {
         for port in &answer.ports {
             let usage = match port.role {
                 PortRole::Management => self.say("management", "管理"),
-                PortRole::Collection => self.say("collection", "接收"),
                 PortRole::Capture => self.say("capture", "采集"),
             };
             let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());

@@ -95,9 +95,7 @@ pub(crate) async fn add_exporter(
     Json(form): Json<ExporterForm>,
 ) -> Result<axum::Json<Changed>, ApiError> {
     amend(&app, caller.account.user, "registers an exporter", |settings| {
-        let highest = settings.exporters.keys().next_back().copied().unwrap_or(0);
-        let number = highest.max(settings.exporter_numbers).saturating_add(1);
-        settings.exporter_numbers = number;
+        let number = settings.next_exporter_number();
         settings.exporters.insert(number, form.exporter(Default::default()));
         Ok(Some(number))
     })
@@ -170,36 +168,14 @@ pub(crate) async fn collection(State(app): State<Arc<App>>) -> Result<axum::Json
     for polling in answer.settings.exporters.values().filter_map(|e| e.snmp.as_ref()) {
         *used.entry(polling.credentials.clone()).or_insert(0) += 1;
     }
+    let settings = answer.settings.without_secrets();
     Ok(axum::Json(CollectionOut {
-        collection: answer.settings.collection,
-        snmp: answer
-            .settings
-            .snmp
-            .into_iter()
-            .map(|(name, c)| (name, hidden(c)))
-            .collect(),
+        collection: settings.collection,
+        snmp: settings.snmp,
         used,
         ports: answer.ports,
         unconfirmed_until: answer.unconfirmed_until,
     }))
-}
-
-/// Credentials without their secrets, whatever the supervisor told us.
-pub(crate) fn hidden(credentials: SnmpCredentials) -> SnmpCredentials {
-    let secret = || settings::Secret::new(settings::Secret::HIDDEN);
-    match credentials {
-        SnmpCredentials::V1 { .. } => SnmpCredentials::V1 { community: secret() },
-        SnmpCredentials::V2c { .. } => SnmpCredentials::V2c { community: secret() },
-        SnmpCredentials::V3 {
-            user,
-            authentication,
-            privacy,
-        } => SnmpCredentials::V3 {
-            user,
-            authentication: authentication.map(|(how, _)| (how, secret())),
-            privacy: privacy.map(|(how, _)| (how, secret())),
-        },
-    }
 }
 
 /// Changes the collection.

@@ -59,7 +59,10 @@ impl Stage {
                             return Err(Failure::new(FailureKind::Conflict, "someone else was faster"));
                         }
                         let mut held = settings.lock().unwrap();
-                        *held = request.settings;
+                        let mut next = request.settings;
+                        next.follow(&held)
+                            .map_err(|e| Failure::new(FailureKind::BadRequest, e.to_string()))?;
+                        *held = next;
                         held.revision += 1;
                         let revision = held.revision;
                         reply(ApplyAnswer {

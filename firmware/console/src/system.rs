@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use settings::Settings;
 
-use crate::amend::hidden;
 use crate::failure::{ApiError, Kind};
 use crate::pulse::{Health, judge, now};
 use crate::routes::{App, Caller, Json};
@@ -64,8 +63,8 @@ pub(crate) async fn system(State(app): State<Arc<App>>) -> axum::Json<System> {
 /// The settings in force, secrets hidden.
 pub(crate) async fn settings(State(app): State<Arc<App>>) -> Result<axum::Json<SettingsAnswer>, ApiError> {
     let mut answer = app.client.call(SettingsQuery::default()).await?;
-    let snmp = std::mem::take(&mut answer.settings.snmp).into_iter();
-    answer.settings.snmp = snmp.map(|(name, held)| (name, hidden(held))).collect();
+    // The supervisor hides them as well.
+    answer.settings = answer.settings.without_secrets();
     Ok(axum::Json(answer))
 }
 

@@ -1,6 +1,7 @@
 //! What the links carry: the overview, series and top-N. Times are whole seconds since 1970, UTC; octets are those of
 //! frames in series and of the IP layer in top-N.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::analyzer::{LinkNow, LinksQuery, Point, Scope, SeriesQuery, Top, TopQuery};
@@ -21,6 +22,8 @@ pub(crate) const POINTS_MAX: u64 = 3_600;
 /// Seconds of an interval at most.
 pub(crate) const INTERVAL_MAX: u32 = 3_600;
 const RANGE_MAX: u64 = 366 * 86_400;
+/// The newest minute of exporters is shown so much later: most of its records have come by then.
+const LATE_S: u64 = 60;
 /// Exporters that are offered to choose from.
 const EXPORTERS_LISTED: usize = 200;
 /// Rows of each table of the overview.
@@ -44,6 +47,9 @@ pub(crate) struct PointOut {
     utilisation: Option<Three<f64>>,
     /// Frames and records lost, of any cause.
     lost: u64,
+    /// The same by cause; what is zero is left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    causes: BTreeMap<&'static str, u64>,
     /// Malformed frames, of any kind.
     malformed: u64,
 }
@@ -56,13 +62,22 @@ impl From<Point> for PointOut {
             outbound,
         } = point.counters.frames;
         let drops = point.counters.drops;
+        let mut causes = BTreeMap::from([
+            ("ring", drops.ring),
+            ("nic", drops.nic),
+            ("records", drops.records),
+            ("export", drops.export),
+            ("socket", drops.socket),
+        ]);
+        causes.retain(|_, count| *count > 0);
         Self {
             at: point.at.as_secs(),
             seconds: point.seconds,
             bytes: [total.bytes, inbound.bytes, outbound.bytes],
             packets: [total.packets, inbound.packets, outbound.packets],
             utilisation: point.utilisation.map(|u| [u.total, u.inbound, u.outbound]),
-            lost: drops.ring + drops.nic + drops.records + drops.export + drops.socket,
+            lost: causes.values().sum(),
+            causes,
             malformed: point.counters.malformed.iter().sum(),
         }
     }
@@ -399,7 +414,10 @@ pub(crate) async fn overview(
     let status = client.call(api::analyzer::StatusQuery {}).await?;
     // Exporters' records of a minute come in later ones as well: their page asks again instead of going on at `to`.
     let (newest, interval) = match form.scope.is_of_exporters() {
-        true => (Some(now()), u64::from(form.interval.next_multiple_of(60))),
+        true => (
+            Some(Timestamp::from_secs(now().as_secs().saturating_sub(LATE_S))),
+            u64::from(form.interval.next_multiple_of(60)),
+        ),
         false => (status.newest_window, u64::from(form.interval)),
     };
     let to = newest.map(|newest| newest.as_secs() / interval * interval);

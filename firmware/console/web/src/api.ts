@@ -12,6 +12,8 @@ export interface Point {
   packets: Three;
   utilisation: Three | null;
   lost: number;
+  /** What was lost, by cause; what is zero is left out. */
+  causes?: Record<string, number>;
   malformed: number;
 }
 export interface Split { bytes: Three; packets: Three }
@@ -22,7 +24,7 @@ export type TopKey =
 export interface TopRow extends Split { key: TopKey }
 export interface Top { from: number; to: number; seconds: number; exact: boolean; rows: TopRow[]; others: Split; total: Split }
 export interface Tables { hosts: Top; protocols: Top; apps: Top; conversations: Top }
-export interface Link { id: number; name: string; label: string; capacity_bps: number | null; up: boolean; at: number | null; now: Split | null }
+export interface Link { id: number; kind: 'port' | 'exporter'; name: string; label: string; capacity_bps: number | null; up: boolean; at: number | null; now: Split | null }
 export type Health = 'ok' | 'analyzer_down' | 'collector_down' | 'silent' | 'not_storing';
 export interface State { health: Health; detail: string | null }
 export interface Series { step: number; capacity_bps: number | null; points: Point[] }
@@ -30,7 +32,7 @@ export interface Overview { from: number; to: number | null; state: State; links
 export interface IntervalEvent { interval: number; end: number; points: Point[]; tables: Tables }
 
 export interface Counters { packets: number; bytes: number }
-export interface Drops { ring: number; nic: number; nic_errors: number; flow_cache_evictions: number; records: number }
+export interface Drops { ring: number; nic: number; nic_errors: number; flow_cache_evictions: number; records: number; export: number; socket: number }
 export interface LinkCounters {
   frames: { total: Counters; inbound: Counters; outbound: Counters };
   broadcast: number; multicast: number; non_ip: number; malformed: number[]; drops: Drops;
