@@ -38,6 +38,8 @@ const PASSWORD_MIN: usize = 10;
 const PASSWORD_MAX: usize = 256;
 const PORTS_MAX: usize = 64;
 const HOME_MAX: usize = 256;
+/// The longest document, in octets of JSON without spaces: one answer carries it from program to program.
+const DOCUMENT_MAX: usize = 8 << 20;
 const SSH_KEYS_MAX: usize = 16;
 const SSH_KEY_MAX: usize = 2_048;
 const SSH_KEY_TYPES: [&str; 5] = [
@@ -141,7 +143,21 @@ impl Settings {
         self.check_management()?;
         collection::check(self)?;
         snmp::check(&self.snmp)?;
-        exporters::check(self)
+        exporters::check(self)?;
+        self.check_length()
+    }
+
+    fn check_length(&self) -> Result<(), SettingsError> {
+        let mut length = Length(0);
+        serde_json::to_writer(&mut length, self).map_err(|e| SettingsError::Json(e.to_string()))?;
+        if length.0 > DOCUMENT_MAX {
+            let problem = format!(
+                "the settings have {} octets, more than {DOCUMENT_MAX}: name fewer interfaces, or shorter",
+                length.0
+            );
+            return field("exporters.interfaces", problem);
+        }
+        Ok(())
     }
 
     fn check_management(&self) -> Result<(), SettingsError> {
@@ -150,6 +166,20 @@ impl Settings {
         if management.dns.len() > 3 {
             return field("management.dns", "at most 3 name servers".to_owned());
         }
+        Ok(())
+    }
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(octets.len());
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }

@@ -250,6 +250,53 @@ mod tests {
     }
 
     #[test]
+    fn a_collection_port_keeps_its_number_and_troubles_are_told() {
+        let port = crate::network::tests::port;
+        let mut ports = [
+            port("enp0s2", "0000:00:02.0", None),
+            port("enp0s3", "0000:00:03.0", Some(1)),
+            port("enp0s4", "0000:00:04.0", Some(2)),
+        ];
+        let mut wanted = Collection::default();
+        let named = |ports: &[NetworkPort], wanted: &Collection| collection(ports, wanted).map(|p| p.name.clone());
+        assert_eq!(named(&ports, &wanted).as_deref(), Some("enp0s2"));
+        assert_eq!(collection_trouble(&ports, &wanted), None);
+
+        wanted.port = Some("enp0s3".to_owned());
+        assign(&mut ports, &wanted);
+        let roles = ports.each_ref().map(|p| (p.role, p.link));
+        assert_eq!(
+            roles,
+            [
+                (PortRole::Management, None),
+                (PortRole::Collection, Some(1)),
+                (PortRole::Capture, Some(2))
+            ]
+        );
+        assert_eq!(named(&ports, &wanted).as_deref(), Some("enp0s3"));
+        assert_eq!(collection_trouble(&ports, &wanted), None);
+
+        // Cards were exchanged, and the first port has its name now.
+        wanted.port = Some("enp0s2".to_owned());
+        assign(&mut ports, &wanted);
+        assert_eq!(ports[0].role, PortRole::Management);
+        assert_eq!(named(&ports, &wanted).as_deref(), Some("enp0s2"));
+        assert!(
+            collection_trouble(&ports, &wanted)
+                .unwrap()
+                .contains("is the management port now")
+        );
+
+        wanted.port = Some("enp9s9".to_owned());
+        assert_eq!(named(&ports, &wanted), None);
+        assert!(
+            collection_trouble(&ports, &wanted)
+                .unwrap()
+                .contains("enp9s9 is not there")
+        );
+    }
+
+    #[test]
     fn a_missing_sysfs_has_no_ports() {
         assert!(enumerate(Path::new("/nonexistent"), &Addresses::new()).is_empty());
     }

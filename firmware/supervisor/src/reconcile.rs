@@ -31,8 +31,8 @@ const ROLE_SERVICES: [(&str, &str, Role); 2] = [
 #[derive(Default)]
 pub(crate) struct Applied {
     rules: Option<String>,
-    /// The addresses that the packet filter lets in; `None` where that is not known.
-    senders: Option<BTreeSet<IpAddr>>,
+    /// The addresses that the packet filter lets in, and the revision that named them; `None` where that is not known.
+    senders: Option<(u64, BTreeSet<IpAddr>)>,
     role: Option<Role>,
     cpu: Option<(Instant, system::CpuTimes)>,
 }
@@ -223,15 +223,20 @@ async fn filter(engine: &Engine, applied: &mut Applied, ports: &[NetworkPort], s
 
 /// Lets exporters in, and those that are no longer registered no more.
 async fn allow(engine: &Engine, applied: &mut Applied, settings: &Settings) {
+    let old = match &applied.senders {
+        Some((revision, _)) if *revision == settings.revision => return,
+        Some((_, old)) => Some(old),
+        None => None,
+    };
     let senders = firewall::senders(settings);
-    if applied.senders.as_ref() == Some(&senders) {
-        return;
-    }
-    let rules = firewall::sender_rules(applied.senders.as_ref(), &senders);
-    let result = match load(&rules).await {
+    let rules = firewall::sender_rules(old, &senders);
+    let result = if rules.is_empty() { Ok(()) } else { load(&rules).await };
+    let result = match result {
         Ok(()) => {
-            log::info!(event = "exporters", addresses = senders.len(); "the packet filter lets {} addresses of exporters in", senders.len());
-            applied.senders = Some(senders);
+            if !rules.is_empty() {
+                log::info!(event = "exporters", addresses = senders.len(); "the packet filter lets {} addresses of exporters in", senders.len());
+            }
+            applied.senders = Some((settings.revision, senders));
             Ok(())
         }
         Err(e) => {

@@ -274,6 +274,29 @@ mod tests {
         assert!(core(many).contains("4096"));
     }
 
+    #[test]
+    fn the_whole_document_has_a_bound_that_ten_thousand_exporters_keep() {
+        let mut settings = settings();
+        settings.exporters = (1..=10_000_u32)
+            .map(|n| {
+                let mut each = exporter(&format!("access switch {n}"), &[]);
+                each.addresses = vec![std::net::Ipv4Addr::from(0x0a00_0000 + n).into()];
+                each.snmp = settings.exporters[&7].snmp.clone();
+                (n, each)
+            })
+            .collect();
+        assert_eq!(settings.check(), Ok(()));
+        let interface = ExporterInterface {
+            label: "x".repeat(64),
+            ..ExporterInterface::default()
+        };
+        for each in settings.exporters.values_mut().take(20) {
+            each.interfaces = (1..=4_096).map(|n| (n, interface.clone())).collect();
+        }
+        let text = settings.check().unwrap_err().to_string();
+        assert!(text.contains("name fewer interfaces"), "{text}");
+    }
+
     proptest! {
         /// Against comparing each address with each other.
         #[test]
