@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use async_snmp::{Oid, Value, VarBind};
 
-/// Variables of one request, so that its answer fits into a datagram of about 1,400 octets.
-const VARIABLES_MAX: usize = 40;
+/// Variables of an answer, so that it fits into a datagram of about 1,400 octets.
+pub(crate) const VARIABLES_MAX: usize = 40;
 
 /// Columns of one request.
 const COLUMNS_MAX: usize = 20;
@@ -109,7 +109,6 @@ pub(crate) struct Walk {
     table: Table,
     octets: usize,
     requests_left: usize,
-    columns_max: usize,
 }
 
 impl Walk {
@@ -133,12 +132,12 @@ impl Walk {
             },
             octets: 0,
             requests_left,
-            columns_max: COLUMNS_MAX,
         }
     }
 
-    /// What to ask, with at most so many repetitions; `None` at the end. The columns that lag furthest behind go first.
-    pub(crate) fn ask(&mut self, repetitions_max: u32) -> Option<Ask> {
+    /// What to ask for an answer of at most so many variables, by GETBULK or else a row at a time; `None` at the end. Where
+    /// there are too many columns, those that lag furthest behind go first.
+    pub(crate) fn ask(&mut self, variables: usize, bulk: bool) -> Option<Ask> {
         let mut open: Vec<usize> = self
             .columns
             .iter()
@@ -154,13 +153,13 @@ impl Walk {
             return None;
         }
         self.requests_left -= 1;
-        if open.len() > self.columns_max {
+        let columns = variables.clamp(1, COLUMNS_MAX);
+        if open.len() > columns {
             open.sort_by(|&a, &b| self.progress(a).cmp(self.progress(b)));
-            open.truncate(self.columns_max);
+            open.truncate(columns);
             open.sort_unstable();
         }
-        let repetitions = (VARIABLES_MAX / open.len()).max(1);
-        let repetitions = u32::try_from(repetitions).unwrap_or(1).min(repetitions_max.max(1));
+        let repetitions = if bulk { (variables / open.len()).max(1) } else { 1 };
         let oids = open
             .iter()
             .filter_map(|&i| self.columns.get(i))
@@ -168,7 +167,7 @@ impl Walk {
             .collect();
         Some(Ask {
             oids,
-            repetitions,
+            repetitions: u32::try_from(repetitions).unwrap_or(1),
             columns: open,
         })
     }
@@ -223,15 +222,6 @@ impl Walk {
         match variable.checked_sub(1).and_then(|place| ask.columns.get(place)) {
             Some(&column) => self.close([column]),
             None => self.close(ask.columns.iter().copied()),
-        }
-    }
-
-    /// The answer would not have fitted into a datagram: asks for fewer columns at once.
-    pub(crate) fn too_big(&mut self, ask: &Ask) {
-        if ask.columns.len() == 1 {
-            self.close(ask.columns.iter().copied());
-        } else {
-            self.columns_max = (ask.columns.len() / 2).max(1);
         }
     }
 
@@ -313,10 +303,10 @@ mod tests {
     type Naive = BTreeMap<(u32, Vec<u32>), i32>;
 
     /// An honest agent over a map of (column, index) → value.
-    fn answer(objects: &Naive, ask: &Ask, bulk: bool) -> Vec<VarBind> {
+    fn answer(objects: &Naive, ask: &Ask) -> Vec<VarBind> {
         let mut at = ask.oids.clone();
         let mut out = Vec::new();
-        for _ in 0..if bulk { ask.repetitions } else { 1 } {
+        for _ in 0..ask.repetitions {
             for oid in &mut at {
                 let next = objects
                     .iter()
@@ -343,15 +333,16 @@ mod tests {
         #[test]
         fn reads_what_a_naive_model_has(
             objects in prop::collection::btree_map((1u32..5, prop::collection::vec(0u32..4, 1..3)), any::<i32>(), 0..60),
-            repetitions in 1u32..12,
+            variables in 1usize..40,
+            bulk: bool,
             cuts in prop::collection::vec(1usize..50, 1..8),
         ) {
             let mut walk = Walk::new([1, 2, 3].map(base), Limits::rows(1_000));
             let mut turn = 0;
-            while let Some(ask) = walk.ask(repetitions) {
-                let mut variables = answer(&objects, &ask, true);
-                variables.truncate(cuts[turn % cuts.len()]);
-                walk.push(&ask, &variables, turn as u64);
+            while let Some(ask) = walk.ask(variables, bulk) {
+                let mut answer = answer(&objects, &ask);
+                answer.truncate(cuts[turn % cuts.len()]);
+                walk.push(&ask, &answer, turn as u64);
                 turn += 1;
                 prop_assert!(turn < 2_000);
             }
@@ -377,7 +368,7 @@ mod tests {
             let limits = Limits { rows: 5, octets: 200 };
             let mut walk = Walk::new([1, 2].map(base), limits);
             let mut turn = 0usize;
-            while let Some(ask) = walk.ask(10) {
+            while let Some(ask) = walk.ask(10, true) {
                 let variables: Vec<_> = answers[turn % answers.len()].iter().map(|(c, index)| {
                     let arcs: Vec<u32> = base(*c).arcs().iter().chain(index).copied().collect();
                     VarBind::new(Oid::from(arcs), Value::Integer(1))
@@ -395,7 +386,7 @@ mod tests {
     fn an_endless_table_is_cut_at_its_rows() {
         let mut walk = Walk::new([base(1)], Limits::rows(100));
         let mut next = 1;
-        while let Some(ask) = walk.ask(10) {
+        while let Some(ask) = walk.ask(10, true) {
             let variables: Vec<_> = (0..ask.repetitions)
                 .map(|_| {
                     next += 1;
@@ -411,10 +402,10 @@ mod tests {
     #[test]
     fn a_loop_ends_the_column_and_keeps_what_was_read() {
         let mut walk = Walk::new([base(1)], Limits::rows(100));
-        let ask = walk.ask(10).unwrap();
+        let ask = walk.ask(10, true).unwrap();
         let at = |n| VarBind::new(base(1).child(n), Value::Counter32(n));
         walk.push(&ask, &[at(1), at(2), at(2)], 0);
-        assert!(walk.ask(10).is_none());
+        assert!(walk.ask(10, true).is_none());
         let table = walk.finish();
         assert_eq!((table.rows.len(), table.ended), (2, Ended::Loop));
     }
@@ -422,20 +413,22 @@ mod tests {
     #[test]
     fn an_error_of_version_1_ends_the_column_it_names() {
         let mut walk = Walk::new([1, 2].map(base), Limits::rows(100));
-        let ask = walk.ask(1).unwrap();
+        let ask = walk.ask(1, true).unwrap();
         walk.end_of(&ask, 1);
-        let ask = walk.ask(1).unwrap();
+        let ask = walk.ask(1, true).unwrap();
         assert_eq!(ask.oids, [base(2)]);
         walk.end_of(&ask, 0);
-        assert!(walk.ask(1).is_none());
+        assert!(walk.ask(1, true).is_none());
     }
 
     #[test]
-    fn answers_that_are_too_big_are_asked_for_in_halves() {
+    fn fewer_variables_are_fewer_rows_and_then_fewer_columns() {
         let mut walk = Walk::new((1..=8).map(base), Limits::rows(100));
-        let ask = walk.ask(1).unwrap();
-        assert_eq!(ask.oids.len(), 8);
-        walk.too_big(&ask);
-        assert_eq!(walk.ask(1).unwrap().oids.len(), 4);
+        let shape = |ask: Option<Ask>| ask.map(|ask| (ask.oids.len(), ask.repetitions)).unwrap();
+        assert_eq!(shape(walk.ask(40, true)), (8, 5));
+        assert_eq!(shape(walk.ask(40, false)), (8, 1));
+        assert_eq!(shape(walk.ask(10, true)), (8, 1));
+        assert_eq!(shape(walk.ask(2, true)), (2, 1));
+        assert_eq!(shape(walk.ask(0, true)), (1, 1));
     }
 }

@@ -1,7 +1,7 @@
 //! Asking one agent: the only place, with the receiver, where the SNMP library is driven.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use async_snmp::{
 use crate::agent::{Agent, Credentials, Security, User};
 use crate::engine::Engine;
 use crate::error::{Error, Failure, failure};
-use crate::walk::{Table, Walk};
+use crate::walk::{Table, VARIABLES_MAX, Walk};
 
-/// GETBULK's max-repetitions that agents are first asked for.
-const REPETITIONS_MAX: u32 = 20;
+/// Variables that an agent is asked for at least: one that loses such answers is not there.
+const VARIABLES_MIN: usize = 2;
 
 /// How patient requests are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) struct Session {
     version1: bool,
     tally: Arc<Mutex<Tally>>,
     /// What this agent takes; it shrinks where large answers get lost.
-    repetitions: Arc<AtomicU32>,
+    variables: Arc<AtomicUsize>,
     closed: Arc<AtomicBool>,
     started: Instant,
 }
@@ -94,7 +94,7 @@ impl Session {
             engines,
             version1: matches!(agent.credentials, Credentials::V1 { .. }),
             tally: Arc::default(),
-            repetitions: Arc::new(AtomicU32::new(REPETITIONS_MAX)),
+            variables: Arc::new(AtomicUsize::new(VARIABLES_MAX)),
             closed: Arc::default(),
             started,
         })
@@ -146,59 +146,50 @@ impl Session {
         }
     }
 
-    /// Reads a table. An agent that loses large answers is asked for less at a time.
+    /// Reads a table. An agent that loses large answers, or says that they would be too big, is asked for less at a time.
     pub(crate) async fn walk(&self, mut walk: Walk) -> Result<Table, Failure> {
         loop {
-            let repetitions = if self.version1 {
-                1
-            } else {
-                self.repetitions.load(Ordering::Relaxed)
+            let variables = self.variables.load(Ordering::Relaxed);
+            let Some(ask) = walk.ask(variables, !self.version1) else {
+                break;
             };
-            let Some(ask) = walk.ask(repetitions) else { break };
-            let answer = if self.version1 || repetitions <= 1 {
+            let answer = if self.version1 || ask.repetitions == 1 {
                 self.counted(self.client.get_next_many(&ask.oids))
                     .await
                     .map(|r| r.varbinds)
             } else {
                 self.counted(self.client.get_bulk(&ask.oids, 0, ask.repetitions)).await
             };
-            match answer {
-                Ok(variables) => walk.push(&ask, &variables, self.now()),
-                Err(error) => match error.exchange_source() {
-                    WireError::Snmp {
-                        status: ErrorStatus::NoSuchName,
-                        index,
-                        ..
-                    } => {
-                        walk.end_of(&ask, usize::try_from(*index).unwrap_or(0));
-                    }
-                    WireError::Snmp {
-                        status: ErrorStatus::TooBig,
-                        ..
-                    } if repetitions > 1 => self.ask_for_less(repetitions),
-                    WireError::Snmp {
-                        status: ErrorStatus::TooBig,
-                        ..
-                    } => walk.too_big(&ask),
-                    // Some agents answer genErr or an access error at the end of what they may show.
-                    WireError::Snmp { index, .. } => walk.end_of(&ask, usize::try_from(*index).unwrap_or(0)),
-                    WireError::Timeout { .. } if !self.version1 && repetitions > 1 && self.tally().responses > 0 => {
-                        self.ask_for_less(repetitions);
-                    }
-                    _ => return Err(failure(&error)),
-                },
+            let error = match answer {
+                Ok(variables) => {
+                    walk.push(&ask, &variables, self.now());
+                    continue;
+                }
+                Err(error) => error,
+            };
+            match error.exchange_source() {
+                WireError::Snmp {
+                    status: ErrorStatus::TooBig,
+                    ..
+                } if variables > 1 => self.ask_for_less(variables / 2),
+                // The end of the tree in SNMPv1, or of what the agent may show or can read.
+                WireError::Snmp { index, .. } => walk.end_of(&ask, usize::try_from(*index).unwrap_or(0)),
+                WireError::Timeout { .. } if variables > VARIABLES_MIN && self.tally().responses > 0 => {
+                    self.ask_for_less((variables / 4).max(VARIABLES_MIN));
+                }
+                _ => return Err(failure(&error)),
             }
         }
         Ok(walk.finish())
     }
 
-    fn ask_for_less(&self, repetitions: u32) {
-        self.repetitions.fetch_min((repetitions / 4).max(1), Ordering::Relaxed);
+    fn ask_for_less(&self, variables: usize) {
+        self.variables.fetch_min(variables, Ordering::Relaxed);
     }
 
     /// Asks again for as much as at first: the losses may have been the network's.
     pub(crate) fn ask_for_more(&self) {
-        self.repetitions.store(REPETITIONS_MAX, Ordering::Relaxed);
+        self.variables.store(VARIABLES_MAX, Ordering::Relaxed);
     }
 
     async fn counted<T>(&self, exchange: impl Future<Output = async_snmp::Result<T>>) -> async_snmp::Result<T> {

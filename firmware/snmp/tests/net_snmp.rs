@@ -1,5 +1,7 @@
 //! Against Net-SNMP's agent and its senders of notifications, run for real on the loopback.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
 mod daemon;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

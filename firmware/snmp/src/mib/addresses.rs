@@ -65,12 +65,13 @@ fn of_media(table: &Table) -> Vec<ArpEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::walk::VARIABLES_MAX;
     use async_snmp::{Value, VarBind};
     use model::MacAddr;
 
     fn table(entry: &[u32], columns: [u32; 2], rows: &[(&[u32], [Value; 2])]) -> Table {
         let mut walk = Walk::new(columns.map(|n| column(entry, n)), Limits::rows(100));
-        let ask = walk.ask(10).unwrap();
+        let ask = walk.ask(VARIABLES_MAX, true).unwrap();
         let mut variables = Vec::new();
         for (index, values) in rows {
             for (number, value) in columns.iter().zip(values) {

@@ -105,12 +105,13 @@ fn vlans_of(table: &Table) -> BTreeMap<u32, u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::walk::VARIABLES_MAX;
     use async_snmp::{Oid, Value, VarBind};
     use model::MacAddr;
 
     fn table(entry: &[u32], columns: &[u32], rows: &[(&[u32], &[i32])]) -> Table {
         let mut walk = Walk::new(columns.iter().map(|&n| column(entry, n)), Limits::rows(100));
-        let ask = walk.ask(10).unwrap();
+        let ask = walk.ask(VARIABLES_MAX, true).unwrap();
         let mut variables = Vec::new();
         for (index, values) in rows {
             for (number, value) in columns.iter().zip(*values) {

@@ -243,12 +243,13 @@ pub(crate) async fn vendor(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::walk::VARIABLES_MAX;
     use async_snmp::VarBind;
 
     #[test]
     fn storage_of_two_terabytes_and_more_wraps_into_the_sign() {
         let mut walk = Walk::new((2..=6).map(|n| column(STORAGE_ENTRY, n)), Limits::rows(9));
-        let ask = walk.ask(1).unwrap();
+        let ask = walk.ask(VARIABLES_MAX, true).unwrap();
         let disk = oid!(1, 3, 6, 1, 2, 1, 25, 2, 1, 4);
         let cells = [
             Value::ObjectIdentifier(disk),

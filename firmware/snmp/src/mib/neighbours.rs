@@ -112,11 +112,12 @@ fn management(table: &Table) -> BTreeMap<&[u32], IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::walk::VARIABLES_MAX;
     use async_snmp::{Oid, VarBind};
 
     fn table(entry: &[u32], columns: &[u32], rows: &[(&[u32], &[Value])]) -> Table {
         let mut walk = Walk::new(columns.iter().map(|&n| column(entry, n)), Limits::rows(100));
-        let ask = walk.ask(10).unwrap();
+        let ask = walk.ask(VARIABLES_MAX, true).unwrap();
         let mut variables = Vec::new();
         for (index, values) in rows {
             for (number, value) in columns.iter().zip(*values) {

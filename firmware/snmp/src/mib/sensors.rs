@@ -150,6 +150,7 @@ fn scale(scale: u32, precision: Option<&Value>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::walk::VARIABLES_MAX;
     use async_snmp::VarBind;
 
     #[test]
@@ -164,7 +165,7 @@ mod tests {
             (14, [14, 9, 1, -43, 1]),
             (15, [99, 9, 0, 1, 1]),
         ];
-        let ask = walk.ask(9).unwrap();
+        let ask = walk.ask(VARIABLES_MAX, true).unwrap();
         let mut variables = Vec::new();
         for (index, cells) in rows {
             for (number, value) in (1..=5).zip(cells) {
