@@ -125,3 +125,112 @@ fn minutes_of(
         })
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "the wire cuts the model's 128 bits")]
+mod tests {
+    use super::*;
+    use crate::mib::counters::tests::{IN_OCTETS, OUT_OCTETS, sample_of};
+    use crate::mib::interfaces::{IF_ENTRY, IF_X_ENTRY};
+    use async_snmp::Value;
+    use proptest::prelude::*;
+
+    const SECOND: u64 = 1_000_000_000;
+    /// A calendar that the steady clock's zero stands for.
+    const EPOCH: u64 = 1_700_000_000;
+
+    /// What happens to an agent.
+    #[derive(Debug, Clone)]
+    enum Event {
+        /// So many seconds pass, at a part (of 1,000) of the line's speed.
+        Run(u64, u64),
+        /// It is polled.
+        Poll,
+        /// It restarts: counters and up-time begin anew.
+        Restart,
+        /// Its counters are set to zero, which it declares.
+        Discontinuity,
+        /// It shows no up-time at the next poll.
+        Hide,
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        let one = prop_oneof![
+            4 => (1u64..200, 0u64..=1_000).prop_map(|(seconds, part)| Event::Run(seconds, part)),
+            6 => Just(Event::Poll),
+            1 => Just(Event::Restart),
+            1 => Just(Event::Discontinuity),
+            1 => Just(Event::Hide),
+        ];
+        prop::collection::vec(one, 1..60)
+    }
+
+    proptest! {
+        /// Whatever happens to the agent, what is given is exactly what the interface carried between two polls, or nothing.
+        #[test]
+        fn the_truth_or_nothing(
+            events in events(),
+            start: u64,
+            wide: bool,
+            speed in prop::sample::select(vec![10_000_000u64, 100_000_000, 1_000_000_000, 100_000_000_000]),
+            uptime: u32,
+        ) {
+            let id = LinkId::of_exporter(1);
+            let mut history = History::default();
+            let (mut now, mut total, mut counter) = (10 * SECOND, 0u128, u128::from(start));
+            let (mut since, mut before_zero, mut discontinuity, mut hidden) = (0u64, u64::from(uptime), 0u32, false);
+            // What was carried at the last poll, and whether anything has broken the count since.
+            let (mut last, mut polled): (Option<u128>, u64) = (None, 0);
+            let mut broken = false;
+            for event in events {
+                match event {
+                    Event::Run(seconds, part) => {
+                        now += seconds * SECOND;
+                        let carried = u128::from(speed / 8 * part / 1_000) * u128::from(seconds);
+                        total += carried;
+                        counter += carried;
+                    }
+                    Event::Restart => (since, before_zero, counter, broken) = (now, 0, 0, true),
+                    Event::Discontinuity => {
+                        counter = 0;
+                        discontinuity += 1;
+                        broken = true;
+                    }
+                    Event::Hide => hidden = true,
+                    Event::Poll => {
+                        now += SECOND;
+                        let uptime = (before_zero + (now - since) / (SECOND / 100)) as u32;
+                        // A restart within seconds of the last poll of an agent that had just started is told by its boots.
+                        let boots = Some((since / SECOND) as u32);
+                        let continuity = (!hidden).then_some(Continuity { at: now, uptime, boots });
+                        history.observe(continuity);
+                        let value = if wide { Value::Counter64(counter as u64) } else { Value::Counter32(counter as u32) };
+                        let (in_column, out_column) =
+                            if wide { (IN_OCTETS, OUT_OCTETS) } else { ((IF_ENTRY, 10), (IF_ENTRY, 16)) };
+                        let objects = [
+                            (in_column.0, in_column.1, value.clone()),
+                            (out_column.0, out_column.1, value),
+                            (IF_X_ENTRY, 19, Value::TimeTicks(discontinuity)),
+                        ];
+                        let samples = BTreeMap::from_iter(sample_of(Group::Interfaces, 1, now, &objects));
+                        let calendar = Timestamp::from_nanos(EPOCH * SECOND + now);
+                        let moment = Moment { steady: now, calendar };
+                        let minutes = history.push(id, Group::Interfaces, samples, |_| Some(speed), SPAN_MAX, moment);
+                        let given: u128 = minutes.iter().map(|m| u128::from(m.inbound.bytes)).sum();
+                        match last {
+                            Some(then) if !broken && !hidden => {
+                                prop_assert!(minutes.is_empty() || given == total - then, "{given} of {}", total - then);
+                                // With 64 bits nothing is left out within the longest span.
+                                let long = Duration::from_nanos(now - polled) > SPAN_MAX;
+                                prop_assert!(!wide || long || !minutes.is_empty());
+                            }
+                            _ => prop_assert!(minutes.is_empty(), "{minutes:?}"),
+                        }
+                        (last, polled) = ((!hidden).then_some(total), now);
+                        (broken, hidden) = (false, false);
+                    }
+                }
+            }
+        }
+    }
+}

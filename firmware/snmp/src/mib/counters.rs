@@ -372,3 +372,97 @@ impl Moved {
         Carried { traffic, detail }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use async_snmp::VarBind;
+
+    /// A sample of an interface that has these objects: columns of a table's entry with their values.
+    pub(crate) fn sample_of(
+        group: Group,
+        index: u32,
+        at: u64,
+        objects: &[(&[u32], u32, Value)],
+    ) -> Option<(u32, Sample)> {
+        let plan = Plan::new(group, Width::Both);
+        let mut walk = Walk::new(plan.columns.iter().cloned(), Limits::rows(10));
+        while let Some(ask) = walk.ask(100, true) {
+            let variables: Vec<_> = ask
+                .oids
+                .iter()
+                .map(|asked| {
+                    let found = objects
+                        .iter()
+                        .find(|(entry, number, _)| column(entry, *number) == *asked);
+                    match found {
+                        Some((_, _, value)) => VarBind::new(asked.child(index), value.clone()),
+                        None => VarBind::new(asked.clone(), Value::EndOfMibView),
+                    }
+                })
+                .collect();
+            walk.push(&ask, &variables, at);
+        }
+        let table = walk.finish();
+        table.by_number().find_map(|(index, row)| plan.sample(index, row))
+    }
+
+    pub(crate) const IN_OCTETS: (&[u32], u32) = (IF_X_ENTRY, 6);
+    pub(crate) const OUT_OCTETS: (&[u32], u32) = (IF_X_ENTRY, 10);
+
+    #[test]
+    fn rmon_rows_are_of_the_interface_that_they_name() {
+        let source = Value::ObjectIdentifier(column(IF_ENTRY, 1).child(10_101));
+        let objects = [
+            (ETHER_STATS_ENTRY, 2, source),
+            (ETHER_STATS_ENTRY, 8, Value::Counter32(5)),
+            (ETHER_STATS_ENTRY, 14, Value::Counter32(9)),
+        ];
+        let (index, before) = sample_of(Group::Rmon, 1, 1, &objects).unwrap();
+        assert_eq!(index, 10_101);
+        let mut later = objects.clone();
+        later[1].2 = Value::Counter32(7);
+        let (_, after) = sample_of(Group::Rmon, 1, 60_000_000_000, &later).unwrap();
+        let moved = moved(Group::Rmon, &before, &after, Some(1_000_000_000)).unwrap();
+        let part = crate::spread::spread(model::Timestamp::EPOCH, model::Timestamp::from_secs(60));
+        let carried = moved.carried(&part[0]);
+        assert_eq!((carried.traffic, carried.detail.crc_alignment_errors), (None, Some(2)));
+        assert_eq!((carried.detail.size_64, carried.detail.jabbers), (Some(0), None));
+        assert!(
+            sample_of(Group::Rmon, 1, 1, &objects[1..]).is_none(),
+            "nobody knows whose row it is"
+        );
+    }
+
+    #[test]
+    fn the_narrow_twin_is_taken_where_there_is_no_wide_one() {
+        let narrow = [(IF_ENTRY, 10, Value::Counter32(1)), (IF_ENTRY, 16, Value::Counter32(2))];
+        let (_, sample) = sample_of(Group::Interfaces, 3, 1, &narrow).unwrap();
+        assert!(!sample.is_wide());
+        assert_eq!(sample.counters[&What::InOctets], Counter::C32(1));
+        let both = [
+            narrow[0].clone(),
+            narrow[1].clone(),
+            (IF_X_ENTRY, 6, Value::Counter64(1 << 40)),
+            (IF_X_ENTRY, 10, Value::Counter64(2)),
+        ];
+        let (_, sample) = sample_of(Group::Interfaces, 3, 1, &both).unwrap();
+        assert!(sample.is_wide());
+        assert_eq!(sample.counters[&What::InOctets], Counter::C64(1 << 40));
+    }
+
+    #[test]
+    fn a_cleared_counter_voids_all_of_the_interface() {
+        let at = |octets, errors| {
+            [
+                (IF_X_ENTRY, 6, Value::Counter64(octets)),
+                (IF_X_ENTRY, 10, Value::Counter64(octets)),
+                (IF_ENTRY, 14, Value::Counter32(errors)),
+            ]
+        };
+        let (_, before) = sample_of(Group::Interfaces, 1, 1, &at(1_000, 900)).unwrap();
+        // The octets have passed where they were, so that they alone would look well.
+        let (_, after) = sample_of(Group::Interfaces, 1, 60_000_000_000, &at(5_000, 0)).unwrap();
+        assert_eq!(moved(Group::Interfaces, &before, &after, None), None);
+    }
+}
