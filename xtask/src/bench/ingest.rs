@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::datagrams::{Exporter, Version};
 use super::{Row, children};
+use crate::step::{exec_logged, step};
 
 /// Records of each run.
 const RECORDS: u64 = 3_000_000;
@@ -26,8 +27,23 @@ struct Run {
     stored: u64,
 }
 
+/// Records of the file that the stages are measured with, and how often it is gone through.
+const FILE_RECORDS: u64 = 1_000_000;
+const ROUNDS: u32 = 3;
+/// Runs of each stage; the best one counts.
+const RUNS: usize = 3;
+
 /// The figures of exported records, each beside nfcapd where it has one.
 pub(super) fn rows() -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let example = example()?;
+    rows.push(memory(&example)?);
+    rows.extend(paths(&example)?);
+    Ok(rows)
+}
+
+/// Over loopback, and what a record costs by the way.
+fn paths(example: &Path) -> Result<Vec<Row>> {
     let folder = crate::build_dir()?.join("bench/ingest");
     std::fs::create_dir_all(&folder)?;
     let programs = crate::programs::build()?;
@@ -42,6 +58,26 @@ pub(super) fn rows() -> Result<Vec<Row>> {
                 run.stored
             );
         }
+        let file = datagrams(&folder, version)?;
+        let parse = stage(example, "parse", &file)?;
+        rows.push(Row {
+            figure: format!("{name}: parse alone"),
+            target: "≥ 10 M records a CPU-second".to_owned(),
+            measured: rate(parse),
+            peer: String::new(),
+            command: command(&file, "parse"),
+            kept: per_s(parse) >= 10e6,
+        });
+        let commit = stage(example, "commit", &file)?;
+        let times = theirs.cpu_s / commit;
+        rows.push(Row {
+            figure: format!("{name}: decode, block and commit"),
+            target: "≥ 3 M records a CPU-second, ≥ 1.5 × nfcapd".to_owned(),
+            measured: format!("{}, {times:.2} ×", rate(commit)),
+            peer: format!("nfcapd -y (LZ4), with its sockets: {}", rate(theirs.cpu_s)),
+            command: command(&file, "commit"),
+            kept: per_s(commit) >= 3e6 && times >= 1.5,
+        });
         let ratio = theirs.cpu_s / ours.cpu_s;
         rows.push(Row {
             figure: format!(
@@ -67,8 +103,102 @@ pub(super) fn rows() -> Result<Vec<Row>> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a few million")]
+fn per_s(cpu_s: f64) -> f64 {
+    RECORDS as f64 / cpu_s
+}
+
 fn rate(cpu_s: f64) -> String {
-    format!("{:.2} M records a CPU-second", RECORDS as f64 / cpu_s / 1e6)
+    format!("{:.2} M records a CPU-second", per_s(cpu_s) / 1e6)
+}
+
+fn command(file: &Path, stage: &str) -> String {
+    format!(
+        "cargo run --release -p store --example ingest {stage} {} {ROUNDS}",
+        file.strip_prefix(crate::root()).unwrap_or(file).display()
+    )
+}
+
+/// The program that measures the stages.
+fn example() -> Result<PathBuf> {
+    let log = crate::build_dir()?.join("bench-build.log");
+    step("bench", "cargo build --release -p store --example ingest", || {
+        exec_logged(
+            Command::new("cargo").current_dir(crate::root()).args([
+                "build",
+                "--release",
+                "--locked",
+                "-p",
+                "store",
+                "--example",
+                "ingest",
+            ]),
+            &log,
+        )
+    })?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
+    Ok(target.join("release/examples/ingest"))
+}
+
+/// Datagrams for the stages, each after its length; the templates first.
+fn datagrams(folder: &Path, version: Version) -> Result<PathBuf> {
+    let path = folder.join(format!("{version:?}.datagrams").to_lowercase());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let mut exporter = Exporter::new(version, 1, u32::try_from(now.as_secs())?);
+    let mut out = std::io::BufWriter::new(std::fs::File::create(&path)?);
+    let mut write = |datagram: &[u8]| -> Result<()> {
+        out.write_all(&u16::try_from(datagram.len())?.to_be_bytes())?;
+        Ok(out.write_all(datagram)?)
+    };
+    write(&exporter.templates())?;
+    let mut made = 0;
+    while made < FILE_RECORDS {
+        let (datagram, records) = exporter.data(usize::try_from(FILE_RECORDS - made)?);
+        write(&datagram)?;
+        made += records as u64;
+    }
+    out.flush()?;
+    Ok(path)
+}
+
+fn ask(command: &mut Command) -> Result<Value> {
+    let text = crate::step::output(command)?;
+    serde_json::from_str(&text).with_context(|| format!("{command:?} printed no JSON: {text}"))
+}
+
+/// Processor seconds of a stage for as many records as a run has; the best of several.
+fn stage(example: &Path, stage: &str, file: &Path) -> Result<f64> {
+    let mut best = f64::INFINITY;
+    for _ in 0..RUNS {
+        let answer = ask(Command::new(example).arg(stage).arg(file).arg(ROUNDS.to_string()))?;
+        let number = |name: &str| answer.get(name).and_then(Value::as_f64);
+        let records = answer.get("records").and_then(Value::as_u64);
+        ensure!(
+            records == Some(RECORDS),
+            "{stage} made {records:?} of {RECORDS} records"
+        );
+        if stage == "commit" {
+            ensure!(
+                answer.get("stored") == answer.get("records"),
+                "not all was stored: {answer}"
+            );
+        }
+        best = best.min(number("cpu_s").context("no cpu_s")?);
+    }
+    Ok(best)
+}
+
+fn memory(example: &Path) -> Result<Row> {
+    let answer = ask(Command::new(example).args(["templates", "10000", "10"]))?;
+    let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let (templates, bytes) = (number("templates"), number("bytes"));
+    Ok(Row {
+        figure: "memory of 10,000 exporters with 10 templates each".to_owned(),
+        target: "≤ 200 MB".to_owned(),
+        measured: format!("{} MB for {templates} templates of 20 fields", bytes / 1_000_000),
+        peer: String::new(),
+        command: "cargo run --release -p store --example ingest templates 10000 10".to_owned(),
+        kept: templates == 100_000 && bytes <= 200_000_000,
+    })
 }
 
 /// Sends the run's records at a rate, evenly.
