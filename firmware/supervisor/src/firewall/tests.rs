@@ -1,6 +1,7 @@
 use super::*;
 use crate::network::tests::port;
 use crate::tests::golden;
+use proptest::prelude::*;
 use settings::Exporter;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -97,6 +98,44 @@ fn the_allow_list_changes_by_what_came_and_went() {
         "delete element inet spanwatch exporters4 { 192.0.2.2 }\nadd element inet spanwatch exporters4 { 192.0.2.3 }\n"
     );
     assert_eq!(sender_rules(Some(&second), &second), "");
+}
+
+/// What a set holds after the rules, done line by line.
+fn done(rules: &str, mut set: BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
+    for line in rules.lines() {
+        if line.starts_with("flush set") {
+            let four = line.ends_with('4');
+            set.retain(|address| address.is_ipv4() != four);
+            continue;
+        }
+        let (head, rest) = line.split_once(" { ").unwrap();
+        for address in rest.strip_suffix(" }").unwrap().split(", ") {
+            let address: IpAddr = address.parse().unwrap();
+            assert!(head.ends_with(if address.is_ipv4() { "exporters4" } else { "exporters6" }));
+            // nft refuses to delete what is not there.
+            let changed = if head.starts_with("add ") {
+                set.insert(address)
+            } else {
+                set.remove(&address)
+            };
+            assert!(changed, "{line}");
+        }
+    }
+    set
+}
+
+fn addresses() -> impl Strategy<Value = BTreeSet<IpAddr>> {
+    let v4 = (0u8..20).prop_map(|n| IpAddr::from([192, 0, 2, n]));
+    let v6 = (0u16..20).prop_map(|n| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, n]));
+    prop::collection::btree_set(prop_oneof![v4, v6], 0..20)
+}
+
+proptest! {
+    #[test]
+    fn the_allow_list_becomes_the_new_one_whatever_was_there(old in addresses(), new in addresses()) {
+        prop_assert_eq!(&done(&sender_rules(Some(&old), &new), old.clone()), &new);
+        prop_assert_eq!(&done(&sender_rules(None, &new), old), &new);
+    }
 }
 
 #[test]
