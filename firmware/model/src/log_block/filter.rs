@@ -22,14 +22,33 @@ pub(super) fn is_length(octets: usize) -> bool {
 /// Text as it is compared: each character's lower case.
 #[must_use]
 pub fn fold(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
-        if text.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Cow::Owned(text.to_ascii_lowercase());
+    // Without branches: nearly all logs are ASCII, or ASCII and a script that has no cases.
+    let (upper, cased) = text.bytes().fold((false, false), |(upper, cased), b| {
+        (upper | b.is_ascii_uppercase(), cased | begins_cased(b))
+    });
+    if cased {
+        // Character by character: `str::to_lowercase` looks at what surrounds one.
+        let mut out = String::with_capacity(text.len());
+        for c in text.chars() {
+            match c {
+                '\0'..='\x7f' => out.push(c.to_ascii_lowercase()),
+                // Fullwidth punctuation, beside what has no cases.
+                '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7ff}' | '\u{ff00}'..='\u{ff20}' => out.push(c),
+                _ => out.extend(c.to_lowercase()),
+            }
         }
-        return Cow::Borrowed(text);
+        Cow::Owned(out)
+    } else if upper {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
     }
-    // Character by character: `str::to_lowercase` looks at what surrounds one.
-    Cow::Owned(text.chars().flat_map(char::to_lowercase).collect())
+}
+
+/// Whether an octet of UTF-8 begins a character that may have cases: none of Chinese, Japanese and
+/// Korean has (U+3000–9FFF, U+B000–D7FF).
+const fn begins_cased(octet: u8) -> bool {
+    octet >= 0xc0 && !matches!(octet, 0xe3..=0xe9 | 0xeb..=0xed)
 }
 
 /// A word to be searched for, whatever its case.
@@ -116,6 +135,17 @@ mod tests {
         assert!(matches!(fold("already lower 1.2.3.4"), Cow::Borrowed(_)));
         assert_eq!(fold("GigabitEthernet0/0/1"), "gigabitethernet0/0/1");
         assert_eq!(fold("端口ÉΣ"), "端口éσ");
+        assert_eq!(fold("端口GE0/1，Ａ关闭"), "端口ge0/1，ａ关闭");
+        assert!(matches!(fold("端口关闭"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn every_character_is_folded_as_unicode_has_it() {
+        for c in '\0'..=char::MAX {
+            let lower: String = c.to_lowercase().collect();
+            assert_eq!(fold(c.encode_utf8(&mut [0; 4])), lower, "{c:?}");
+            assert_eq!(fold(&format!("é{c}")), format!("é{lower}"), "{c:?}");
+        }
     }
 
     #[test]
