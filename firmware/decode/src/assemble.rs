@@ -96,8 +96,8 @@ pub(crate) fn clear(record: &mut FlowRecord, domain: u32) {
 
 /// Fills a flow record from a record's numbers and pieces.
 ///
-/// What a plan does not read is left as it is: the record has to be [`clear`] when the plan is another than before.
-/// With pieces (an application, enterprise fields, the head of a packet) it has to be for every record.
+/// What a plan does not read is left as it is: the record has to be [`clear`] when the plan is another than before, and
+/// for every record where a plan has the head of a packet; enterprise fields are added to those that are there.
 ///
 /// # Errors
 /// When the record carries the head of a packet that is none; the record is filled as far as it goes.

@@ -13,7 +13,7 @@ use crate::error::ErrorKind;
 use crate::exporter::{Domain, Exporter, Names, Room, Waiting};
 use crate::fixed;
 use crate::options;
-use crate::plan::{Compiled, read_variable};
+use crate::plan::Compiled;
 use crate::record::{Context, Kind, Origin, Record, Version, record_length};
 use crate::sink::Sink;
 use crate::store::Learnt;
@@ -411,7 +411,8 @@ impl<S: Sink> Job<'_, S> {
                     length
                 }
                 None => {
-                    let Some(length) = read_variable(shape, rest, &mut scratch.numbers, &mut scratch.pieces) else {
+                    let read = plan.read_variable(rest, &mut scratch.numbers, &mut scratch.pieces);
+                    let Some(length) = read else {
                         whole = false;
                         break;
                     };
@@ -431,8 +432,12 @@ impl<S: Sink> Job<'_, S> {
                 });
             }
             if plan.is_flow {
-                if plan.has_pieces {
+                if plan.has_head {
                     assemble::clear(&mut scratch.record, origin.domain);
+                } else if plan.has_pieces
+                    && let Some(export) = scratch.record.export.as_deref_mut()
+                {
+                    export.enterprise.clear();
                 }
                 let pieces = match plan.length {
                     Some(_) => plan.pieces(),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use crate::registry::{ElementId, REVERSE};
 use crate::slot::{Mask, Numbers, Slot, Width, place};
 use crate::template::{Shape, VARIABLE};
-use crate::wire::number;
+use crate::wire::{Reader, number};
 
 /// What is more than a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +46,30 @@ pub(crate) enum Addresses {
     None,
 }
 
+/// A stretch of fields of fixed lengths, and the variable-length one behind it. Offsets count from its start.
+#[derive(Debug)]
+struct Stretch {
+    steps: Box<[Step]>,
+    pieces: Box<[Piece]>,
+    length: usize,
+    variable: Option<Variable>,
+}
+
+/// What to do with a variable-length field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Variable {
+    Skip,
+    /// A number, if it has a width that it can have.
+    Number(Slot, Width),
+    Piece(Section),
+}
+
 /// How to read the records of a template.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    steps: Box<[Step]>,
-    pieces: Box<[Piece]>,
+    /// All that there is, where no field brings its own length; else what comes before the first that does.
+    first: Stretch,
+    others: Box<[Stretch]>,
     /// The length of every record; `None` where a field brings its own.
     pub(crate) length: Option<usize>,
     pub(crate) length_min: usize,
@@ -59,6 +78,8 @@ pub(crate) struct Plan {
     /// Whether a record is a flow, a packet or an event of one.
     pub(crate) is_flow: bool,
     pub(crate) has_pieces: bool,
+    /// Whether a record carries the head of a packet.
+    pub(crate) has_head: bool,
 }
 
 /// What makes a record one of a flow.
@@ -82,50 +103,82 @@ const FLOW: Mask = Mask::of(&[
 
 impl Plan {
     fn new(shape: &Shape) -> Self {
-        let mut steps = Vec::new();
-        let mut pieces = Vec::new();
+        let mut stretches = Vec::new();
+        let (mut steps, mut pieces) = (Vec::new(), Vec::new());
         let mut present = Mask::default();
         let mut next = 0_u16;
         let mut six_last = false;
-        let is_fixed = shape.is_fixed();
+        let (mut has_pieces, mut has_head) = (false, false);
         for field in &shape.fields {
-            let offset = next;
-            next = next.saturating_add(field.length);
+            let section = section(field.element);
+            has_pieces |= section.is_some();
+            has_head |= matches!(section, Some(Section::IpHeader | Section::Frame));
             // The first of several fields with the same meaning counts, and of some the second; `Sink::record` gets
             // them all.
-            match place(field.element).and_then(|(slot, width)| fit(slot, width, field.length)) {
-                Some((slot, width, is_wide)) => {
-                    let Some(slot) = free(slot, present) else { continue };
+            let placed = place(field.element).and_then(|(slot, width)| Some((free(slot, present)?, width)));
+            if field.length == VARIABLE {
+                if let Some((slot, _)) = placed {
                     present.insert(slot);
                     six_last = six_last_after(six_last, slot);
-                    let mut step = |slot: u8, offset: u16, width: u8| {
-                        steps.push(Step {
-                            offset,
-                            slot,
-                            shift: 64 - 8 * width,
-                        });
-                    };
-                    step(slot as u8, offset, width);
-                    if is_wide {
-                        step(slot as u8 + 1, offset.saturating_add(8), 8);
-                    }
                 }
-                None => {
-                    if let Some(section) = section(field.element) {
-                        pieces.push((section, offset, field.length));
-                    }
-                }
+                stretches.push(Stretch {
+                    steps: std::mem::take(&mut steps).into(),
+                    pieces: std::mem::take(&mut pieces).into(),
+                    length: usize::from(next),
+                    variable: Some(match (placed, section) {
+                        (Some((slot, width)), _) => Variable::Number(slot, width),
+                        (None, Some(section)) => Variable::Piece(section),
+                        (None, None) => Variable::Skip,
+                    }),
+                });
+                next = 0;
+                continue;
+            }
+            let offset = next;
+            next = next.saturating_add(field.length);
+            if let Some(section) = section {
+                pieces.push((section, offset, field.length));
+            }
+            let Some((slot, (width, is_wide))) =
+                placed.and_then(|(slot, width)| Some((slot, fit(width, field.length)?)))
+            else {
+                continue;
+            };
+            present.insert(slot);
+            six_last = six_last_after(six_last, slot);
+            let mut step = |slot: u8, offset: u16, width: u8| {
+                steps.push(Step {
+                    offset,
+                    slot,
+                    shift: 64 - 8 * width,
+                });
+            };
+            step(slot as u8, offset, width);
+            if is_wide {
+                step(slot as u8 + 1, offset.saturating_add(8), 8);
             }
         }
+        stretches.push(Stretch {
+            steps: steps.into(),
+            pieces: pieces.into(),
+            length: usize::from(next),
+            variable: None,
+        });
+        let others: Box<[Stretch]> = stretches.split_off(1).into();
+        let first = stretches.pop().unwrap_or(Stretch {
+            steps: [].into(),
+            pieces: [].into(),
+            length: 0,
+            variable: None,
+        });
         let (four, six) = (
             present.any(Mask::of(&[Slot::Src4, Slot::Dst4])),
             present.any(Mask::of(&[Slot::Src6, Slot::Dst6])),
         );
-        let has_head = pieces
-            .iter()
-            .any(|(s, ..)| matches!(s, Section::IpHeader | Section::Frame));
         Self {
-            length: is_fixed.then(|| shape.length_min()),
+            length: others.is_empty().then(|| shape.length_min()),
+            first,
+            others,
             length_min: shape.length_min(),
             addresses: match (four, six) {
                 (true, false) => Addresses::V4,
@@ -134,10 +187,8 @@ impl Plan {
                 (false, false) => Addresses::None,
             },
             is_flow: !shape.options && (present.any(FLOW) || has_head),
-            has_pieces: !pieces.is_empty(),
-            // A plan for records of varying length is walked along the shape.
-            steps: if is_fixed { steps.into() } else { [].into() },
-            pieces: if is_fixed { pieces.into() } else { [].into() },
+            has_pieces,
+            has_head,
             present,
         }
     }
@@ -145,6 +196,59 @@ impl Plan {
     /// Reads a record of the template's fixed length, at the start of `data`, which goes on behind it.
     #[inline]
     pub(crate) fn read_fixed(&self, data: &[u8], numbers: &mut Numbers) {
+        self.first.read(data, numbers);
+    }
+
+    /// The pieces of a record of fixed length.
+    pub(crate) fn pieces(&self) -> &[Piece] {
+        &self.first.pieces
+    }
+
+    /// Reads a record whose fields bring their lengths; gives its length, or `None` where it does not end within `data`.
+    pub(crate) fn read_variable(&self, data: &[u8], numbers: &mut Numbers, pieces: &mut Vec<Piece>) -> Option<usize> {
+        pieces.clear();
+        let mut at = 0;
+        for stretch in std::iter::once(&self.first).chain(&self.others) {
+            let rest = data.get(at..)?;
+            if rest.len() < stretch.length {
+                return None;
+            }
+            stretch.read(rest, numbers);
+            for (section, offset, length) in &stretch.pieces {
+                pieces.push((*section, u16::try_from(at + usize::from(*offset)).ok()?, *length));
+            }
+            at += stretch.length;
+            let Some(variable) = stretch.variable else { continue };
+            let mut rest = Reader::new(data.get(at..)?);
+            let before = rest.len();
+            let length = rest.variable_length()?;
+            let start = at + before - rest.len();
+            let octets = rest.take(length)?;
+            at = start + length;
+            match variable {
+                Variable::Skip => {}
+                Variable::Piece(section) => {
+                    pieces.push((section, u16::try_from(start).ok()?, u16::try_from(length).ok()?));
+                }
+                Variable::Number(slot, width) => {
+                    let fitting = u16::try_from(length).ok().and_then(|length| fit(width, length));
+                    let (high, low) = fitting
+                        .and_then(|(width, _)| octets.split_at_checked(usize::from(width)))
+                        .unwrap_or((&[], &[]));
+                    numbers.set(slot as u8, number(high));
+                    if width == Width::Exactly(16) {
+                        numbers.set(slot as u8 + 1, number(low));
+                    }
+                }
+            }
+        }
+        Some(at)
+    }
+}
+
+impl Stretch {
+    #[inline]
+    fn read(&self, data: &[u8], numbers: &mut Numbers) {
         for step in &self.steps {
             let at = usize::from(step.offset);
             let eight = match data.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
@@ -153,11 +257,6 @@ impl Plan {
             };
             numbers.set(step.slot, eight >> (step.shift & 63));
         }
-    }
-
-    /// The pieces of a record of fixed length.
-    pub(crate) fn pieces(&self) -> &[Piece] {
-        &self.pieces
     }
 }
 
@@ -171,16 +270,13 @@ fn tail(octets: &[u8]) -> u64 {
     number(octets) << (8 * missing)
 }
 
-/// The width in octets that a number is read with, and whether a second one follows.
-fn fit(slot: Slot, width: Width, length: u16) -> Option<(Slot, u8, bool)> {
-    let octets = u8::try_from(length).ok();
+/// The width in octets that a number of this length is read with, and whether a second one follows.
+fn fit(width: Width, length: u16) -> Option<(u8, bool)> {
     match width {
-        // A variable length is checked when it is known.
-        _ if length == VARIABLE => Some((slot, 8, width == Width::Exactly(16))),
-        Width::Number if (1..=8).contains(&length) => Some((slot, octets?, false)),
-        Width::Exactly(16) if length == 16 => Some((slot, 8, true)),
-        Width::Exactly(exact) if length == exact => Some((slot, octets?, false)),
-        Width::Label if length == 3 || length == 4 => Some((slot, 3, false)),
+        Width::Number if (1..=8).contains(&length) => Some((u8::try_from(length).ok()?, false)),
+        Width::Exactly(16) if length == 16 => Some((8, true)),
+        Width::Exactly(exact) if length == exact => Some((u8::try_from(length).ok()?, false)),
+        Width::Label if length == 3 || length == 4 => Some((3, false)),
         _ => None,
     }
 }
@@ -209,49 +305,6 @@ fn section(element: ElementId) -> Option<Section> {
         (0 | REVERSE, _) => None,
         _ => Some(Section::Enterprise(element)),
     }
-}
-
-/// Reads a record along its shape; gives its length, or `None` where it does not end within the octets.
-pub(crate) fn read_variable(
-    shape: &Shape,
-    data: &[u8],
-    numbers: &mut Numbers,
-    pieces: &mut Vec<Piece>,
-) -> Option<usize> {
-    numbers.clear();
-    pieces.clear();
-    let mut seen = Mask::default();
-    let mut rest = crate::wire::Reader::new(data);
-    for field in &shape.fields {
-        let length = match field.length {
-            VARIABLE => rest.variable_length()?,
-            fixed => usize::from(fixed),
-        };
-        let at = data.len() - rest.len();
-        let octets = rest.take(length)?;
-        let Ok(length) = u16::try_from(length) else {
-            return None;
-        };
-        // 65,535 octets are no number either way.
-        let placed = place(field.element).filter(|_| length != VARIABLE);
-        match placed.and_then(|(slot, width)| fit(slot, width, length)) {
-            Some((slot, width, is_wide)) => {
-                let Some(slot) = free(slot, seen) else { continue };
-                seen.insert(slot);
-                let (high, low) = octets.split_at_checked(usize::from(width)).unwrap_or((octets, &[]));
-                numbers.set(slot as u8, number(high));
-                if is_wide {
-                    numbers.set(slot as u8 + 1, number(low));
-                }
-            }
-            None => {
-                if let (Some(section), Ok(at)) = (section(field.element), u16::try_from(at)) {
-                    pieces.push((section, at, length));
-                }
-            }
-        }
-    }
-    Some(data.len() - rest.len())
 }
 
 /// A template and its plan.
@@ -339,13 +392,40 @@ mod tests {
         let address = u128::from_be_bytes(*data.get(9..).unwrap().first_chunk().unwrap());
         assert_eq!(numbers.wide(Slot::Src6), address);
         assert_eq!(numbers.get(Slot::SrcPort), 0x1a1b, "at the very end");
-        let mut walked = Numbers::default();
-        assert_eq!(
-            read_variable(&compiled.shape, &data, &mut walked, &mut Vec::new()),
-            Some(27)
-        );
-        assert_eq!(walked.wide(Slot::Src6), address);
-        assert_eq!(walked.get(Slot::SrcPort), 0x1a1b);
+    }
+
+    #[test]
+    fn fields_behind_variable_lengths_are_found() {
+        let shape = Shape::data([
+            FieldSpec::iana(4, 1),
+            FieldSpec::iana(82, VARIABLE),
+            FieldSpec::iana(7, 2),
+            FieldSpec::iana(95, VARIABLE),
+            FieldSpec::iana(27, VARIABLE),
+            FieldSpec::iana(2, VARIABLE),
+        ]);
+        let mut data = vec![6, 3, b'a', b'b', b'c', 0, 80, 255, 0, 4, 13, 0, 0, 1, 16];
+        data.extend(1..=16);
+        data.extend([3, 0, 1, 2]);
+        let length = data.len();
+        data.push(99);
+        let compiled = Compiled::new(shape);
+        let (mut numbers, mut pieces) = (Numbers::default(), Vec::new());
+        let read = compiled.plan.read_variable(&data, &mut numbers, &mut pieces);
+        assert_eq!((compiled.plan.length, read), (None, Some(length)));
+        assert_eq!(numbers.get(Slot::Protocol), 6);
+        assert_eq!(numbers.get(Slot::SrcPort), 80);
+        assert_eq!(numbers.get(Slot::Packets), 0x01_02);
+        assert_eq!(numbers.wide(Slot::Src6), 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
+        assert_eq!(pieces, [(Section::Application, 10, 4)]);
+        for end in 0..length {
+            let cut = data.get(..end).unwrap();
+            assert_eq!(
+                compiled.plan.read_variable(cut, &mut numbers, &mut pieces),
+                None,
+                "{end}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! sFlow version 5 (sflow_version_5.txt, sflow_tunnels.txt, sflow_drops.txt): a sampled packet becomes a flow of the
 //! packets that it stands for.
 
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 
@@ -121,15 +122,19 @@ impl<S: Sink> Job<'_, S> {
         let Some(domain) = self.exporter.domains.get_mut(place) else {
             return;
         };
-        if !domain.sources.contains_key(&sample.source) {
-            if domain.sources.len() >= limits.sources || self.shared.entries_left == 0 {
+        let Domain { sources, drops, .. } = domain;
+        let count = sources.len();
+        let source = match sources.entry(sample.source) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if count >= limits.sources || self.shared.entries_left == 0 => {
                 self.exporter.evictions.entries += 1;
                 return;
             }
-            self.shared.entries_left -= 1;
-        }
-        let Domain { sources, drops, .. } = domain;
-        let source: &mut SampleSource = sources.entry(sample.source).or_default();
+            Entry::Vacant(new) => {
+                self.shared.entries_left -= 1;
+                new.insert(SampleSource::default())
+            }
+        };
         source.sequence.observe(sample.sequence, Some(1));
         if sample.rate > 0 {
             // The count begins anew with the agent.

@@ -22,6 +22,8 @@ use serde_json::Value as Json;
 
 use crate::corpus;
 
+const SHAPE: &str = "the expected result has its shape";
+
 /// A field as it is compared: name and value.
 type Named = (String, Plain);
 
@@ -169,8 +171,9 @@ fn agrees(flow: &FlowRecord, record: &Compared, origin: &Origin) -> Result<(), S
             .filter_map(|name| said.get(name))
             .any(|said| **said == Plain::Address(ours));
         let is_silent = names.iter().all(|name| !said.contains_key(name));
-        if !is_said && !(is_silent && ours.is_unspecified()) {
-            return Err(what.to_owned());
+        match is_said || is_silent && ours.is_unspecified() {
+            true => {}
+            false => return Err(what.to_owned()),
         }
     }
     if let Some(Plain::Time(start)) = said.get("flowStartMilliseconds")
@@ -230,7 +233,11 @@ fn enumerated(name: &str, value: &Json) -> Option<u64> {
 
 fn expected_value(name: &str, value: &Json) -> Plain {
     if let ("ipv6ExtensionHeadersFull", Some(octets)) = (name, value.as_array()) {
-        return Plain::Number(octets.iter().fold(0, |n, octet| (n << 8) | octet.as_u64().unwrap()));
+        return Plain::Number(
+            octets
+                .iter()
+                .fold(0, |n, octet| (n << 8) | octet.as_u64().expect(SHAPE)),
+        );
     }
     if let Some(n) = enumerated(name, value) {
         return Plain::Number(n);
@@ -238,7 +245,7 @@ fn expected_value(name: &str, value: &Json) -> Plain {
     let octets = |items: &[Json]| {
         items
             .iter()
-            .map(|n| u8::try_from(n.as_u64().unwrap()).unwrap())
+            .map(|n| u8::try_from(n.as_u64().expect(SHAPE)).expect(SHAPE))
             .collect()
     };
     match value {
@@ -253,7 +260,7 @@ fn expected_value(name: &str, value: &Json) -> Plain {
             ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"]
                 .iter()
                 .enumerate()
-                .map(|(bit, flag)| u64::from(bits[*flag].as_bool().unwrap()) << bit)
+                .map(|(bit, flag)| u64::from(bits[*flag].as_bool().expect(SHAPE)) << bit)
                 .sum(),
         ),
         other => panic!("{name} has {other}"),
@@ -261,7 +268,7 @@ fn expected_value(name: &str, value: &Json) -> Plain {
 }
 
 fn expected_field(field: &Json) -> Named {
-    let (name, value) = field.as_object().unwrap().iter().next().unwrap();
+    let (name, value) = field.as_object().expect(SHAPE).iter().next().expect(SHAPE);
     if name == "Huawei" {
         // An enterprise's element that NetGauze has no name for either.
         let unknown = &value["Unknown"];
@@ -280,22 +287,22 @@ fn expected(path: &Path) -> (Vec<Compared>, Templates) {
     let text = std::fs::read_to_string(path).expect("the expected result reads");
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let message: Json = serde_json::from_str(line).expect("a JSON object a line");
-        let (protocol, message) = message.as_object().unwrap().iter().next().unwrap();
+        let (protocol, message) = message.as_object().expect(SHAPE).iter().next().expect(SHAPE);
         let (domain, time) = match protocol.as_str() {
             "NetFlowV9" => ("source_id", "unix_time"),
             _ => ("observation_domain_id", "export_time"),
         };
-        let domain = message[domain].as_u64().unwrap();
-        let exported = Timestamp::parse(message[time].as_str().unwrap()).unwrap();
-        for set in message["sets"].as_array().unwrap() {
-            let (kind, set) = set.as_object().unwrap().iter().next().unwrap();
+        let domain = message[domain].as_u64().expect(SHAPE);
+        let exported = Timestamp::parse(message[time].as_str().expect(SHAPE)).expect(SHAPE);
+        for set in message["sets"].as_array().expect(SHAPE) {
+            let (kind, set) = set.as_object().expect(SHAPE).iter().next().expect(SHAPE);
             if kind == "Data" {
-                for record in set["records"].as_array().unwrap() {
-                    let [scope, fields] = ["scope_fields", "fields"].map(|key| record[key].as_array().unwrap());
+                for record in set["records"].as_array().expect(SHAPE) {
+                    let [scope, fields] = ["scope_fields", "fields"].map(|key| record[key].as_array().expect(SHAPE));
                     records.push(Compared {
-                        sequence: message["sequence_number"].as_u64().unwrap(),
+                        sequence: message["sequence_number"].as_u64().expect(SHAPE),
                         domain,
-                        template: set["id"].as_u64().unwrap(),
+                        template: set["id"].as_u64().expect(SHAPE),
                         exported,
                         scope: scope.len(),
                         fields: scope.iter().chain(fields).map(expected_field).collect(),
@@ -303,7 +310,7 @@ fn expected(path: &Path) -> (Vec<Compared>, Templates) {
                 }
                 continue;
             }
-            for template in set.as_array().unwrap() {
+            for template in set.as_array().expect(SHAPE) {
                 let specs = ["scope_field_specifiers", "field_specifiers"].iter().flat_map(|key| {
                     template
                         .get(*key)
@@ -316,11 +323,11 @@ fn expected(path: &Path) -> (Vec<Compared>, Templates) {
                                 // An enterprise's, without a name.
                                 other => format!("enterprise.2011.{}", other["Huawei"]["Unknown"]["id"]),
                             };
-                            let length = u16::try_from(spec["length"].as_u64().unwrap()).unwrap();
+                            let length = u16::try_from(spec["length"].as_u64().expect(SHAPE)).expect(SHAPE);
                             (name, Some(length).filter(|length| *length != decode::VARIABLE))
                         })
                 });
-                templates.insert((domain, template["id"].as_u64().unwrap()), specs.collect());
+                templates.insert((domain, template["id"].as_u64().expect(SHAPE)), specs.collect());
             }
         }
     }
@@ -336,7 +343,7 @@ fn every_field_of_every_record_is_as_netgauze_saw_it() {
     assert!(!captures.is_empty(), "no captures in {}", folder.display());
     let mut total = 0;
     for path in captures {
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let name = path.file_stem().expect(SHAPE).to_string_lossy().into_owned();
         let (theirs, templates) = expected(&folder.join(format!("expected/{name}.json")));
         let mut decoder = Decoder::new(Config::default());
         let mut ours = Ours::default();
