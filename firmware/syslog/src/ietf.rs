@@ -55,7 +55,8 @@ pub(crate) fn read<'t>(fields: &mut Fields<'t>, text: &'t str) -> bool {
     {
         rest = after;
     }
-    let rest = rest.strip_prefix(' ').unwrap_or(rest);
+    // rsyslog keeps the space that RFC 3164 puts before a text, and so writes two.
+    let rest = rest.trim_start_matches(' ');
     let text = rest.strip_prefix('\u{feff}').unwrap_or(rest);
     content::ietf(fields, text);
     true

@@ -112,7 +112,7 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 600, ..ProptestConfig::default() })]
 
     #[test]
     fn any_octets_are_read(now in any::<u64>(), offset in any::<i32>(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
