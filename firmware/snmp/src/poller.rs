@@ -20,7 +20,7 @@ use crate::mib::system;
 use crate::sockets::Sockets;
 use crate::state::AgentState;
 use crate::task::Task;
-use crate::wire::{Keys, Patience, Session};
+use crate::wire::{Keys, Patience, Session, Tally};
 
 /// Agents that one poller takes.
 pub const AGENTS_MAX: usize = 10_000;
@@ -184,7 +184,7 @@ impl Poller {
                 .sockets
                 .of(agent.id, agent.target())
                 .map_err(|e| Failure::Local(e.to_string()))?;
-            let session = open_session(&agent, &shared, &socket.transport).await?;
+            let session = open_session(&agent, &shared, &socket.transport, Arc::default()).await?;
             let now = now();
             match system::read(&session, now).await {
                 Ok(facts) => {
@@ -200,16 +200,16 @@ pub(crate) async fn open_session(
     agent: &Agent,
     shared: &Shared,
     transport: &async_snmp::UdpTransport,
+    tally: Arc<Mutex<Tally>>,
 ) -> Result<Session, Failure> {
-    Session::open(
-        agent,
-        transport,
-        &shared.engine,
-        &shared.keys,
-        shared.options.patience,
-        shared.started,
-    )
-    .await
+    let Shared {
+        engine,
+        keys,
+        options,
+        started,
+        ..
+    } = shared;
+    Session::open(agent, transport, engine, keys, tally, options.patience, *started).await
 }
 
 /// The calendar's time.

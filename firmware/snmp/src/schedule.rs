@@ -19,18 +19,13 @@ pub(crate) fn offset(id: LinkId, interval: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
-/// How long to wait after a round that began `since` ago: to the next multiple of the interval while the agent answers,
-/// doubled with each failure in a row else, up to [`BACK_OFF_MAX`].
+/// How long to wait after a round that began `since` ago: to the next multiple of the interval while the agent answers or
+/// has failed once, doubled with each further failure in a row, up to [`BACK_OFF_MAX`].
 #[must_use]
 pub(crate) fn wait(interval: Duration, since: Duration, failures: u32) -> Duration {
     let interval = interval.max(Duration::from_millis(1));
-    let period = if failures == 0 {
-        interval
-    } else {
-        interval
-            .saturating_mul(1u32.checked_shl(failures.min(16)).unwrap_or(u32::MAX))
-            .min(BACK_OFF_MAX.max(interval))
-    };
+    let doubled = 1u32.checked_shl(failures.saturating_sub(1).min(16)).unwrap_or(u32::MAX);
+    let period = interval.saturating_mul(doubled).min(BACK_OFF_MAX.max(interval));
     let nanos = since.as_nanos() % period.as_nanos();
     let left = period.as_nanos() - nanos;
     Duration::from_nanos(u64::try_from(left).unwrap_or(u64::MAX))
@@ -46,7 +41,8 @@ mod tests {
     fn rounds_keep_their_beat_and_failures_back_off() {
         assert_eq!(wait(MINUTE, Duration::from_secs(3), 0), Duration::from_secs(57));
         assert_eq!(wait(MINUTE, Duration::from_secs(63), 0), Duration::from_secs(57));
-        assert_eq!(wait(MINUTE, Duration::from_secs(6), 1), Duration::from_secs(114));
+        assert_eq!(wait(MINUTE, Duration::from_secs(6), 1), Duration::from_secs(54));
+        assert_eq!(wait(MINUTE, Duration::from_secs(6), 3), Duration::from_secs(234));
         assert_eq!(wait(MINUTE, Duration::ZERO, 30), BACK_OFF_MAX);
         assert_eq!(
             wait(Duration::from_secs(3_600), Duration::ZERO, 30),

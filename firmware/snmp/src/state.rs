@@ -34,6 +34,10 @@ pub struct AgentState {
     pub time_outs: u64,
     /// Interfaces whose counters were read at the last poll.
     pub interfaces: usize,
+    /// When the tables that change seldom were last read.
+    pub tables_read: Option<Timestamp>,
+    /// What went wrong then; the tables that could be read are given all the same.
+    pub tables_failure: Option<Failure>,
     /// When it was seen to have restarted, or to have set all its counters to zero.
     pub last_restart: Option<Timestamp>,
 }
@@ -53,6 +57,8 @@ impl AgentState {
             responses: 0,
             time_outs: 0,
             interfaces: 0,
+            tables_read: None,
+            tables_failure: None,
             last_restart: None,
         }
     }

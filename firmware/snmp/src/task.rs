@@ -1,6 +1,7 @@
 //! One agent's polling: the counters and gauges at its interval, and what changes seldom now and then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,17 +37,22 @@ pub(crate) struct Task {
     shared: Arc<Shared>,
     state: Arc<Mutex<AgentState>>,
     device: Mutex<Device>,
-    /// Tells the slow part that the agent answers, or that its interfaces changed.
+    /// Tells the slow part that the agent answers.
     stirred: Notify,
+    /// The device has other interfaces than the slow tables were read for.
+    changed: AtomicBool,
 }
 
 /// What is known of the device, by the slow tables.
 #[derive(Default)]
 struct Device {
     interfaces: Vec<InterfaceFacts>,
+    /// Interfaces that count but have no facts, though these were read.
+    unnamed: BTreeSet<u32>,
     speeds: BTreeMap<u32, u64>,
     object_id: String,
     entities: Arc<Entities>,
+    had: Had,
 }
 
 /// What the agent turned out not to have, so that it is not asked at each round.
@@ -69,6 +75,18 @@ struct Fast {
     gauges: Option<Instant>,
 }
 
+impl Fast {
+    fn new() -> Self {
+        Self {
+            history: History::default(),
+            width: Width::Both,
+            lacks: Lacks::default(),
+            lacks_since: Instant::now(),
+            gauges: None,
+        }
+    }
+}
+
 impl Task {
     pub(crate) fn new(agent: Agent, shared: Arc<Shared>, state: Arc<Mutex<AgentState>>) -> Self {
         Self {
@@ -77,6 +95,7 @@ impl Task {
             state,
             device: Mutex::default(),
             stirred: Notify::new(),
+            changed: AtomicBool::new(false),
         }
     }
 
@@ -103,16 +122,18 @@ impl Task {
     /// Polls until the task is aborted. A session is opened anew after what a new one may mend.
     pub(crate) async fn run(self) {
         sleep(offset(self.agent.id, self.interval())).await;
+        let tally = Arc::default();
+        let mut memory = Fast::new();
         loop {
             let opened = match self.shared.sockets.of(self.agent.id, self.agent.target()) {
-                Ok(socket) => match open_session(&self.agent, &self.shared, &socket.transport).await {
-                    Ok(session) => Ok((socket, session)),
-                    Err(failure) => Err(failure),
-                },
+                Ok(socket) => {
+                    let session = open_session(&self.agent, &self.shared, &socket.transport, Arc::clone(&tally)).await;
+                    session.map(|session| (socket, session))
+                }
                 Err(error) => Err(Failure::Local(error.to_string())),
             };
             match opened {
-                Ok((socket, session)) => self.converse(&socket, &session).await,
+                Ok((socket, session)) => self.converse(&socket, &session, &mut memory).await,
                 Err(failure) => {
                     self.settle(None, false, Some(failure), None).await;
                     let failures = self.state().failures;
@@ -123,9 +144,9 @@ impl Task {
     }
 
     /// Polls with one session until that is of no more use.
-    async fn converse(&self, socket: &Socket, session: &Session) {
+    async fn converse(&self, socket: &Socket, session: &Session, memory: &mut Fast) {
         tokio::select! {
-            () = self.fast(session) => (),
+            () = self.fast(session, memory) => (),
             () = self.slow(session) => (),
         }
         if session.is_closed()
@@ -136,37 +157,31 @@ impl Task {
         }
     }
 
-    async fn fast(&self, session: &Session) {
-        let mut memory = Fast {
-            history: History::default(),
-            width: Width::Both,
-            lacks: Lacks::default(),
-            lacks_since: Instant::now(),
-            gauges: None,
-        };
+    async fn fast(&self, session: &Session, memory: &mut Fast) {
         loop {
             let began = Instant::now();
             let answers = session.tally().responses;
-            let outcome = match timeout(ROUND_MAX, self.round(session, &mut memory)).await {
+            let outcome = match timeout(ROUND_MAX, self.round(session, memory)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::TooSlow(ROUND_MAX.as_secs())),
             };
             // An answer of any kind is a sign of life, but one that refuses us is no poll.
-            let answered =
-                outcome.is_ok() || matches!(&outcome, Err(f) if !f.is_silence() && session.tally().responses > answers);
-            let refused = matches!(&outcome, Err(f) if f.is_of_session());
-            let failure = match outcome {
-                Ok(failure) => failure,
-                Err(failure) => Some(session.explain(failure)),
+            let heard = session.tally().responses > answers;
+            let (answered, over, failure) = match outcome {
+                Ok(trouble) => (true, false, trouble),
+                Err(failure) => {
+                    let answered = heard && !failure.is_silence() && !failure.is_of_session();
+                    (answered, session.is_over(&failure), Some(session.explain(failure)))
+                }
             };
-            self.settle(Some(session), answered && !refused, failure, Some(began.elapsed()))
+            self.settle(Some(session), answered, failure, Some(began.elapsed()))
                 .await;
-            if answered && !refused {
+            if answered {
                 self.stirred.notify_one();
             }
             let failures = self.state().failures;
             sleep(wait(self.interval(), began.elapsed(), failures)).await;
-            if session.is_closed() || refused {
+            if over {
                 return;
             }
         }
@@ -201,7 +216,7 @@ impl Task {
             self.state().last_restart = Some(now());
             memory.width = Width::Both;
             memory.lacks = Lacks::default();
-            self.stirred.notify_one();
+            self.changed.store(true, Ordering::Relaxed);
         }
         if memory.lacks_since.elapsed() > self.shared.options.slow_interval {
             memory.lacks = Lacks::default();
@@ -267,10 +282,12 @@ impl Task {
                 changed |= (interface.admin, interface.oper) != (admin, oper);
                 (interface.admin, interface.oper) = (admin, oper);
             }
-            let known = |index: &u32| device.interfaces.iter().any(|i| i.index == *index);
-            if samples.len() > device.interfaces.len() || samples.keys().any(|index| !known(index)) {
-                self.stirred.notify_one();
+            let named: BTreeSet<u32> = device.interfaces.iter().map(|i| i.index).collect();
+            let unnamed: BTreeSet<u32> = samples.keys().filter(|index| !named.contains(index)).copied().collect();
+            if !unnamed.is_subset(&device.unnamed) {
+                self.changed.store(true, Ordering::Relaxed);
             }
+            device.unnamed = unnamed;
             changed.then(|| device.interfaces.clone())
         };
         if let Some(interfaces) = changed {
@@ -345,20 +362,21 @@ impl Task {
         Ok(())
     }
 
-    /// Reads what changes seldom: first when the agent has answered, then at its own interval, and when it was stirred.
+    /// Reads what changes seldom: when the agent first answers, then at an interval of its own, or soon after the device has
+    /// changed; always after a round that was answered.
     async fn slow(&self, session: &Session) {
-        let mut had = Had::default();
         loop {
             self.stirred.notified().await;
             let began = Instant::now();
-            match timeout(ROUND_MAX, self.tables(session, &mut had)).await {
-                Ok(Ok(())) => (),
-                Ok(Err(failure)) => log::debug!("agent {}: {failure}", self.agent.target()),
-                Err(_) => log::debug!(
-                    "agent {}: slow tables take more than {} s",
-                    self.agent.target(),
-                    ROUND_MAX.as_secs()
-                ),
+            let outcome = timeout(ROUND_MAX, self.tables(session)).await;
+            let failure = match outcome {
+                Ok(outcome) => outcome.err(),
+                Err(_) => Some(Failure::TooSlow(ROUND_MAX.as_secs())),
+            };
+            {
+                let mut state = self.state();
+                state.tables_read = Some(now());
+                state.tables_failure = failure;
             }
             sleep(SLOW_MIN.min(self.shared.options.slow_interval)).await;
             let rest = self.shared.options.slow_interval.saturating_sub(began.elapsed());
@@ -368,26 +386,17 @@ impl Task {
 
     /// Waits, but no longer than until the device was seen to have changed.
     async fn until_changed(&self, rest: Duration) {
-        let restart = self.state().last_restart;
-        let count = self.device().interfaces.len();
         let until = Instant::now() + rest;
-        while Instant::now() < until {
+        while !self.changed.swap(false, Ordering::Relaxed) {
             // Each good round stirs; most of them bring nothing new.
-            if timeout(until.saturating_duration_since(Instant::now()), self.stirred.notified())
-                .await
-                .is_err()
-            {
-                break;
-            }
-            let state = self.state();
-            if state.last_restart != restart || state.interfaces > count {
+            let left = until.saturating_duration_since(Instant::now());
+            if timeout(left, self.stirred.notified()).await.is_err() {
                 break;
             }
         }
-        self.stirred.notify_one();
     }
 
-    async fn tables(&self, session: &Session, had: &mut Had) -> Result<(), Failure> {
+    async fn tables(&self, session: &Session) -> Result<(), Failure> {
         let id = self.agent.id;
         let now: Timestamp = now();
         let device = |facts: DeviceFacts| Sample::Device(id, Box::new(facts));
@@ -423,7 +432,7 @@ impl Task {
         let known = self.device().interfaces.clone();
         match neighbours::read(session, &known).await {
             Ok(found) => {
-                let neighbours = still(found, &mut had.neighbours);
+                let neighbours = still(found, &mut self.device().had.neighbours);
                 self.tell(DeviceFacts {
                     neighbours,
                     ..DeviceFacts::default()
@@ -434,7 +443,7 @@ impl Task {
         }
         match host::storage(session).await {
             Ok(found) => {
-                let storage = still(found, &mut had.storage);
+                let storage = still(found, &mut self.device().had.storage);
                 self.tell(DeviceFacts {
                     storage,
                     ..DeviceFacts::default()
@@ -445,7 +454,7 @@ impl Task {
         }
         match addresses::read(session).await {
             Ok(found) => {
-                let arp = still(found, &mut had.arp);
+                let arp = still(found, &mut self.device().had.arp);
                 self.tell(DeviceFacts {
                     arp,
                     ..DeviceFacts::default()
@@ -456,7 +465,7 @@ impl Task {
         }
         match bridge::read(session).await {
             Ok(found) => {
-                let forwarding = still(found, &mut had.forwarding);
+                let forwarding = still(found, &mut self.device().had.forwarding);
                 self.tell(DeviceFacts {
                     forwarding,
                     ..DeviceFacts::default()

@@ -51,6 +51,7 @@ pub(crate) struct Session {
     client: Client<UdpHandle>,
     engines: Arc<EngineCache>,
     version1: bool,
+    version3: bool,
     tally: Arc<Mutex<Tally>>,
     /// What this agent takes; it shrinks where large answers get lost.
     variables: Arc<AtomicUsize>,
@@ -65,6 +66,7 @@ impl Session {
         transport: &UdpTransport,
         engine: &Engine,
         keys: &Arc<Keys>,
+        tally: Arc<Mutex<Tally>>,
         patience: Patience,
         started: Instant,
     ) -> Result<Self, Failure> {
@@ -93,7 +95,8 @@ impl Session {
             client,
             engines,
             version1: matches!(agent.credentials, Credentials::V1 { .. }),
-            tally: Arc::default(),
+            version3: matches!(agent.credentials, Credentials::V3(_)),
+            tally,
             variables: Arc::new(AtomicUsize::new(VARIABLES_MAX)),
             closed: Arc::default(),
             started,
@@ -103,6 +106,12 @@ impl Session {
     /// Nanoseconds since the poller started, of a clock that never steps.
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether a new session may mend a failure: what was agreed upon with the agent is agreed upon anew. Of silence that is
+    /// so in SNMPv3, where an agent with another engine than the one we met is not believed.
+    pub(crate) fn is_over(&self, failure: &Failure) -> bool {
+        self.is_closed() || failure.is_of_session() || (self.version3 && failure.is_silence())
     }
 
     /// Whether the socket has failed for good.

@@ -276,6 +276,54 @@ async fn interfaces_gauges_and_facts_are_gathered() {
     assert!(poller.set_agents(Vec::new()) == 0 && poller.states().is_empty());
 }
 
+#[tokio::test]
+async fn a_restarted_agent_is_met_again_and_no_counter_jumps() {
+    meet_again(true).await;
+}
+
+#[tokio::test]
+async fn a_device_that_replaces_another_is_met_and_no_counter_jumps() {
+    meet_again(false).await;
+}
+
+async fn meet_again(same: bool) {
+    if missing("snmpd") {
+        return;
+    }
+    let folder = scratch();
+    let configuration = configuration(&users());
+    let mut snmpd = Snmpd::start(folder.path(), &configuration);
+    let (mut poller, mut samples) = poller(Engine::open(&folder.path().join("engine.json")).unwrap()).await;
+    let id = LinkId::of_exporter(7);
+    let secret = Credentials::V3(user(AuthProtocol::Sha256, Some(PrivProtocol::Aes128)));
+    poller.set_agents(vec![agent(7, snmpd.port, secret)]);
+    let (mut polls, mut restarted) = (0, false);
+    let watching = async {
+        loop {
+            match samples.recv().await.unwrap() {
+                Sample::Interfaces(minutes) => {
+                    assert!(minutes.iter().all(|m| m.inbound.bytes < 1 << 40), "{minutes:?}");
+                    polls += 1;
+                }
+                Sample::State(state) if restarted => assert_ne!(state.failure, Some(Failure::NotInTimeWindow)),
+                _ => (),
+            }
+            if polls == 3 && !restarted {
+                // Its engine counts one start more, and its clock and up-time begin anew.
+                restarted = true;
+                snmpd.restart(same);
+            }
+            if polls >= 8 && poller.state(id).unwrap().last_restart.is_some() {
+                break;
+            }
+        }
+    };
+    timeout(Duration::from_secs(60), watching)
+        .await
+        .expect("the agent is polled after its restart");
+    assert_eq!(poller.state(id).unwrap().failure, None);
+}
+
 struct Lab {
     folder: tempfile::TempDir,
     receiver: TrapReceiver,

@@ -1,7 +1,7 @@
 //! Net-SNMP's programs.
 
 use std::net::UdpSocket;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -35,28 +35,48 @@ pub(crate) fn command(program: &str, folder: &Path) -> Command {
 /// A running agent; it ends with the value.
 pub(crate) struct Snmpd {
     pub(crate) port: u16,
+    folder: PathBuf,
     child: Child,
+}
+
+fn run(folder: &Path, port: u16) -> Child {
+    command("snmpd", folder)
+        .args(["-f", "-Ln", "-c"])
+        .arg(folder.join("agent.conf"))
+        .arg("-p")
+        .arg(folder.join("snmpd.pid"))
+        .arg(format!("udp:127.0.0.1:{port}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 impl Snmpd {
     /// Starts an agent on a free port of the loopback and waits until it answers.
     pub(crate) fn start(folder: &Path, configuration: &str) -> Self {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let file = folder.join("agent.conf");
-        std::fs::write(&file, configuration).unwrap();
-        let child = command("snmpd", folder)
-            .args(["-f", "-Ln", "-C", "-c"])
-            .arg(&file)
-            .arg("-p")
-            .arg(folder.join("snmpd.pid"))
-            .arg(format!("udp:127.0.0.1:{port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let snmpd = Self { port, child };
+        std::fs::write(folder.join("agent.conf"), configuration).unwrap();
+        let snmpd = Self {
+            port,
+            folder: folder.to_owned(),
+            child: run(folder, port),
+        };
         snmpd.wait();
         snmpd
+    }
+
+    /// Ends the agent and starts it again, as the engine that it was or as another, as if the device had been replaced.
+    pub(crate) fn restart(&mut self, same: bool) {
+        // Its engine's boots are written when it ends in order.
+        let ended = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(ended.success());
+        self.child.wait().unwrap();
+        if !same {
+            std::fs::remove_dir_all(self.folder.join("var")).unwrap();
+        }
+        self.child = run(&self.folder, self.port);
+        self.wait();
     }
 
     fn wait(&self) {
