@@ -23,7 +23,7 @@ use crate::{BatchKey, StoreError};
 use minutes::{Minutes, prune, roll};
 use rows::{
     BATCHES, DIMENSIONS, MINUTE_TOPS, MINUTES, MinuteKey, MinuteTopKey, SECOND_TOPS, SECONDS, SecondKey, SecondTopKey,
-    UNROLLED, decode, dimension_number, encode, minute_top, pack, second_top, table_of, window,
+    UNROLLED, decode, decode_counters, dimension_number, encode, minute_top, pack, second_top, table_of, window,
 };
 
 pub(crate) const FILE: &str = "windows.redb";
@@ -215,7 +215,7 @@ impl Windows {
             if let Some(tables) = Tables::open(txn)? {
                 let mut second = |key: SecondKey, value: &[u8]| {
                     let top = dimension.map_or(Ok(TopTable::default()), |d| tables.second_top(key, d))?;
-                    let (covered, counters) = decode(value)?;
+                    let (covered, counters) = decode_counters(value)?;
                     each(
                         Row {
                             link: LinkId(key.1),
@@ -363,7 +363,7 @@ impl MinuteRows {
                     next = (key.0 + 1, low);
                     continue 'seek;
                 }
-                let (covered, counters) = decode(value.value())?;
+                let (covered, counters) = decode_counters(value.value())?;
                 let top = dimension.map_or(Ok(TopTable::default()), |d| minute_top(&self.tops, key, d))?;
                 each(
                     Row {

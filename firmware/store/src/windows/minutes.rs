@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use model::{LinkCounters, LinkId, Timestamp, TopTable, Window};
+use model::{LinkId, Timestamp, TopTable, Window};
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::rows::{
-    DIMENSIONS, MINUTE_TOPS, MINUTES, MinuteKey, MinuteTopKey, SECOND_TOPS, SECONDS, SecondKey, UNROLLED, decode,
-    dimension_number, encode, minute_top, pack, table_of, window,
+    DIMENSIONS, MINUTE_TOPS, MINUTES, MinuteKey, MinuteTopKey, SECOND_TOPS, SECONDS, SecondKey, UNROLLED,
+    decode_counters, dimension_number, encode, minute_top, pack, table_of, window,
 };
 use super::{PRUNES_MAX, ROLLS_MAX};
 
@@ -49,7 +49,7 @@ impl<'txn> Minutes<'txn> {
         let Some(value) = self.rows.get(minute)? else {
             return Ok(None);
         };
-        let (covered, counters): (u64, LinkCounters) = decode(value.value())?;
+        let (covered, counters) = decode_counters(value.value())?;
         let [hosts, protocols, apps, conversations] = DIMENSIONS.map(|d| minute_top(&self.tops, minute, d));
         let window = Window {
             link: LinkId(minute.1),

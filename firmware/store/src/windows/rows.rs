@@ -1,9 +1,9 @@
 //! How windows lie in their file.
 
-use model::{Dimension, LinkCounters, LinkId, Timestamp, TopTable, Window};
+use model::{Dimension, DropCounters, LinkCounters, LinkId, Split, Timestamp, TopTable, Window};
 use redb::{ReadableTable, TableDefinition};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::value;
 
@@ -24,7 +24,9 @@ pub(super) const UNROLLED: TableDefinition<SecondKey, ()> = TableDefinition::new
 pub(super) const BATCHES: TableDefinition<u64, &[u8]> = TableDefinition::new("batches");
 
 /// The version of the values in this file.
-pub(super) const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The version of the release before, which is read.
+const VERSION_BEFORE: u8 = 2;
 /// The most octets that a table may take when decompressed.
 const TABLE_MAX: usize = 1 << 20;
 
@@ -67,7 +69,7 @@ pub(super) fn window(
     key: SecondKey,
     value: &[u8],
 ) -> Result<Window, redb::Error> {
-    let (_, counters): (u64, LinkCounters) = decode(value)?;
+    let (_, counters) = decode_counters(value)?;
     Ok(Window {
         link: LinkId(key.1),
         start: Timestamp::from_secs(key.0),
@@ -93,8 +95,53 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, redb::Error> {
     value::encode(VERSION, value)
 }
 
+/// A value that is the same in both versions.
 pub(super) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, redb::Error> {
-    value::decode(VERSION, octets)
+    value::decode(version_of(octets), octets)
+}
+
+fn version_of(octets: &[u8]) -> u8 {
+    if octets.first() == Some(&VERSION_BEFORE) {
+        VERSION_BEFORE
+    } else {
+        VERSION
+    }
+}
+
+/// The seconds that a window covers, and its counters.
+pub(super) fn decode_counters(octets: &[u8]) -> Result<(u64, LinkCounters), redb::Error> {
+    if version_of(octets) == VERSION {
+        return value::decode(VERSION, octets);
+    }
+    let (covered, before): (u64, CountersBefore) = value::decode(VERSION_BEFORE, octets)?;
+    let [ring, nic, nic_errors, flow_cache_evictions, records] = before.drops;
+    let counters = LinkCounters {
+        frames: before.frames,
+        broadcast: before.broadcast,
+        multicast: before.multicast,
+        non_ip: before.non_ip,
+        malformed: before.malformed,
+        drops: DropCounters {
+            ring,
+            nic,
+            nic_errors,
+            flow_cache_evictions,
+            records,
+            ..DropCounters::default()
+        },
+    };
+    Ok((covered, counters))
+}
+
+/// Counters as version 2 has them: nothing is lost on the way from exporters.
+#[derive(Deserialize)]
+struct CountersBefore {
+    frames: Split,
+    broadcast: u64,
+    multicast: u64,
+    non_ip: u64,
+    malformed: [u64; 8],
+    drops: [u64; 5],
 }
 
 /// Tables are long and repetitive: they are compressed.
@@ -104,4 +151,37 @@ pub(super) fn pack(table: &TopTable) -> Result<Vec<u8>, redb::Error> {
 
 pub(super) fn unpack(octets: &[u8]) -> Result<TopTable, redb::Error> {
     decode(&zstd::bulk::decompress(octets, TABLE_MAX)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Counters;
+
+    use super::*;
+
+    #[test]
+    fn what_the_release_before_wrote_is_read() {
+        let octets = [
+            2, 1, 1, 100, 1, 100, 0, 0, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0, 6, 7, 8, 9, 10,
+        ];
+        let (covered, counters) = decode_counters(&octets).unwrap();
+        let one = Counters { packets: 1, bytes: 100 };
+        assert_eq!((covered, counters.frames.total, counters.frames.inbound), (1, one, one));
+        assert_eq!((counters.broadcast, counters.multicast, counters.non_ip), (2, 3, 4));
+        assert_eq!(counters.malformed, [5, 0, 0, 0, 0, 0, 0, 0]);
+        let drops = DropCounters {
+            ring: 6,
+            nic: 7,
+            nic_errors: 8,
+            flow_cache_evictions: 9,
+            records: 10,
+            export: 0,
+            socket: 0,
+        };
+        assert_eq!(counters.drops, drops);
+        let again = encode(&(covered, &counters)).unwrap();
+        assert_eq!(again.first(), Some(&3));
+        assert_eq!(decode_counters(&again).unwrap(), (covered, counters));
+        assert!(decode_counters(&[1, 0]).is_err() && decode_counters(&[]).is_err());
+    }
 }
