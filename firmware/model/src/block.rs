@@ -10,6 +10,7 @@ mod dictionary;
 mod directory;
 mod field;
 mod pack;
+mod places;
 mod planes;
 mod records;
 mod unpack;
@@ -184,7 +185,7 @@ impl Head {
         let Some(entry) = self.directory.find(field as u8) else {
             return Ok(Column::absent(field, self.count));
         };
-        Column::new(field, *entry, entry.body.of(self.body(bytes)))
+        Column::new(field, &self.directory, *entry, self.body(bytes))
     }
 
     fn body<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {

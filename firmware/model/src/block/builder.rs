@@ -419,6 +419,12 @@ impl BlockBuilder {
         contents.len += count;
     }
 
+    /// Forgets the records that were pushed since the last block.
+    pub fn clear(&mut self) {
+        self.filled = 0;
+        self.contents.clear();
+    }
+
     /// The block of the records that were pushed, in their order; the builder is empty then, whatever the answer.
     ///
     /// # Errors

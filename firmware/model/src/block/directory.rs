@@ -27,6 +27,8 @@ pub(super) enum Form {
     Scaled { scale: u64, codes: Part },
     /// The distinct values less the smallest, ascending, and each value's place among them.
     Distinct { count: u32, values: Part, codes: Part },
+    /// A value is the one before plus its code; the first is the smallest, its code 0.
+    Ascending { codes: Part },
 }
 
 /// A column's entry.
@@ -35,6 +37,8 @@ pub(super) struct Entry {
     pub(super) number: u8,
     /// Code 0 is "no value" and the others are one larger.
     pub(super) optional: bool,
+    /// The number of a column of address places. There is a value for each address then, and a record has its address's.
+    pub(super) follows: Option<u8>,
     pub(super) values: u32,
     pub(super) min: u64,
     pub(super) max: u64,
@@ -80,8 +84,10 @@ pub(super) const SCALES: [u64; 4] = [1, 1_000, 1_000_000, 1_000_000_000];
 const CONSTANT: u8 = 0;
 const SCALED: u8 = 1;
 const DISTINCT: u8 = 2;
+const ASCENDING: u8 = 3;
 const OPTIONAL: u8 = 4;
 const ADDRESSES: u8 = 8;
+const FOLLOWS: u8 = 16;
 
 impl Entry {
     /// Appends the entry: number, octets of the rest, octets in the body, their checksum, the rest.
@@ -91,10 +97,13 @@ impl Entry {
             Form::Constant => CONSTANT,
             Form::Scaled { .. } => SCALED,
             Form::Distinct { .. } => DISTINCT,
+            Form::Ascending { .. } => ASCENDING,
         };
+        let follows = if self.follows.is_some() { FOLLOWS } else { 0 };
         let addresses = if self.addresses.is_some() { ADDRESSES } else { 0 };
-        room.push(form | if self.optional { OPTIONAL } else { 0 } | addresses);
-        if self.number >= Field::SIDE {
+        room.push(form | if self.optional { OPTIONAL } else { 0 } | addresses | follows);
+        room.extend(self.follows);
+        if self.number >= Field::SIDE || self.follows.is_some() {
             put(room, u128::from(self.values));
         }
         put(room, u128::from(self.min));
@@ -115,6 +124,7 @@ impl Entry {
                 put_part(room, values);
                 put_part(room, codes);
             }
+            Form::Ascending { codes } => put_part(room, codes),
         }
         out.push(self.number);
         put(out, room.len() as u128);
@@ -127,11 +137,20 @@ impl Entry {
 
     fn read(number: u8, mut fields: Fields<'_>, records: u32, body: Extent) -> Result<Self, BlockError> {
         let flags = fields.octet()?;
-        if flags & !(3 | OPTIONAL | ADDRESSES) != 0 {
+        if flags & !(3 | OPTIONAL | ADDRESSES | FOLLOWS) != 0 {
             return Err(FAULT);
         }
         let optional = flags & OPTIONAL != 0;
-        let values = if number < Field::SIDE { records } else { fields.u32()? };
+        let follows = if flags & FOLLOWS == 0 {
+            None
+        } else {
+            Some(fields.octet()?)
+        };
+        let values = if number < Field::SIDE && follows.is_none() {
+            records
+        } else {
+            fields.u32()?
+        };
         if number == Field::EnterpriseOctets as u8 {
             bound(values as usize <= super::Block::SIDE_OCTETS_MAX)?;
         } else {
@@ -164,18 +183,25 @@ impl Entry {
                     codes: fields.part(values)?,
                 }
             }
-            _ => return Err(FAULT),
+            _ => Form::Ascending {
+                codes: fields.part(values)?,
+            },
         };
         let announced = match &form {
             Form::Constant => 0,
-            Form::Scaled { codes, .. } => codes.octets(),
+            Form::Scaled { codes, .. } | Form::Ascending { codes } => codes.octets(),
             Form::Distinct { values, codes, .. } => values.octets() + codes.octets(),
         };
         let constant = matches!(form, Form::Constant);
-        bound(announced == body.octets as u64 && fields.0.is_empty() && !(constant && (min != max || optional)))?;
+        bound(
+            announced == body.octets as u64
+                && fields.0.is_empty()
+                && !(constant && (min != max || optional || follows.is_some())),
+        )?;
         Ok(Self {
             number,
             optional,
+            follows,
             values,
             min,
             max,

@@ -149,8 +149,8 @@ impl Field {
     }
 }
 
-/// The addresses that columns refer to by their places: the IPv4 ones first, then the IPv6 ones, each in the order of
-/// their first appearance.
+/// The addresses that columns refer to by their places: the IPv4 ones first, then the IPv6 ones, each in
+/// ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dictionary {
     /// Ends of flows.

@@ -1,11 +1,14 @@
 //! From columns to octets.
 
-use super::builder::{Addresses, Column, Contents, SIX};
+use zstd::zstd_safe::CParameter;
+
+use super::builder::{Column, Contents};
 use super::dictionary::{Dictionary, Seed};
 use super::directory::{Entry, Extent, Form, Part, SCALES};
 use super::field::Field;
+use super::places::{Places, Sorted};
 use super::planes::{Number, planes, split};
-use super::{Block, BlockError, Head, LEVEL};
+use super::{Block, BlockError, Dictionary as AddressDictionary, Head, LEVEL};
 
 /// Values of more bits than these may go by their places among the distinct ones.
 const PLAIN_BITS: u32 = 8;
@@ -28,8 +31,23 @@ pub(super) struct Packer {
 struct About {
     field: Field,
     optional: bool,
+    follows: Option<u8>,
     addresses: Option<(u128, u128)>,
 }
+
+impl About {
+    const fn new(field: Field) -> Self {
+        Self {
+            optional: field.is_optional(),
+            follows: None,
+            addresses: None,
+            field,
+        }
+    }
+}
+
+/// A column of addresses that another's values may follow from.
+type Leader<'a> = Option<(Field, &'a Places)>;
 
 impl Packer {
     pub(super) fn new(seed: Seed) -> Self {
@@ -57,254 +75,240 @@ impl Packer {
         self.numbers(Field::Link, &c.link, n)?;
         self.times(Field::End, &c.end, n)?;
         self.times(Field::Duration, &c.duration, n)?;
-        self.places(Field::SrcIp, &c.src_ip, n, false, &contents.addresses)?;
-        self.places(Field::DstIp, &c.dst_ip, n, false, &contents.addresses)?;
+        let addresses = Sorted::of(&contents.addresses);
+        let routers = Sorted::of(&contents.routers);
+        let (mut src, mut dst) = (Places::default(), Places::default());
+        self.places(Field::SrcIp, &c.src_ip, n, &addresses, &mut src, None)?;
+        self.places(Field::DstIp, &c.dst_ip, n, &addresses, &mut dst, None)?;
+        let by_src = Some((Field::SrcIp, &src));
+        let by_dst = Some((Field::DstIp, &dst));
+        let mut room = Places::default();
         self.numbers(Field::SrcPort, &c.src_port, n)?;
         self.numbers(Field::DstPort, &c.dst_port, n)?;
         self.numbers(Field::Protocol, &c.protocol, n)?;
-        self.optional(Field::Vlan, &c.vlan, n)?;
-        self.optional(Field::VlanInner, &c.vlan_inner, n)?;
-        self.optional(Field::SrcMac, &c.src_mac, n)?;
-        self.optional(Field::DstMac, &c.dst_mac, n)?;
+        self.numbers(Field::Vlan, &c.vlan, n)?;
+        self.numbers(Field::VlanInner, &c.vlan_inner, n)?;
+        self.led(Field::SrcMac, &c.src_mac, n, by_src)?;
+        self.led(Field::DstMac, &c.dst_mac, n, by_dst)?;
         self.numbers(Field::Packets, &c.packets, n)?;
         self.numbers(Field::Bytes, &c.bytes, n)?;
         self.numbers(Field::PacketsRev, &c.packets_rev, n)?;
         self.numbers(Field::BytesRev, &c.bytes_rev, n)?;
         self.numbers(Field::TcpFlags, &c.tcp_flags, n)?;
         self.numbers(Field::TcpFlagsRev, &c.tcp_flags_rev, n)?;
-        self.optional(Field::Icmp, &c.icmp, n)?;
-        self.optional(Field::IcmpRev, &c.icmp_rev, n)?;
+        self.numbers(Field::Icmp, &c.icmp, n)?;
+        self.numbers(Field::IcmpRev, &c.icmp_rev, n)?;
         self.numbers(Field::Tos, &c.tos, n)?;
         self.numbers(Field::App, &c.app, n)?;
-        self.numbers(Field::Direction, &c.direction, n)?;
+        self.led(Field::Direction, &c.direction, n, by_src)?;
         self.numbers(Field::EndReason, &c.end_reason, n)?;
         self.numbers(Field::Exported, &c.exported, n)?;
         self.numbers(Field::Domain, &c.domain, n)?;
-        self.optional(Field::Sampling, &c.sampling, n)?;
-        self.optional(Field::IngressIf, &c.ingress_if, n)?;
-        self.optional(Field::EgressIf, &c.egress_if, n)?;
+        self.numbers(Field::Sampling, &c.sampling, n)?;
+        self.led(Field::IngressIf, &c.ingress_if, n, by_src)?;
+        self.led(Field::EgressIf, &c.egress_if, n, by_dst)?;
         self.numbers(Field::Observed, &c.observed, n)?;
-        self.optional(Field::SrcAs, &c.src_as, n)?;
-        self.optional(Field::DstAs, &c.dst_as, n)?;
-        self.optional(Field::SrcPrefix, &c.src_prefix, n)?;
-        self.optional(Field::DstPrefix, &c.dst_prefix, n)?;
-        self.places(Field::NextHop, &c.next_hop, n, true, &contents.routers)?;
-        self.places(Field::BgpNextHop, &c.bgp_next_hop, n, true, &contents.routers)?;
-        self.optional(Field::IngressVrf, &c.ingress_vrf, n)?;
-        self.optional(Field::EgressVrf, &c.egress_vrf, n)?;
+        self.led(Field::SrcAs, &c.src_as, n, by_src)?;
+        self.led(Field::DstAs, &c.dst_as, n, by_dst)?;
+        self.led(Field::SrcPrefix, &c.src_prefix, n, by_src)?;
+        self.led(Field::DstPrefix, &c.dst_prefix, n, by_dst)?;
+        self.places(Field::NextHop, &c.next_hop, n, &routers, &mut room, by_dst)?;
+        self.places(Field::BgpNextHop, &c.bgp_next_hop, n, &routers, &mut room, by_dst)?;
+        self.numbers(Field::IngressVrf, &c.ingress_vrf, n)?;
+        self.numbers(Field::EgressVrf, &c.egress_vrf, n)?;
         self.numbers(Field::MplsDepth, &c.mpls_depth, n)?;
         self.places(
             Field::TranslatedSrcIp,
             &c.translated_src_ip,
             n,
-            true,
-            &contents.addresses,
+            &addresses,
+            &mut room,
+            None,
         )?;
         self.places(
             Field::TranslatedDstIp,
             &c.translated_dst_ip,
             n,
-            true,
-            &contents.addresses,
+            &addresses,
+            &mut room,
+            None,
         )?;
-        self.optional(Field::TranslatedSrcPort, &c.translated_src_port, n)?;
-        self.optional(Field::TranslatedDstPort, &c.translated_dst_port, n)?;
-        self.optional(Field::NatEvent, &c.nat_event, n)?;
-        self.optional(Field::FirewallEvent, &c.firewall_event, n)?;
-        self.optional(Field::ForwardingStatus, &c.forwarding_status, n)?;
-        self.optional(Field::ApplicationEngine, &c.application_engine, n)?;
+        self.numbers(Field::TranslatedSrcPort, &c.translated_src_port, n)?;
+        self.numbers(Field::TranslatedDstPort, &c.translated_dst_port, n)?;
+        self.numbers(Field::NatEvent, &c.nat_event, n)?;
+        self.numbers(Field::FirewallEvent, &c.firewall_event, n)?;
+        self.numbers(Field::ForwardingStatus, &c.forwarding_status, n)?;
+        self.numbers(Field::ApplicationEngine, &c.application_engine, n)?;
         self.numbers(Field::ApplicationSelector, &c.application_selector, n)?;
-        self.optional(Field::TtlMin, &c.ttl_min, n)?;
-        self.optional(Field::TtlMax, &c.ttl_max, n)?;
-        self.optional(Field::FlowLabel, &c.flow_label, n)?;
-        self.optional(Field::Vni, &c.vni, n)?;
-        self.places(Field::Srv6Segment, &c.srv6_segment, n, true, &contents.routers)?;
+        self.numbers(Field::TtlMin, &c.ttl_min, n)?;
+        self.numbers(Field::TtlMax, &c.ttl_max, n)?;
+        self.numbers(Field::FlowLabel, &c.flow_label, n)?;
+        self.numbers(Field::Vni, &c.vni, n)?;
+        self.places(Field::Srv6Segment, &c.srv6_segment, n, &routers, &mut room, None)?;
         self.numbers(Field::EnterpriseLength, &c.enterprise_length, n)?;
-        self.addresses(
-            [Field::Addresses4, Field::Addresses6Upper, Field::Addresses6Lower],
-            &contents.addresses,
-        )?;
-        self.addresses(
-            [Field::Routers4, Field::Routers6Upper, Field::Routers6Lower],
-            &contents.routers,
-        )?;
+        self.addresses(AddressDictionary::Addresses, &addresses)?;
+        self.addresses(AddressDictionary::Routers, &routers)?;
         self.side(Field::Macs, contents.macs.values())?;
         self.side(Field::MplsLabels, &contents.labels)?;
         self.side(Field::EnterpriseOctets, &contents.enterprise)?;
-        let ends = (c.end.values.iter().min().copied(), c.end.values.iter().max().copied());
-        let (min_end, max_end) = match (c.end.varied, ends) {
-            (true, (Some(min), Some(max))) => (min, max),
-            _ => (c.end.first, c.end.first),
+        let ends = if c.end.varied {
+            c.end.values.as_slice()
+        } else {
+            std::slice::from_ref(&c.end.first)
         };
+        let ends = Bounds::of(ends);
         let count = u32::try_from(n).map_err(|_| BlockError::Count(n))?;
-        let spans = [contents.min_start, contents.max_start, min_end, max_end];
+        let spans = [contents.min_start, contents.max_start, ends.min, ends.max];
         let bytes = Head::write(count, spans, &self.directory, &self.body)?;
         Block::open(bytes)
     }
 
     fn numbers<T: Number>(&mut self, field: Field, column: &Column<T>, count: usize) -> Result<(), BlockError> {
-        self.column(field, column, count, false, 1)
-    }
-
-    fn optional<T: Number>(&mut self, field: Field, column: &Column<T>, count: usize) -> Result<(), BlockError> {
-        self.column(field, column, count, true, 1)
+        self.led(field, column, count, None)
     }
 
     fn times(&mut self, field: Field, column: &Column<u64>, count: usize) -> Result<(), BlockError> {
-        let scale = if column.varied { common_scale(&column.values) } else { 1 };
-        self.column(field, column, count, false, scale)
+        if !column.varied {
+            return self.numbers(field, column, count);
+        }
+        self.values(About::new(field), &column.values, common_scale(&column.values))
     }
 
-    /// A column of one value a record; left out where all are 0, or none.
-    fn column<T: Number>(
+    /// A column of one value a record; left out where all are 0, or none. `leader`: the addresses that its values may
+    /// follow from.
+    fn led<T: Number>(
         &mut self,
         field: Field,
         column: &Column<T>,
         count: usize,
-        optional: bool,
-        scale: u64,
+        leader: Leader<'_>,
     ) -> Result<(), BlockError> {
-        let about = About {
-            field,
-            optional,
-            addresses: None,
-        };
         if column.varied {
-            return self.values(about, &column.values, scale);
+            return self.led_values(About::new(field), &column.values, leader);
         }
         if column.first != T::default() {
-            self.constant(about, column.first.into(), count);
+            self.constant(About::new(field), column.first.into(), count);
         }
         Ok(())
     }
 
-    /// A column of places in a dictionary of addresses: the IPv6 ones follow the IPv4 ones.
+    fn led_values<T: Number>(&mut self, mut about: About, values: &[T], leader: Leader<'_>) -> Result<(), BlockError> {
+        if let Some((leader, places)) = leader
+            && let Some(by_place) = places.led(values)
+        {
+            about.follows = Some(leader as u8);
+            return self.values(about, &by_place, 1);
+        }
+        self.values(about, values, 1)
+    }
+
+    /// A column of places in a dictionary of addresses.
     fn places(
         &mut self,
         field: Field,
         column: &Column<u32>,
         count: usize,
-        optional: bool,
-        addresses: &Addresses,
+        addresses: &Sorted,
+        places: &mut Places,
+        leader: Leader<'_>,
     ) -> Result<(), BlockError> {
-        let (fours, sixes) = (addresses.fours.values(), addresses.sixes.values());
-        // Optional places are one larger, so that 0 is none; so are the marked ones.
-        let after_fours = u32::try_from(fours.len()).unwrap_or(u32::MAX);
-        let place = |number: u32| {
-            if number & SIX == 0 {
-                number
-            } else {
-                (number & !SIX) + after_fours
-            }
-        };
-        let base = u32::from(optional);
-        if !column.varied {
-            if optional && column.first == 0 {
-                return Ok(());
-            }
-            let first = place(column.first);
-            let key = address_key(fours, sixes, first - base);
-            let addresses = Some((key, key));
-            self.constant(
-                About {
-                    field,
-                    optional,
-                    addresses,
-                },
-                u64::from(first),
-                count,
-            );
+        let mut about = About::new(field);
+        if about.optional && !column.varied && column.first == 0 {
             return Ok(());
         }
-        let moved: Vec<u32>;
-        let values = if sixes.is_empty() {
-            &column.values
-        } else {
-            moved = column.values.iter().map(|v| place(*v)).collect();
-            &moved
-        };
-        let mut used = vec![false; fours.len() + sixes.len() + 1];
-        for value in values {
-            if let Some(used) = used.get_mut(*value as usize) {
-                *used = true;
-            }
+        places.set(column, about.optional, addresses);
+        about.addresses = Some(places.bounds);
+        if column.varied {
+            return self.led_values(about, &places.values, leader);
         }
-        let mut bounds = (u128::MAX, 0);
-        for (used, place) in used.iter().skip(base as usize).zip(0..) {
-            if *used {
-                let key = address_key(fours, sixes, place);
-                bounds = (bounds.0.min(key), bounds.1.max(key));
-            }
-        }
-        let addresses = Some(bounds);
-        self.values(
-            About {
-                field,
-                optional,
-                addresses,
-            },
-            values,
-            1,
-        )
+        let place = places.values.first().copied().unwrap_or_default();
+        self.constant(about, place.into(), count);
+        Ok(())
     }
 
-    fn addresses(&mut self, fields: [Field; 3], addresses: &Addresses) -> Result<(), BlockError> {
-        let [fours, upper, lower] = fields;
-        self.side(fours, addresses.fours.values())?;
-        let sixes = addresses.sixes.values();
+    fn addresses(&mut self, dictionary: AddressDictionary, addresses: &Sorted) -> Result<(), BlockError> {
+        let [fours, upper, lower] = dictionary.columns();
+        self.ascending(fours, addresses.fours.iter().copied().map(u64::from))?;
+        let sixes = &addresses.sixes;
         #[allow(clippy::cast_possible_truncation, reason = "the halves of an address")]
-        let halves = |shift: u32| sixes.iter().map(|six| (six >> shift) as u64).collect::<Vec<_>>();
-        self.side(upper, &halves(64))?;
-        self.side(lower, &halves(0))
+        let half = |shift: u32| sixes.iter().map(move |six| (six >> shift) as u64);
+        self.ascending(upper, half(64))?;
+        self.side(lower, &half(0).collect::<Vec<_>>())
+    }
+
+    /// A column of a length of its own whose values ascend; left out where that is 0.
+    fn ascending(&mut self, field: Field, values: impl Iterator<Item = u64> + Clone) -> Result<(), BlockError> {
+        let (Some(min), Some(max)) = (values.clone().next(), values.clone().last()) else {
+            return Ok(());
+        };
+        let mut before = min;
+        let codes: Vec<u64> = values.map(|v| v - std::mem::replace(&mut before, v)).collect();
+        if min == max {
+            self.constant(About::new(field), min, codes.len());
+            return Ok(());
+        }
+        let offset = self.body.len();
+        let largest = codes.iter().copied().max().unwrap_or_default();
+        let codes_part = self.codes(&codes, 0, bits_of(largest))?;
+        self.entry(
+            About::new(field),
+            codes.len(),
+            (min, max),
+            false,
+            Form::Ascending { codes: codes_part },
+            offset,
+        );
+        Ok(())
     }
 
     /// A column that has a length of its own; left out where it is 0.
     fn side<T: Number>(&mut self, field: Field, values: &[T]) -> Result<(), BlockError> {
-        let about = About {
-            field,
-            optional: false,
-            addresses: None,
-        };
         match values.first() {
             None => Ok(()),
             Some(first) if values.iter().all(|v| v == first) => {
-                self.constant(about, (*first).into(), values.len());
+                self.constant(About::new(field), (*first).into(), values.len());
                 Ok(())
             }
-            Some(_) => self.values(about, values, 1),
+            Some(_) => self.values(About::new(field), values, 1),
         }
+    }
+
+    /// Appends the entry of what was appended to the body from `offset` on.
+    fn entry(&mut self, about: About, values: usize, (min, max): (u64, u64), absent: bool, form: Form, offset: usize) {
+        let body = self.body.get(offset..).unwrap_or_default();
+        let entry = Entry {
+            number: about.field as u8,
+            optional: absent,
+            follows: about.follows,
+            // A block has fewer than 2³² values of a kind.
+            values: u32::try_from(values).unwrap_or(u32::MAX),
+            min,
+            max,
+            addresses: about.addresses,
+            form,
+            body: Extent {
+                offset,
+                octets: body.len(),
+                crc: crc32fast::hash(body),
+            },
+        };
+        entry.write(&mut self.directory, &mut self.room);
     }
 
     /// An optional column's `value` is one larger, and not 0.
     fn constant(&mut self, about: About, value: u64, count: usize) {
         let value = value - u64::from(about.optional);
-        let entry = Entry {
-            number: about.field as u8,
-            optional: false,
-            values: u32::try_from(count).unwrap_or(u32::MAX),
-            min: value,
-            max: value,
-            addresses: about.addresses,
-            form: Form::Constant,
-            body: Extent::default(),
-        };
-        entry.write(&mut self.directory, &mut self.room);
+        let offset = self.body.len();
+        self.entry(about, count, (value, value), false, Form::Constant, offset);
     }
 
     /// Values that are not all the same.
     fn values<T: Number>(&mut self, about: About, values: &[T], scale: u64) -> Result<(), BlockError> {
         let offset = self.body.len();
-        let max = values.iter().copied().max().unwrap_or_default();
-        // The smallest that is one: none is 0, which becomes the largest.
-        let min = match about.optional {
-            true => values
-                .iter()
-                .copied()
-                .fold(max, |min, v| if v.before() < min.before() { v } else { min }),
-            false => values.iter().copied().min().unwrap_or_default(),
-        };
-        let absent = about.optional && values.iter().copied().min().unwrap_or_default() == T::default();
-        let (min, max) = (min.into(), max.into());
+        let bounds = Bounds::of(values);
+        let absent = about.optional && bounds.min == T::default();
+        let min = if absent { bounds.min_above_0 } else { bounds.min };
+        let (min, max) = (min.into(), bounds.max.into());
         let bits = bits_of(((max - min) / scale).saturating_add(u64::from(absent)));
         // Code 0 is none where that occurs.
         let base = T::from_u64(min - u64::from(absent));
@@ -322,19 +326,8 @@ impl Packer {
                 codes: self.codes(values, base, bits)?,
             }
         };
-        let octets = self.body.len() - offset;
-        let crc = crc32fast::hash(self.body.get(offset..).unwrap_or_default());
-        let entry = Entry {
-            number: about.field as u8,
-            optional: absent,
-            values: u32::try_from(values.len()).unwrap_or(u32::MAX),
-            min: min - u64::from(about.optional),
-            max: max - u64::from(about.optional),
-            addresses: about.addresses,
-            form,
-            body: Extent { offset, octets, crc },
-        };
-        entry.write(&mut self.directory, &mut self.room);
+        let one = u64::from(about.optional);
+        self.entry(about, values.len(), (min - one, max - one), absent, form, offset);
         Ok(())
     }
 
@@ -406,7 +399,7 @@ impl Packer {
         let compress = |e: std::io::Error| BlockError::Compress(e.to_string());
         let compressor = match &mut self.compressor {
             Some(compressor) => compressor,
-            none => none.insert(zstd::bulk::Compressor::new(LEVEL).map_err(compress)?),
+            none => none.insert(compressor().map_err(compress)?),
         };
         self.frame.clear();
         self.frame.reserve(zstd::zstd_safe::compress_bound(plain));
@@ -421,16 +414,39 @@ impl Packer {
     }
 }
 
-/// The order of addresses: IPv4 ones as RFC 4291, section 2.5.5.2, maps them into IPv6.
-pub(super) const fn mapped(four: u32) -> u128 {
-    0xffff_0000_0000 | four as u128
+/// Planes are codes rather than text: few long matches are worth more than many short ones, and the little table that
+/// finds them stays in the cache.
+fn compressor() -> std::io::Result<zstd::bulk::Compressor<'static>> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor.set_parameter(CParameter::HashLog(10))?;
+    compressor.set_parameter(CParameter::MinMatch(7))?;
+    Ok(compressor)
 }
 
-fn address_key(fours: &[u32], sixes: &[u128], place: u32) -> u128 {
-    let place = place as usize;
-    match fours.get(place) {
-        Some(four) => mapped(*four),
-        None => sixes.get(place - fours.len()).copied().unwrap_or_default(),
+/// The smallest, the smallest but for 0, and the largest of values.
+struct Bounds<T> {
+    min: T,
+    min_above_0: T,
+    max: T,
+}
+
+impl<T: Number> Bounds<T> {
+    fn of(values: &[T]) -> Self {
+        let first = values.first().copied().unwrap_or_default();
+        // "Less than" by hand: what `Iterator::min` makes of it is not turned into vector instructions.
+        let (mut min, mut before, mut max) = (first, first.before(), first);
+        for v in values {
+            min = if *v < min { *v } else { min };
+            max = if *v > max { *v } else { max };
+            // 0 becomes the largest.
+            let b = v.before();
+            before = if b < before { b } else { before };
+        }
+        Self {
+            min,
+            min_above_0: before.after(),
+            max,
+        }
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) trait Number: Copy + Ord + Default + Into<u64> {
     fn from_u64(value: u64) -> Self;
     /// One less; 0 becomes the largest.
     fn before(self) -> Self;
+    /// One more; the largest becomes 0.
+    fn after(self) -> Self;
 }
 
 macro_rules! number {
@@ -32,6 +34,11 @@ macro_rules! number {
             #[inline]
             fn before(self) -> Self {
                 self.wrapping_sub(1)
+            }
+
+            #[inline]
+            fn after(self) -> Self {
+                self.wrapping_add(1)
             }
         }
     )*};

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::directory::{Entry, Form, Part};
-use super::pack::mapped;
+use super::directory::{Directory, Entry, Form, Part};
+use super::places::mapped;
 use super::planes::{plane_bits, plane_octets, planes, spread};
 use super::{BlockError, Field};
 
@@ -15,6 +15,8 @@ pub struct Column<'a> {
     /// `None`: all values are 0, or none where the field is optional.
     entry: Option<Entry>,
     octets: &'a [u8],
+    /// The column of addresses that the values follow from.
+    leader: Option<(Field, Entry, &'a [u8])>,
 }
 
 impl<'a> Column<'a> {
@@ -25,20 +27,38 @@ impl<'a> Column<'a> {
             values,
             entry: None,
             octets: &[],
+            leader: None,
         }
     }
 
-    pub(super) fn new(field: Field, entry: Entry, octets: &'a [u8]) -> Result<Self, BlockError> {
+    /// A column of a block's directory; `body` are all columns' octets.
+    pub(super) fn new(field: Field, directory: &Directory, entry: Entry, body: &'a [u8]) -> Result<Self, BlockError> {
+        let fault = BlockError::Contents("directory");
         let addresses = entry.addresses.is_some() == field.dictionary().is_some();
         let fits = entry.max <= u64::MAX >> (64 - field.bits());
-        if !addresses || !fits || (entry.optional && !field.is_optional()) {
-            return Err(BlockError::Contents("directory"));
+        let ascending = matches!(entry.form, Form::Ascending { .. });
+        if !addresses || !fits || (entry.optional && (ascending || !field.is_optional())) {
+            return Err(fault);
+        }
+        let mut values = entry.values;
+        let mut leader = None;
+        if let Some(number) = entry.follows {
+            let by = [Field::SrcIp, Field::DstIp].into_iter().find(|by| *by as u8 == number);
+            let by = by.zip(directory.find(number)).ok_or(fault.clone())?;
+            // A value for each address.
+            let places = by.1.max < u64::from(entry.values) && !by.1.optional && by.1.follows.is_none();
+            if !places || matches!(by.1.form, Form::Ascending { .. }) || field as u8 >= Field::SIDE {
+                return Err(fault);
+            }
+            values = by.1.values;
+            leader = Some((by.0, *by.1, by.1.body.of(body)));
         }
         Ok(Self {
             field,
-            values: entry.values,
+            values,
+            octets: entry.body.of(body),
             entry: Some(entry),
-            octets,
+            leader,
         })
     }
 
@@ -80,6 +100,12 @@ impl<'a> Column<'a> {
     #[must_use]
     pub fn address_range(&self) -> Option<(u128, u128)> {
         self.entry.as_ref().and_then(|entry| entry.addresses)
+    }
+
+    /// The column of addresses that the values follow from, where they do: each of its addresses has one value.
+    #[must_use]
+    pub fn follows(&self) -> Option<Field> {
+        self.leader.map(|(field, ..)| field)
     }
 
     /// Whether some records have no value.
@@ -139,6 +165,28 @@ impl Store {
         }
     }
 
+    fn get(&self, at: usize) -> u64 {
+        match self.codes() {
+            Codes::Zero => 0,
+            Codes::U8(codes) => codes.get(at).copied().map_or(0, u64::from),
+            Codes::U16(codes) => codes.get(at).copied().map_or(0, u64::from),
+            Codes::U32(codes) => codes.get(at).copied().map_or(0, u64::from),
+            Codes::U64(codes) => codes.get(at).copied().unwrap_or_default(),
+        }
+    }
+
+    /// For each place the code that `from` has there; the places were checked to lie within it.
+    fn gather(&mut self, from: &Store, places: &Values) {
+        self.width = from.width;
+        match from.codes() {
+            Codes::Zero => {}
+            Codes::U8(codes) => gather(codes, places, &mut self.eights),
+            Codes::U16(codes) => gather(codes, places, &mut self.sixteens),
+            Codes::U32(codes) => gather(codes, places, &mut self.thirty_twos),
+            Codes::U64(codes) => gather(codes, places, &mut self.sixty_fours),
+        }
+    }
+
     fn max(&self) -> u64 {
         fn largest<T: Copy + Ord + Into<u64>>(codes: &[T]) -> u64 {
             codes.iter().copied().max().map_or(0, Into::into)
@@ -150,6 +198,38 @@ impl Store {
             Codes::U32(codes) => largest(codes),
             Codes::U64(codes) => largest(codes),
         }
+    }
+}
+
+fn gather<T: Copy + Default>(from: &[T], places: &Values, out: &mut Vec<T>) {
+    fn each<T: Copy + Default, P: Copy + Into<u64>>(
+        from: &[T],
+        places: &[P],
+        place: impl Fn(u64) -> u64,
+        out: &mut Vec<T>,
+    ) {
+        let at = |p: &P| usize::try_from(place((*p).into())).unwrap_or(usize::MAX);
+        out.extend(places.iter().map(|p| from.get(at(p)).copied().unwrap_or_default()));
+    }
+    let min = places.min;
+    let plain = places.distinct.is_empty();
+    let place = |code: u64| {
+        if plain {
+            min.wrapping_add(code)
+        } else {
+            places.value(code).unwrap_or(0)
+        }
+    };
+    out.clear();
+    match places.codes.codes() {
+        Codes::Zero => {
+            let at = usize::try_from(place(0)).unwrap_or(usize::MAX);
+            out.resize(places.len, from.get(at).copied().unwrap_or_default());
+        }
+        Codes::U8(codes) => each(from, codes, place, out),
+        Codes::U16(codes) => each(from, codes, place, out),
+        Codes::U32(codes) => each(from, codes, place, out),
+        Codes::U64(codes) => each(from, codes, place, out),
     }
 }
 
@@ -211,13 +291,7 @@ impl Values {
     /// A record's code; 0 where there is no such record.
     #[must_use]
     pub fn code(&self, at: usize) -> u64 {
-        match self.codes.codes() {
-            Codes::Zero => 0,
-            Codes::U8(codes) => codes.get(at).copied().map_or(0, u64::from),
-            Codes::U16(codes) => codes.get(at).copied().map_or(0, u64::from),
-            Codes::U32(codes) => codes.get(at).copied().map_or(0, u64::from),
-            Codes::U64(codes) => codes.get(at).copied().unwrap_or_default(),
-        }
+        self.codes.get(at)
     }
 
     /// A record's value; `None` where it has none, or there is no such record.
@@ -270,6 +344,8 @@ pub struct Unpacker {
     plane: Vec<u8>,
     lanes: Vec<u8>,
     places: Store,
+    leader: Values,
+    led: Values,
 }
 
 impl std::fmt::Debug for Unpacker {
@@ -299,13 +375,34 @@ impl Unpacker {
             return Ok(());
         };
         entry.body.verify(column.octets)?;
-        (values.optional, values.min) = (entry.optional, entry.min);
+        let Some((_, leader, octets)) = column.leader else {
+            return self.entry(entry, column.octets, values);
+        };
+        let mut places = std::mem::take(&mut self.leader);
+        leader.body.verify(octets)?;
+        self.entry(&leader, octets, &mut places)?;
+        let mut led = std::mem::take(&mut self.led);
+        let done = self.entry(entry, column.octets, &mut led);
+        (values.optional, values.min, values.scale) = (led.optional, led.min, led.scale);
+        std::mem::swap(&mut values.distinct, &mut led.distinct);
+        values.len = places.len;
+        values.codes.gather(&led.codes, &places);
+        (self.leader, self.led) = (places, led);
+        done
+    }
+
+    /// Unpacks an entry whose octets were verified; a value for each address where it follows a column of addresses.
+    fn entry(&mut self, entry: &Entry, octets: &[u8], values: &mut Values) -> Result<(), BlockError> {
+        values.len = entry.values as usize;
+        values.codes.width = 0;
+        values.distinct.clear();
+        (values.optional, values.min, values.scale) = (entry.optional, entry.min, 1);
         let (span, absent) = (entry.max - entry.min, u64::from(entry.optional));
         let largest = match &entry.form {
             Form::Constant => 0,
             Form::Scaled { scale, codes } => {
                 values.scale = *scale;
-                self.part(codes, column.octets, column.len(), &mut values.codes)?;
+                self.part(codes, octets, values.len, &mut values.codes)?;
                 (span / scale).saturating_add(absent)
             }
             Form::Distinct {
@@ -314,17 +411,10 @@ impl Unpacker {
                 codes,
             } => {
                 let mut places = std::mem::take(&mut self.places);
-                let done = self.part(distinct, column.octets, *count as usize, &mut places);
-                let after = done.map(|used| column.octets.get(used..).unwrap_or_default());
+                let used = self.part(distinct, octets, *count as usize, &mut places)?;
                 let mut before = None;
                 for at in 0..*count as usize {
-                    let value = match places.codes() {
-                        Codes::Zero => 0,
-                        Codes::U8(c) => c.get(at).copied().map_or(0, u64::from),
-                        Codes::U16(c) => c.get(at).copied().map_or(0, u64::from),
-                        Codes::U32(c) => c.get(at).copied().map_or(0, u64::from),
-                        Codes::U64(c) => c.get(at).copied().unwrap_or_default(),
-                    };
+                    let value = places.get(at);
                     if before.is_some_and(|before| value <= before) || value > span {
                         return Err(BlockError::Contents("list of distinct values"));
                     }
@@ -332,8 +422,29 @@ impl Unpacker {
                     values.distinct.push(entry.min + value);
                 }
                 self.places = places;
-                self.part(codes, after?, column.len(), &mut values.codes)?;
+                self.part(
+                    codes,
+                    octets.get(used..).unwrap_or_default(),
+                    values.len,
+                    &mut values.codes,
+                )?;
                 u64::from(*count) - 1 + absent
+            }
+            Form::Ascending { codes } => {
+                let mut places = std::mem::take(&mut self.places);
+                self.part(codes, octets, values.len, &mut places)?;
+                let mut sum = 0u64;
+                values.codes.width = 64;
+                values.codes.sixty_fours.clear();
+                for at in 0..values.len {
+                    sum = sum
+                        .checked_add(places.get(at))
+                        .filter(|sum| *sum <= span)
+                        .ok_or(BlockError::Contents("sum"))?;
+                    values.codes.sixty_fours.push(sum);
+                }
+                self.places = places;
+                span
             }
         };
         if values.codes.max() > largest {
