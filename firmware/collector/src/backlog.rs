@@ -25,10 +25,14 @@ struct Entry {
     link: Option<LinkId>,
 }
 
+/// There is no room for a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full;
+
 /// Records of a link that are lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lost {
-    /// The link; `None` where the batch is of an earlier run.
+    /// The link; `None` where the batch is of several, or of an earlier run.
     pub(crate) link: Option<LinkId>,
     pub(crate) records: u32,
 }
@@ -112,18 +116,23 @@ impl Backlog {
     /// Takes a batch's message.
     ///
     /// # Errors
-    /// What is lost, when there is no room.
-    pub(crate) fn push(&mut self, id: BatchId, message: Vec<u8>, records: u32, link: LinkId) -> Result<(), Lost> {
-        let link = Some(link);
+    /// When there is no room.
+    pub(crate) fn push(
+        &mut self,
+        id: BatchId,
+        message: Vec<u8>,
+        records: u32,
+        link: Option<LinkId>,
+    ) -> Result<(), Full> {
         if self.pending.len() >= BATCHES_MAX {
-            return Err(Lost { link, records });
+            return Err(Full);
         }
         if self.memory + message.len() > self.memory_max {
             // Half of it goes, the oldest first, so that this is not done for each batch.
             let without = self.spill(self.memory_max / 2);
             if self.memory + message.len() > self.memory_max {
                 log::debug!("no room for a batch: {without:?}");
-                return Err(Lost { link, records });
+                return Err(Full);
             }
         }
         self.memory += message.len();
@@ -255,7 +264,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut backlog = Backlog::open(dir.path().to_owned(), 1 << 20, 5_000).unwrap();
         for n in 1..=10 {
-            backlog.push(id(n), message(n, 1_000), 3, LinkId(1)).unwrap();
+            backlog.push(id(n), message(n, 1_000), 3, Some(LinkId(1))).unwrap();
         }
         assert!(backlog.spooled() > 0 && backlog.memory <= 5_000);
         let mut sent: Vec<_> = std::iter::from_fn(|| backlog.next()).collect();
@@ -289,11 +298,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut backlog = Backlog::open(dir.path().to_owned(), 3_000, 2_500).unwrap();
         let lost: u32 = (1..=10)
-            .filter_map(|n| backlog.push(id(n), message(n, 1_000), 5, LinkId(2)).err())
-            .map(|lost| {
-                assert_eq!(lost.link, Some(LinkId(2)));
-                lost.records
-            })
+            .filter_map(|n| backlog.push(id(n), message(n, 1_000), 5, Some(LinkId(2))).err())
+            .map(|Full| 5)
             .sum();
         assert_eq!(u64::from(lost) + backlog.records(), 50);
         assert!(lost > 0 && backlog.records() >= 15);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
-use api::ingest::LinkInfo;
+use api::ingest::{LinkInfo, LinkKind};
 use tokio::sync::{mpsc, watch};
 
 use crate::opener::Opener;
@@ -73,7 +73,7 @@ impl Fleet {
         }
         self.links.send_if_modified(|links| {
             let before = links.len();
-            links.retain(|l| plans.values().any(|p| p.link == l.id));
+            links.retain(|l| l.kind != LinkKind::Port || plans.values().any(|p| p.link == l.id));
             links.len() != before
         });
     }

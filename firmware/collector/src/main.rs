@@ -1,9 +1,13 @@
-//! The collector: captures on the ports that settings name, meters flows and hands records and
-//! windows to the analyzer.
+//! The collector: captures on the ports that settings name, meters flows, receives what exporters
+//! send, and hands records and windows to the analyzer.
 
+mod answers;
 mod backlog;
 mod fleet;
+mod intake;
 mod opener;
+mod options;
+mod output;
 mod pipeline;
 mod plan;
 mod port;
@@ -13,18 +17,18 @@ mod uplink;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use api::client::Client;
-use api::collector::{CollectorRequest, CollectorStatus};
-use api::server::{self, Reply};
+use api::collector::SocketPurpose;
+use api::ingest::LinkInfo;
+use api::server;
 use api::supervisor::SettingsQuery;
-use api::{Failure, FailureKind, INGEST_SOCKET, Service};
+use api::{INGEST_SOCKET, Service};
 use clap::Parser;
-use model::{DropCounters, HomeNetworks, Prefix, Timestamp};
+use model::{HomeNetworks, Timestamp};
 use service::{NotifyState, Workers, tell};
 use settings::FlowTimeouts;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,7 +36,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::backlog::Backlog;
 use crate::fleet::Fleet;
+use crate::intake::{Facts, Intake, IntakePlan, Pace, Polling, TlsPorts};
 use crate::opener::Opener;
+use crate::options::Options;
 use crate::plan::Plans;
 use crate::port::now;
 use crate::uplink::{Health, Uplink};
@@ -45,33 +51,6 @@ const QUEUE: usize = 64;
 const MEMORY_MAX: usize = 16 << 20;
 /// Pause after the supervisor did not answer.
 const SETTINGS_RETRY: Duration = Duration::from_secs(2);
-
-/// Captures traffic and hands flow records to the analyzer.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Options {
-    /// Where batches wait while the analyzer is away.
-    #[arg(long, default_value = "/data/collector")]
-    data: PathBuf,
-    /// Where the sockets are.
-    #[arg(long, default_value = api::RUN_DIR)]
-    run_dir: PathBuf,
-    /// Captures on this interface instead of asking the supervisor; may be given several times.
-    #[arg(long, value_name = "NAME")]
-    interface: Vec<String>,
-    /// With --interface: a network that counts as inside; the private networks where none is given.
-    #[arg(long, value_name = "PREFIX", requires = "interface")]
-    home: Vec<Prefix>,
-    /// With --interface: seconds of silence after which a flow ends.
-    #[arg(long, value_name = "SECONDS", requires = "interface", default_value_t = FlowTimeouts::default().idle_s)]
-    idle: u32,
-    /// With --interface: seconds after which a flow that goes on is reported.
-    #[arg(long, value_name = "SECONDS", requires = "interface", default_value_t = FlowTimeouts::default().active_s)]
-    active: u32,
-    /// MiB of batches that may wait on disk.
-    #[arg(long, value_name = "MIB", default_value_t = 1_024)]
-    spool_mib: u64,
-}
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -99,6 +78,12 @@ fn run(options: &Options) -> anyhow::Result<()> {
 
 struct Collector {
     fleet: Mutex<Option<Fleet>>,
+    intake: Mutex<Option<Intake>>,
+    tls: Mutex<TlsPorts>,
+    polling: Polling,
+    facts: Facts,
+    links: watch::Sender<Vec<LinkInfo>>,
+    folder: PathBuf,
     health: Arc<Health>,
     started: Timestamp,
 }
@@ -136,9 +121,36 @@ async fn serve(options: &Options, opener: Opener) -> anyhow::Result<()> {
         workers.add("uplink"),
     );
     let uplink = tokio::spawn(uplink.run(queue));
-    let fleet = Fleet::new(opener, outgoing, health.clone(), links, workers.clone());
+    let pace = Pace {
+        block_s: options.block_seconds,
+    };
+    let templates = options.data.join("templates");
+    let intake = Intake::new(
+        opener.clone(),
+        outgoing.clone(),
+        health.clone(),
+        workers.clone(),
+        &templates,
+        pace,
+    );
+    let (book, facts) = (intake.book(), intake.facts());
+    let (polling, carrier) = Polling::start(
+        &options.data,
+        book.clone(),
+        opener.clone(),
+        facts.clone(),
+        outgoing.clone(),
+        health.clone(),
+    );
+    let fleet = Fleet::new(opener.clone(), outgoing, health.clone(), links.clone(), workers.clone());
     let collector = Arc::new(Collector {
         fleet: Mutex::new(Some(fleet)),
+        intake: Mutex::new(Some(intake)),
+        tls: Mutex::new(TlsPorts::new(book, opener)),
+        polling,
+        facts,
+        links,
+        folder: options.data.clone(),
         health,
         started,
     });
@@ -149,28 +161,48 @@ async fn serve(options: &Options, opener: Opener) -> anyhow::Result<()> {
         let collector = collector.clone();
         server::serve(questions, move |request, _| {
             let collector = collector.clone();
-            async move { answer(&request, &collector) }
+            async move { answers::answer(request, &collector).await }
         })
     };
-    tokio::select! {
-        () = answers => {}
-        () = workers.beat() => {}
-        () = follow(options, &collector) => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let followed = tokio::select! {
+        () = answers => Ok(()),
+        () = workers.beat() => Ok(()),
+        () = answers::keep(&collector) => Ok(()),
+        followed = follow(options, &collector) => followed,
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    };
     tell(&[NotifyState::Stopping]);
     log::info!(EVENT = "stopping"; "the collector stops");
-    let fleet = collector.fleet.lock().unwrap_or_else(PoisonError::into_inner).take();
-    tokio::task::spawn_blocking(|| fleet.into_iter().for_each(Fleet::stop)).await?;
+    collector.polling.stop().await;
+    collector.lock(&collector.tls).close();
+    let (fleet, intake) = (
+        collector.lock(&collector.fleet).take(),
+        collector.lock(&collector.intake).take(),
+    );
+    tokio::task::spawn_blocking(|| {
+        intake.into_iter().for_each(Intake::stop);
+        fleet.into_iter().for_each(Fleet::stop);
+    })
+    .await?;
+    carrier.await?;
     // The queue is closed now: the uplink says its last words.
     uplink.await?;
-    Ok(())
+    followed
 }
 
-/// Keeps the ports as the settings want them; for ever.
-async fn follow(options: &Options, collector: &Arc<Collector>) {
-    if !options.interface.is_empty() {
+impl Collector {
+    fn lock<'a, T>(&self, what: &'a Mutex<T>) -> MutexGuard<'a, T> {
+        what.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps ports and exporters as the settings want them; for ever.
+///
+/// # Errors
+/// When there is no supervisor and what the command line gives cannot be read.
+async fn follow(options: &Options, collector: &Arc<Collector>) -> anyhow::Result<()> {
+    if options.alone() {
         let home = match options.home.as_slice() {
             [] => HomeNetworks::private(),
             given => HomeNetworks::new(given.to_vec()),
@@ -179,8 +211,17 @@ async fn follow(options: &Options, collector: &Arc<Collector>) {
             idle_s: options.idle.max(1),
             active_s: options.active.max(1),
         };
-        apply(collector, plan::from_names(&options.interface, &home, timeouts)).await;
-        return std::future::pending().await;
+        let mut again = signal(SignalKind::hangup())?;
+        let mut settings = options.settings()?;
+        loop {
+            let ports = plan::from_names(&options.interface, &home, timeouts);
+            apply(collector, ports, intake::from_settings(&settings)).await;
+            again.recv().await;
+            match options.settings() {
+                Ok(new) => settings = new,
+                Err(e) => log::error!(EVENT = "no_settings"; "the last settings stay: {e:#}"),
+            }
+        }
     }
     let client = Client::new(&options.run_dir);
     let mut newer_than = None;
@@ -191,7 +232,8 @@ async fn follow(options: &Options, collector: &Arc<Collector>) {
                 silent = false;
                 // The same answer again is the end of a wait in which nothing changed.
                 if newer_than.replace(answer.change) != Some(answer.change) {
-                    apply(collector, plan::from_settings(&answer)).await;
+                    let intake = intake::from_settings(&answer.settings);
+                    apply(collector, plan::from_settings(&answer), intake).await;
                 }
             }
             Err(e) => {
@@ -207,49 +249,35 @@ async fn follow(options: &Options, collector: &Arc<Collector>) {
 }
 
 /// Stopping a port waits for its thread, so this is done where waiting is allowed.
-async fn apply(collector: &Arc<Collector>, plans: Plans) {
-    let collector = collector.clone();
+async fn apply(collector: &Arc<Collector>, ports: Plans, intake: IntakePlan) {
+    collector.facts.register(intake.registry.clone());
+    collector.polling.apply(&intake).await;
+    let streams: Vec<u16> = intake.ports(SocketPurpose::SyslogTls).collect();
+    let (shared, runtime) = (collector.clone(), tokio::runtime::Handle::current());
     let done = tokio::task::spawn_blocking(move || {
-        let mut fleet = collector.fleet.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(fleet) = &mut *fleet {
-            fleet.apply(&plans);
+        if let Some(fleet) = &mut *shared.lock(&shared.fleet) {
+            fleet.apply(&ports);
         }
+        if let Some(intake_now) = &mut *shared.lock(&shared.intake) {
+            intake_now.apply(intake);
+        }
+        let _entered = runtime.enter();
+        shared.lock(&shared.tls).listen(&streams, &shared.folder);
     });
     if let Err(e) = done.await {
         log::error!(EVENT = "failed"; "the settings could not be applied: {e}");
     }
+    answers::show_links(collector).await;
 }
 
-fn answer(request: &CollectorRequest, collector: &Collector) -> Reply {
-    match request {
-        CollectorRequest::Status(_) => server::reply(status(collector)),
-        CollectorRequest::Exporters(_) | CollectorRequest::Exporter(_) | CollectorRequest::Probe(_) => {
-            Err(Failure::new(
-                FailureKind::Unavailable,
-                "this collector does not receive from exporters",
-            ))
-        }
+/// An error with all that caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
     }
-}
-
-fn status(collector: &Collector) -> CollectorStatus {
-    let states = {
-        let fleet = collector.fleet.lock().unwrap_or_else(PoisonError::into_inner);
-        fleet.as_ref().map(Fleet::states).unwrap_or_default()
-    };
-    let health = &collector.health;
-    let mut drops = DropCounters::default();
-    states.iter().for_each(|s| drops += s.status.counters.drops);
-    CollectorStatus {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        started: collector.started,
-        flows: states.iter().map(|s| s.flows).sum(),
-        flows_max: states.len() as u64 * plan::FLOWS_MAX as u64,
-        records: states.iter().map(|s| s.records).sum(),
-        unacknowledged: health.unacknowledged.load(Ordering::Relaxed),
-        spooled_bytes: health.spooled.load(Ordering::Relaxed),
-        drops,
-        analyzer: health.analyzer.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        ports: states.into_iter().map(|s| s.status).collect(),
-    }
+    text
 }

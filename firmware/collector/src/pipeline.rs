@@ -4,19 +4,11 @@
 use aggregate::{FrameSeen, WindowBuilder};
 use dissect::{Cast, NotMetered};
 use meter::Meter;
-use model::{Block, Counters, Direction, DropCounters, FlowDelta, FlowRecord, LinkCounters, Timestamp, Window};
+use model::{Block, Counters, Direction, DropCounters, FlowDelta, FlowRecord, LinkCounters, Timestamp};
 use settings::PortDirection;
 
+use crate::output::Output;
 use crate::plan::PortPlan;
-
-/// What leaves the pipeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// Records that were closed.
-    Block(Block),
-    /// A second that is over.
-    Window(Box<Window>),
-}
 
 /// Nanoseconds that a second waits for frames that are still in the ring.
 const GRACE: u64 = 250_000_000;

@@ -13,7 +13,8 @@ use model::{DropCounters, LinkCounters, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::opener::Opener;
-use crate::pipeline::{Output, Pipeline};
+use crate::output::Output;
+use crate::pipeline::Pipeline;
 use crate::plan::PortPlan;
 use crate::tap::Tap;
 use crate::uplink::{Health, Outgoing};
@@ -135,9 +136,7 @@ pub(crate) fn run(port: &Port, tools: &Tools) {
 }
 
 fn tell_lost(tools: &Tools, (link, output): &Outgoing) {
-    if let Output::Block(block) = output {
-        tools.health.lose(*link, block.len() as u64);
-    }
+    tools.health.lose_all(output.shares(*link));
 }
 
 struct Worker {

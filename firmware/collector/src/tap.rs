@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use capture::nic;
 use capture::ring::{LinkState, Ring, RingConfig};
-use capture::{Error, Frame, Polled, Source};
+use capture::{Frame, Polled, Source};
 use model::DropCounters;
+
+use crate::chain;
 
 const CLASS_NET: &str = "/sys/class/net";
 
@@ -86,15 +88,4 @@ impl Tap {
         drops.nic_errors += since(now.errors, self.nic.errors);
         self.nic = now;
     }
-}
-
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -14,11 +14,11 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::backlog::{Backlog, Lost};
-use crate::pipeline::Output;
+use crate::backlog::{Backlog, Full, Lost};
+use crate::output::Output;
 use service::Turns;
 
-/// What the ports' threads send: the link, and what its pipeline gave.
+/// What the stages send: the port's link (0 where it is of exporters), and what they gave.
 pub(crate) type Outgoing = (LinkId, Output);
 
 /// Batches that are sent before the first of them is acknowledged.
@@ -46,6 +46,10 @@ pub(crate) struct Health {
     pub(crate) analyzer: Mutex<Result<(), String>>,
     /// Records that were lost, by link, until the link's thread takes them into its window.
     lost: Mutex<BTreeMap<LinkId, u64>>,
+    /// Records that were lost since the start, of all links.
+    pub(crate) records_lost: AtomicU64,
+    /// How often the analyzer was connected to.
+    pub(crate) connections: AtomicU64,
 }
 
 impl Health {
@@ -55,13 +59,33 @@ impl Health {
             spooled: AtomicU64::new(0),
             analyzer: Mutex::new(Err("not connected yet".to_owned())),
             lost: Mutex::new(BTreeMap::new()),
+            records_lost: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
         }
     }
 
     /// Counts records of a link that are lost.
     pub(crate) fn lose(&self, link: LinkId, records: u64) {
+        if records == 0 {
+            return;
+        }
+        self.records_lost.fetch_add(records, Ordering::Relaxed);
+        if link == LinkId::default() {
+            // Nobody's window has them; the status does.
+            return;
+        }
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         *lost.entry(link).or_default() += records;
+    }
+
+    /// Counts records of several links that are lost.
+    pub(crate) fn lose_all(&self, shares: impl IntoIterator<Item = (LinkId, u64)>) {
+        shares.into_iter().for_each(|(link, records)| self.lose(link, records));
+    }
+
+    /// Whether anything was lost that no window has yet.
+    pub(crate) fn has_lost(&self) -> bool {
+        !self.lost.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Records of a link that were lost since this was last asked.
@@ -184,35 +208,26 @@ impl Uplink {
             epoch: self.epoch,
             sequence: self.sequence,
         };
-        let (message, records) = match output {
-            Output::Block(block) => {
-                let records = u32::try_from(block.len()).unwrap_or(u32::MAX);
-                let bytes = block.into_bytes();
-                (Message::Block { id, bytes }, records)
-            }
-            Output::Window(window) => {
-                self.show(&window);
-                let message = Message::Windows {
-                    id,
-                    windows: vec![*window],
-                };
-                (message, 0)
-            }
+        if let Output::Window(window) = &output {
+            self.show(window);
+        }
+        let records = u32::try_from(output.records()).unwrap_or(u32::MAX);
+        let shares = output.shares(link);
+        let owner = match shares.as_slice() {
+            [(one, _)] => Some(*one),
+            _ => None,
         };
-        let pushed = match ingest::encode(&message) {
-            Ok(message) => self.backlog.push(id, message, records, link),
+        let pushed = match ingest::encode(&output.into_message(id)) {
+            Ok(message) => self.backlog.push(id, message, records, owner),
             Err(e) => {
                 log::error!(EVENT = "records_lost"; "a batch cannot be written: {e}");
-                Err(Lost {
-                    link: Some(link),
-                    records,
-                })
+                Err(Full)
             }
         };
         match pushed {
             Ok(()) => self.losing = false,
-            Err(lost) => {
-                self.lost(lost);
+            Err(Full) => {
+                self.health.lose_all(shares);
                 if !std::mem::replace(&mut self.losing, true) {
                     log::error!(EVENT = "records_lost"; "memory and spool are full: new records are lost until the analyzer takes the old ones");
                 }
@@ -235,9 +250,8 @@ impl Uplink {
     }
 
     fn lost(&self, lost: Lost) {
-        if let Some(link) = lost.link {
-            self.health.lose(link, u64::from(lost.records));
-        }
+        // Of a batch of several links nobody remembers the shares.
+        self.health.lose(lost.link.unwrap_or_default(), u64::from(lost.records));
     }
 
     fn can_send(&self) -> bool {
@@ -291,6 +305,7 @@ impl Uplink {
                 self.resume_at = None;
                 self.backlog.all_again();
                 self.hello();
+                self.health.connections.fetch_add(1, Ordering::Relaxed);
                 self.health.set_analyzer(Ok(()));
             }
             Err(e) => self.disconnected(format!("{}: {e}", self.socket.display())),

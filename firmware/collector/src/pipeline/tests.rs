@@ -1,4 +1,4 @@
-use model::{App, HomeNetworks, LinkId, TopKey};
+use model::{App, HomeNetworks, LinkId, TopKey, Window};
 use settings::FlowTimeouts;
 
 use super::*;
@@ -75,8 +75,8 @@ fn windows(outputs: &[Output]) -> Vec<&Window> {
 
 fn records(outputs: &[Output]) -> Vec<FlowRecord> {
     let block = |o: &Output| match o {
-        Output::Window(_) => None,
         Output::Block(b) => Some(b.records().unwrap()),
+        _ => None,
     };
     outputs.iter().filter_map(block).flatten().collect()
 }
