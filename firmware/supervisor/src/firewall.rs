@@ -155,4 +155,4 @@ fn quoted(name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

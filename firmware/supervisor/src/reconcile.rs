@@ -319,4 +319,55 @@ mod tests {
         names.sort();
         assert_eq!(names, ["10-spanwatch-00.network", "other.network"]);
     }
+
+    async fn nft(args: &[&str], rules: &str) -> String {
+        command::run("nft", args, rules).await.unwrap()
+    }
+
+    /// In a network namespace of its own; needs root and nftables.
+    #[tokio::test]
+    async fn the_packet_filter_recovers_and_keeps_the_exporters() {
+        if !firewall::tests::available() {
+            return;
+        }
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        let engine = crate::tests::engine(&crate::disk::tests::Fragile::default());
+        let mut applied = Applied::default();
+        // No interface has such a name: every kernel refuses it.
+        let mut ports = [
+            network::tests::port("enp0s2", "0000:00:02.0", None),
+            network::tests::port("a-name-of-20-letters", "0000:00:03.0", Some(1)),
+        ];
+        let mut settings = firewall::tests::registered(&[&["192.0.2.2"]]);
+        let trouble = async || engine.state.lock().await.failures.get("firewall").cloned();
+        let exporters = async || nft(&["list", "set", "inet", "spanwatch", "exporters4"], "").await;
+
+        // Something else has our names, and the capture port is refused.
+        nft(
+            &["-f", "-"],
+            "table inet spanwatch { set management { type ipv4_addr; }; }",
+        )
+        .await;
+        filter(&engine, &mut applied, &ports, &settings).await;
+        assert!(trouble().await.is_some());
+        allow(&engine, &mut applied, &settings).await;
+        assert!(exporters().await.contains("192.0.2.2"));
+
+        // Each try goes on without the capture port, and leaves the exporters alone.
+        filter(&engine, &mut applied, &ports, &settings).await;
+        assert!(trouble().await.unwrap().contains("capture ports"));
+        assert!(exporters().await.contains("192.0.2.2"));
+
+        ports[1].name = "lo".to_owned();
+        filter(&engine, &mut applied, &ports, &settings).await;
+        assert_eq!(trouble().await, None);
+        assert!(exporters().await.contains("192.0.2.2"));
+
+        settings.exporters.clear();
+        allow(&engine, &mut applied, &settings).await;
+        assert!(exporters().await.contains("192.0.2.2"), "the revision is the same");
+        settings.revision += 1;
+        allow(&engine, &mut applied, &settings).await;
+        assert!(!exporters().await.contains("192.0.2.2"));
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) fn golden(path: &str, text: &str) {
     );
 }
 
-fn engine(disk: &Fragile) -> Engine {
+pub(crate) fn engine(disk: &Fragile) -> Engine {
     let paths = Paths {
         data: "/nonexistent".into(),
         run: "/nonexistent".into(),

@@ -17,7 +17,7 @@ fn ports() -> Vec<NetworkPort> {
 }
 
 /// Settings whose exporter `n` has `lists[n - 1]`'s addresses.
-fn registered(lists: &[&[&str]]) -> Settings {
+pub(crate) fn registered(lists: &[&[&str]]) -> Settings {
     let exporter = |addresses: &[&str]| Exporter {
         name: addresses.concat(),
         addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
@@ -152,7 +152,7 @@ fn counters_are_read_or_missing() {
     assert_eq!(counters(""), None);
 }
 
-fn available() -> bool {
+pub(crate) fn available() -> bool {
     let nft = Command::new("nft").arg("--version").stdout(Stdio::null()).status();
     let available = nix::unistd::geteuid().is_root() && nft.is_ok_and(|status| status.success());
     if !available {
