@@ -1,10 +1,13 @@
 //! Blocks: one redb file a day, so that forgetting a day is unlinking a file.
 
+mod filter;
+mod flows;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use model::{Block, FlowRecord, Timestamp};
+use model::{Block, BlockError, BlockRef, FlowRecord, InterfaceId, Timestamp, Unpacker};
 use redb::{ReadTransaction, TableDefinition};
 
 use crate::day::Day;
@@ -12,6 +15,9 @@ use crate::dayfiles::DayFiles;
 use crate::disk::Disk;
 use crate::value::opened;
 use crate::{BatchKey, StoreError};
+
+pub use filter::Filter;
+pub use flows::InterfaceRecord;
 
 /// (latest end of a record, epoch, sequence): a batch that comes twice has the same key.
 type Key = (u64, u64, u64);
@@ -46,6 +52,8 @@ pub struct Found {
 pub struct Walked {
     /// Whether it came to the end.
     pub complete: bool,
+    /// Records in the blocks that were read, wanted or not.
+    pub read: u64,
     /// What could not be read; the rest was given.
     pub problems: Vec<StoreError>,
 }
@@ -88,70 +96,61 @@ impl Blocks {
         stored
     }
 
-    /// Records that `wanted` takes, that end at or after `from` and start before `to`, the latest end first. Before
-    /// each block `go_on` is asked: where it says no, what was found until then is the answer.
+    /// Records that the filter takes, that end at or after `from` and start before `to`, the latest end first. `go_on`
+    /// is asked before each block that is read: where it says no, what was found until then is the answer.
     pub(crate) fn records(
         &self,
-        span: (Timestamp, Timestamp),
+        (from, to): (Timestamp, Timestamp),
         limit: usize,
-        wanted: impl Fn(&FlowRecord) -> bool,
+        filter: &Filter,
         go_on: impl Fn() -> bool,
     ) -> Found {
-        let mut newest = Newest::new(limit);
-        let mut found = Found::default();
-        let mut stopped = false;
-        let step = |step: Step<'_>| match step {
-            Step::Block(latest_end) if newest.is_settled_at(latest_end) => false,
-            Step::Block(_) => {
-                stopped = !go_on();
-                !stopped
-            }
-            Step::Record(record) => {
-                if wanted(record) {
-                    newest.offer(record);
-                }
-                true
-            }
+        let mut search = Search {
+            newest: Newest::new(limit),
+            filter,
+            span: (from, to),
+            go_on,
+            stopped: false,
+            unpacker: Unpacker::new(),
         };
-        self.walk(span, step, &mut found.problems);
-        (found.records, found.more) = newest.finish();
+        let mut found = Found::default();
+        self.walk((from, to), &mut search, &mut found.problems);
+        let stopped = search.stopped;
+        (found.records, found.more) = search.newest.finish();
         found.more |= stopped;
         found
     }
 
-    /// Gives each record that ends at or after `from` and starts before `to` to `each`, those of blocks with later ends
-    /// first; before each block `go_on` is asked. Answers whether it was let to read all of them.
-    pub(crate) fn each_record(
+    /// Gives each record of the interface's exporter that came in or left by the interface, ends at or after `from` and
+    /// starts before `to` to `each`, block by block from the newest. `go_on` is asked before each block that is read,
+    /// with the number of records in blocks until then.
+    pub(crate) fn interface_records(
         &self,
+        interface: InterfaceId,
         span: (Timestamp, Timestamp),
-        go_on: impl Fn() -> bool,
-        mut each: impl FnMut(&FlowRecord),
+        go_on: impl Fn(u64) -> bool,
+        each: impl FnMut(&InterfaceRecord),
     ) -> Walked {
-        let mut walked = Walked {
-            complete: true,
-            problems: Vec::new(),
+        let mut walk = InterfaceWalk {
+            filter: Filter::default().and_interface(interface),
+            span,
+            go_on,
+            each,
+            walked: Walked {
+                complete: true,
+                read: 0,
+                problems: Vec::new(),
+            },
+            unpacker: Unpacker::new(),
         };
-        let step = |step: Step<'_>| match step {
-            Step::Block(_) => {
-                walked.complete = go_on();
-                walked.complete
-            }
-            Step::Record(record) => {
-                each(record);
-                true
-            }
-        };
-        self.walk(span, step, &mut walked.problems);
-        walked
+        let mut problems = Vec::new();
+        self.walk(span, &mut walk, &mut problems);
+        walk.walked.problems = problems;
+        walk.walked
     }
 
-    /// Walks through the blocks of a span, those with later ends first, and through their records that lie in it.
-    fn walk(
-        &self,
-        (from, to): (Timestamp, Timestamp),
-        mut step: impl FnMut(Step<'_>) -> bool,
-        problems: &mut Vec<StoreError>,
-    ) {
+    /// Walks through the blocks of a span, those with later ends first.
+    fn walk(&self, (from, to): (Timestamp, Timestamp), walker: &mut impl Walker, problems: &mut Vec<StoreError>) {
         let days = self.files.days();
         // A block is filed under the day of its latest end, or an earlier one (see `day_of`).
         let first = days.last().map_or(Day(0), |last| Day::of(from).min(*last));
@@ -159,7 +158,7 @@ impl Blocks {
             let read = self
                 .files
                 .file(day)
-                .read(|txn| walk_day(txn, day, (from, to), &mut step, problems));
+                .read(|txn| walk_day(txn, day, (from, to), walker, problems));
             self.files.close_if_old(day);
             match read {
                 Ok(true) => {}
@@ -170,19 +169,20 @@ impl Blocks {
     }
 }
 
-/// Where a walk through blocks is. The answer says whether to go on.
-enum Step<'a> {
-    /// Before a block, by its latest end.
-    Block(u64),
-    /// At a record of it.
-    Record(&'a FlowRecord),
+/// What is done on the way through blocks.
+trait Walker {
+    /// Whether to go on to blocks whose latest end is `latest_end`, or earlier.
+    fn goes_on(&self, latest_end: u64) -> bool;
+
+    /// At a block that may hold something in the span. Answers whether to go on.
+    fn visit(&mut self, block: &BlockRef<'_>) -> Result<bool, BlockError>;
 }
 
 fn walk_day(
     txn: &ReadTransaction,
     day: Day,
     (from, to): (Timestamp, Timestamp),
-    step: &mut impl FnMut(Step<'_>) -> bool,
+    walker: &mut impl Walker,
     problems: &mut Vec<StoreError>,
 ) -> Result<bool, redb::Error> {
     let (index, blocks) = match (opened(txn.open_table(INDEX))?, opened(txn.open_table(BLOCKS))?) {
@@ -193,19 +193,16 @@ fn walk_day(
     for entry in index.range((from.as_nanos(), 0, 0)..)?.rev() {
         let (key, meta) = entry?;
         let (key, (min_start, _)) = (key.value(), meta.value());
+        if !walker.goes_on(key.0) {
+            return Ok(false);
+        }
         if min_start >= to.as_nanos() {
             continue;
         }
-        if !step(Step::Block(key.0)) {
-            return Ok(false);
-        }
         let Some(bytes) = blocks.get(key)? else { continue };
-        match Block::parse(bytes.value().to_vec()).and_then(|block| block.records()) {
-            Ok(records) => {
-                for record in records.iter().filter(|r| r.end >= from && r.start < to) {
-                    step(Step::Record(record));
-                }
-            }
+        match BlockRef::open(bytes.value()).and_then(|block| walker.visit(&block)) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
             Err(source) => problems.push(StoreError::Block {
                 file: day.file_name(KIND),
                 batch: BatchKey {
@@ -217,6 +214,77 @@ fn walk_day(
         }
     }
     Ok(true)
+}
+
+/// A search for the newest records.
+struct Search<'a, G> {
+    newest: Newest,
+    filter: &'a Filter,
+    span: (Timestamp, Timestamp),
+    go_on: G,
+    stopped: bool,
+    unpacker: Unpacker,
+}
+
+impl<G: Fn() -> bool> Walker for Search<'_, G> {
+    fn goes_on(&self, latest_end: u64) -> bool {
+        !self.newest.is_settled_at(latest_end)
+    }
+
+    fn visit(&mut self, block: &BlockRef<'_>) -> Result<bool, BlockError> {
+        if !self.filter.may_take(block)? {
+            return Ok(true);
+        }
+        if !(self.go_on)() {
+            self.stopped = true;
+            return Ok(false);
+        }
+        let places = self.filter.places(block, &mut self.unpacker)?;
+        if places.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(true);
+        }
+        let (from, to) = self.span;
+        let records = block.records()?;
+        let wanted = records.iter().filter(|r| r.end >= from && r.start < to);
+        wanted
+            .filter(|r| self.filter.takes(r))
+            .for_each(|r| self.newest.offer(r));
+        Ok(true)
+    }
+}
+
+/// A walk through an interface's records.
+struct InterfaceWalk<G, E> {
+    filter: Filter,
+    span: (Timestamp, Timestamp),
+    go_on: G,
+    each: E,
+    walked: Walked,
+    unpacker: Unpacker,
+}
+
+impl<G: Fn(u64) -> bool, E: FnMut(&InterfaceRecord)> Walker for InterfaceWalk<G, E> {
+    fn goes_on(&self, _: u64) -> bool {
+        true
+    }
+
+    fn visit(&mut self, block: &BlockRef<'_>) -> Result<bool, BlockError> {
+        if !self.filter.may_take(block)? {
+            return Ok(true);
+        }
+        if !(self.go_on)(self.walked.read) {
+            self.walked.complete = false;
+            return Ok(false);
+        }
+        self.walked.read += block.len() as u64;
+        let (from, to) = self.span;
+        flows::read(block, &self.filter, &mut self.unpacker, |record| {
+            if record.end >= from && record.start < to {
+                (self.each)(record);
+            }
+        })?;
+        Ok(true)
+    }
 }
 
 /// The records with the latest ends, a bounded number of them.

@@ -23,8 +23,8 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{
-    DeviceFacts, Dimension, FlowRecord, Gauge, GaugeKind, InterfaceFacts, InterfaceId, InterfaceMinute, LinkId,
-    Timestamp, TopTable, Window,
+    DeviceFacts, Dimension, Gauge, GaugeKind, InterfaceFacts, InterfaceId, InterfaceMinute, LinkId, Timestamp,
+    TopTable, Window,
 };
 
 use blocks::Blocks;
@@ -38,7 +38,7 @@ use state::State;
 use windows::Windows;
 
 pub use append::{Batch, BatchKey, Content, Outcome};
-pub use blocks::{Found, Walked};
+pub use blocks::{Filter, Found, InterfaceRecord, Walked};
 pub use disk::{Disk, Folder, Room};
 pub use error::StoreError;
 pub use file::file_in_use;
@@ -158,7 +158,7 @@ impl Store {
             ..LogSearch::default()
         };
         let problems = [
-            store.records(now, now, 1, |_| true, || true).problems,
+            store.records((now, now), 1, &Filter::default(), || true).problems,
             store.logs(&newest_log, || true).problems,
         ];
         for problem in problems.into_iter().flatten() {
@@ -259,30 +259,31 @@ impl Store {
         std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Records that `wanted` takes, that end at or after `from` and start before `to`, the latest end first. `go_on` is
-    /// asked before each block: where it says no, what was found until then is the answer.
+    /// Records that the filter takes, that end at or after `from` and start before `to`, the latest end first. `go_on`
+    /// is asked before each block that is read: where it says no, what was found until then is the answer.
     #[must_use]
     pub fn records(
         &self,
-        from: Timestamp,
-        to: Timestamp,
+        span: (Timestamp, Timestamp),
         limit: usize,
-        wanted: impl Fn(&FlowRecord) -> bool,
+        filter: &Filter,
         go_on: impl Fn() -> bool,
     ) -> Found {
-        self.blocks.records((from, to), limit, wanted, go_on)
+        self.blocks.records(span, limit, filter, go_on)
     }
 
-    /// Gives each record that ends at or after `from` and starts before `to` to `each`, block by block from the newest.
-    /// `go_on` is asked before each block.
+    /// Gives each record that came in or left by the interface, ends at or after `from` and starts before `to` to
+    /// `each`, block by block from the newest. `go_on` is asked before each block that is read, with the number of
+    /// records in the blocks that were read until then.
     #[must_use]
-    pub fn each_record(
+    pub fn interface_records(
         &self,
+        interface: InterfaceId,
         span: (Timestamp, Timestamp),
-        go_on: impl Fn() -> bool,
-        each: impl FnMut(&FlowRecord),
+        go_on: impl Fn(u64) -> bool,
+        each: impl FnMut(&InterfaceRecord),
     ) -> Walked {
-        self.blocks.each_record(span, go_on, each)
+        self.blocks.interface_records(interface, span, go_on, each)
     }
 
     /// Log records, newest first. `go_on` is asked before each block that may hold something: where it says no, the page

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use medium::{Bytes, Medium};
 use model::{App, Block, Direction, EndReason, FlowRecord, LinkId, Timestamp, Window};
-use store::{Batch, BatchKey, Content, Disk, Event, Folder, Grain, Keep, Outcome, Room, Store, StoreError};
+use store::{Batch, BatchKey, Content, Disk, Event, Filter, Folder, Grain, Keep, Outcome, Room, Store, StoreError};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -82,7 +82,7 @@ fn windows(sequence: u64, start: u64) -> Batch {
 
 /// The numbers of the records that are stored, each as often as it is there.
 fn stored(store: &Store) -> Vec<u32> {
-    let found = store.records(Timestamp::EPOCH, secs(NOW * 2), 10_000, |_| true, || true);
+    let found = store.records((Timestamp::EPOCH, secs(NOW * 2)), 10_000, &Filter::default(), || true);
     assert!(found.problems.is_empty(), "{:?}", found.problems);
     let number = |r: &FlowRecord| match r.src_ip {
         std::net::IpAddr::V4(v4) => u32::from(v4),
@@ -369,7 +369,7 @@ fn a_flipped_bit_in_a_block_is_noticed_and_the_rest_answered() {
         octets[at + 40] ^= 4;
     }
     let store = open(&rotten);
-    let found = store.records(Timestamp::EPOCH, secs(NOW * 2), 10, |_| true, || true);
+    let found = store.records((Timestamp::EPOCH, secs(NOW * 2)), 10, &Filter::default(), || true);
     assert_eq!(found.records.len(), 1);
     assert!(matches!(found.problems.as_slice(), [StoreError::Block { batch, .. }] if *batch == key(1)));
 }

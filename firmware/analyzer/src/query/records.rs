@@ -1,14 +1,13 @@
 //! Stored records: as they are, and summed up for one interface.
 
-use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use api::Failure;
-use api::analyzer::{InterfaceTop, InterfaceTopQuery, Records, RecordsQuery};
-use model::{FlowRecord, InterfaceId};
-use store::StoreError;
+use api::analyzer::{InterfaceTop, InterfaceTopQuery, Records, RecordsQuery, Scope};
+use model::LinkId;
+use store::{Filter, StoreError};
 
-use super::{TOP_MAX, bad, ordered, unavailable};
+use super::{TOP_MAX, bad, links_of_exporters, ordered, unavailable};
 use crate::interface_rows::InterfaceRows;
 use crate::writer::{Shared, now};
 
@@ -28,13 +27,21 @@ pub(crate) fn records(shared: &Shared, query: &RecordsQuery) -> Result<Records, 
     }
     let to = query.to.unwrap_or_else(now);
     let until = Instant::now() + READ_FOR;
-    let found = shared.store.records(
-        query.from,
-        to,
-        query.limit as usize,
-        |record| query.scope.is_none_or(|s| s.holds(record.link)) && query.interface.is_none_or(|i| touches(record, i)),
-        || Instant::now() < until,
-    );
+    let mut filter = query.scope.map_or_else(Filter::default, |scope| {
+        Filter::of_links(match scope {
+            Scope::Ports => LinkId(0)..=LinkId(LinkId::EXPORTERS),
+            Scope::Exporters => links_of_exporters(),
+            Scope::Link(id) => id..=id,
+        })
+    });
+    if let Some(interface) = query.interface {
+        filter = filter.and_interface(interface);
+    }
+    let found = shared
+        .store
+        .records((query.from, to), query.limit as usize, &filter, || {
+            Instant::now() < until
+        });
     let failure = problems(shared, found.problems);
     match failure {
         Some(failure) if found.records.is_empty() => Err(failure),
@@ -43,13 +50,6 @@ pub(crate) fn records(shared: &Shared, query: &RecordsQuery) -> Result<Records, 
             more: found.more,
         }),
     }
-}
-
-/// Whether a record came in or left by an interface.
-fn touches(record: &FlowRecord, interface: InterfaceId) -> bool {
-    let by = |index: Option<u32>| index == Some(interface.index);
-    let sides = record.export.as_ref();
-    record.link == interface.exporter && sides.is_some_and(|e| by(e.ingress_if) || by(e.egress_if))
 }
 
 /// Logs and reports what could not be read; the first is the failure where there is no answer.
@@ -70,27 +70,22 @@ pub(crate) fn interface_top(shared: &Shared, query: &InterfaceTopQuery) -> Resul
     let to = query.to.unwrap_or_else(now);
     ordered(query.from, to)?;
     let until = Instant::now() + READ_FOR;
-    let read = Cell::new(0u64);
     let mut rows = InterfaceRows::new(query.interface.index, query.by, (query.from, to));
-    let walked = shared.store.each_record(
+    let walked = shared.store.interface_records(
+        query.interface,
         (query.from, to),
-        || Instant::now() < until && read.get() < READ_MAX,
-        |record| {
-            read.set(read.get() + 1);
-            if record.link == query.interface.exporter {
-                rows.observe(record);
-            }
-        },
+        |read| Instant::now() < until && read < READ_MAX,
+        |record| rows.observe(record),
     );
     let unreadable = problems(shared, walked.problems);
-    if let (Some(failure), 0) = (&unreadable, read.get()) {
+    if let (Some(failure), 0) = (&unreadable, walked.read) {
         return Err(failure.clone());
     }
     let (table, total) = rows.finish(query.limit as usize);
     Ok(InterfaceTop {
         table,
         total,
-        read: read.get(),
+        read: walked.read,
         complete: walked.complete && unreadable.is_none(),
     })
 }
