@@ -298,6 +298,9 @@ const fn six_last_after(before: bool, slot: Slot) -> bool {
 }
 
 fn section(element: ElementId) -> Option<Section> {
+    if place(element).is_some() {
+        return None;
+    }
     match (element.enterprise, element.number) {
         (0, 95) => Some(Section::Application),
         (0, 313) => Some(Section::IpHeader),
