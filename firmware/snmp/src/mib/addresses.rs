@@ -43,7 +43,7 @@ fn entry(index: u32, address: &[u32], row: &Row) -> Option<ArpEntry> {
 }
 
 /// Index: ifIndex, address type, length, address.
-fn of_physical(table: &Table) -> Vec<ArpEntry> {
+pub(super) fn of_physical(table: &Table) -> Vec<ArpEntry> {
     let rows = table.rows.iter().filter_map(|(index, row)| match &**index {
         [interface, 1..=4, length, address @ ..] if usize::try_from(*length) == Ok(address.len()) => {
             entry(*interface, address, row)
@@ -54,7 +54,7 @@ fn of_physical(table: &Table) -> Vec<ArpEntry> {
 }
 
 /// Index: ifIndex and the four octets of an IPv4 address.
-fn of_media(table: &Table) -> Vec<ArpEntry> {
+pub(super) fn of_media(table: &Table) -> Vec<ArpEntry> {
     let rows = table.rows.iter().filter_map(|(index, row)| match &**index {
         [interface, address @ ..] if address.len() == 4 => entry(*interface, address, row),
         _ => None,

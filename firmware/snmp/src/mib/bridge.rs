@@ -52,7 +52,7 @@ pub(crate) async fn read(session: &Session) -> Result<Option<Vec<ForwardingEntry
     Ok((!entries.is_empty()).then_some(entries))
 }
 
-type Ports = BTreeMap<u32, u32>;
+pub(super) type Ports = BTreeMap<u32, u32>;
 
 fn entry(mac: &[u32], vlan: Option<u32>, row: &Row, ports: &Ports) -> Option<ForwardingEntry> {
     // Status: 2 is invalid, 4 (self) is the bridge's own.
@@ -68,7 +68,7 @@ fn entry(mac: &[u32], vlan: Option<u32>, row: &Row, ports: &Ports) -> Option<For
 }
 
 /// Index: the six octets.
-fn of_bridge(table: &Table, ports: &Ports) -> Vec<ForwardingEntry> {
+pub(super) fn of_bridge(table: &Table, ports: &Ports) -> Vec<ForwardingEntry> {
     table
         .rows
         .iter()
@@ -77,7 +77,7 @@ fn of_bridge(table: &Table, ports: &Ports) -> Vec<ForwardingEntry> {
 }
 
 /// Index: dot1qFdbId and the six octets.
-fn of_vlan_bridge(table: &Table, ports: &Ports, vlans: &BTreeMap<u32, u32>) -> Vec<ForwardingEntry> {
+pub(super) fn of_vlan_bridge(table: &Table, ports: &Ports, vlans: &BTreeMap<u32, u32>) -> Vec<ForwardingEntry> {
     let rows = table.rows.iter().filter_map(|(index, row)| {
         let (database, mac) = index.split_first()?;
         entry(mac, Some(vlans.get(database).copied().unwrap_or(*database)), row, ports)
@@ -86,7 +86,7 @@ fn of_vlan_bridge(table: &Table, ports: &Ports, vlans: &BTreeMap<u32, u32>) -> V
 }
 
 /// The VLAN of each filtering database that one VLAN alone uses. Index: a time mark and the VLAN.
-fn vlans_of(table: &Table) -> BTreeMap<u32, u32> {
+pub(super) fn vlans_of(table: &Table) -> BTreeMap<u32, u32> {
     let mut vlans: BTreeMap<u32, Option<u32>> = BTreeMap::new();
     for (index, row) in &table.rows {
         if let ([_, vlan], Some(database)) = (&**index, row.cell(0).and_then(small)) {

@@ -410,6 +410,18 @@ pub(crate) mod tests {
     pub(crate) const IN_OCTETS: (&[u32], u32) = (IF_X_ENTRY, 6);
     pub(crate) const OUT_OCTETS: (&[u32], u32) = (IF_X_ENTRY, 10);
 
+    /// Every group's reading of a table.
+    pub(crate) fn samples_of(table: &crate::walk::Table) -> usize {
+        let groups = [Group::Interfaces, Group::EtherLike, Group::Rmon].map(|group| Plan::new(group, Width::Both));
+        let samples = |plan: &Plan| {
+            table
+                .by_number()
+                .filter_map(|(index, row)| plan.sample(index, row))
+                .count()
+        };
+        groups.iter().map(samples).sum()
+    }
+
     #[test]
     fn rmon_rows_are_of_the_interface_that_they_name() {
         let source = Value::ObjectIdentifier(column(IF_ENTRY, 1).child(10_101));

@@ -33,7 +33,7 @@ pub(crate) async fn processors(session: &Session) -> Result<Vec<Reading>, Failur
 }
 
 #[expect(clippy::cast_precision_loss, reason = "percentages and counts below 300")]
-fn processor_loads(table: &Table) -> Vec<Reading> {
+pub(super) fn processor_loads(table: &Table) -> Vec<Reading> {
     let loads: Vec<u64> = table
         .rows
         .values()
@@ -65,7 +65,7 @@ pub(crate) async fn ucd(session: &Session, processors: bool) -> Result<Vec<Readi
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures of 32 bits")]
-fn ucd_readings(values: &[Option<Value>], processors: bool) -> Vec<Reading> {
+pub(super) fn ucd_readings(values: &[Option<Value>], processors: bool) -> Vec<Reading> {
     let value = |place: usize| values.get(place)?.as_ref().and_then(number).map(|n| n as f64);
     let mut readings = Vec::new();
     if let Some(hundredths) = value(0) {
@@ -98,7 +98,7 @@ pub(crate) async fn storage(session: &Session) -> Result<Option<Vec<Storage>>, F
     Ok((!areas.is_empty()).then_some(areas))
 }
 
-fn areas(table: &Table) -> Vec<Storage> {
+pub(super) fn areas(table: &Table) -> Vec<Storage> {
     let rows = table.rows.values().filter_map(|row| {
         let cell = |place| row.cell(place).and_then(number);
         let unit = cell(2)?;

@@ -52,7 +52,7 @@ pub(crate) async fn read(session: &Session) -> Result<Option<Vec<InterfaceFacts>
     Ok((!table.is_empty()).then(|| facts(&table)))
 }
 
-fn facts(table: &Table) -> Vec<InterfaceFacts> {
+pub(super) fn facts(table: &Table) -> Vec<InterfaceFacts> {
     let of = |(index, row): (u32, &Row)| {
         let word = |place| row.cell(place).and_then(text).unwrap_or_default();
         InterfaceFacts {

@@ -37,7 +37,7 @@ pub(crate) async fn read(session: &Session, interfaces: &[InterfaceFacts]) -> Re
     Ok(Some(neighbours(&remote, &addresses, &ports, &Names::new(interfaces))))
 }
 
-fn neighbours(remote: &Table, addresses: &Table, ports: &Table, names: &Names) -> Vec<Neighbour> {
+pub(super) fn neighbours(remote: &Table, addresses: &Table, ports: &Table, names: &Names) -> Vec<Neighbour> {
     let addresses = management(addresses);
     let ports: BTreeMap<u32, &Row> = ports.by_number().collect();
     let rows = remote.rows.iter().filter_map(|(index, row)| {

@@ -97,7 +97,7 @@ pub(crate) async fn read(session: &Session, source: Source, names: &Entities) ->
     Ok(readings(&table, names))
 }
 
-fn readings(table: &Table, names: &Entities) -> Vec<Reading> {
+pub(super) fn readings(table: &Table, names: &Entities) -> Vec<Reading> {
     let rows = table.by_number().filter_map(|(index, row)| {
         let cell = |place| row.cell(place).and_then(small);
         let status = cell(4);
