@@ -199,8 +199,12 @@ impl Block {
     /// The most octets of what records have beyond numbers: addresses, labels, enterprise fields. A builder says that
     /// it is full before.
     pub const SIDE_OCTETS_MAX: usize = 6 << 20;
-    /// The most octets of a block: each record's numbers at their longest, the sides, the directory.
-    pub const BYTES_MAX: usize = Self::RECORDS_MAX * 136 + Self::SIDE_OCTETS_MAX + (64 << 10);
+    /// The most octets of a block; a frame between collector and analyzer holds it.
+    pub const BYTES_MAX: usize = 15_269_888;
+    /// The most octets that the numbers of one record take, every column at its widest.
+    const RECORD_OCTETS_MAX: usize = 192;
+    /// More than header, directory and the short lists of distinct values take.
+    const DIRECTORY_MAX: usize = 64 << 10;
 
     /// Writes records into a block; they keep their order. [`BlockBuilder`] does the same without the slice.
     ///

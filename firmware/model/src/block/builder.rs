@@ -216,6 +216,13 @@ impl Contents {
         addresses + self.macs.values().len() * 6 + self.labels.len() * 3 + self.enterprise.len()
     }
 
+    /// Whether another turn of the short arrays could make the block longer than [`Block::BYTES_MAX`].
+    fn is_large(&self) -> bool {
+        let sides = self.side_octets() + SIDE_ROOM;
+        let longest = (self.len + LANES) * Block::RECORD_OCTETS_MAX + sides + Block::DIRECTORY_MAX;
+        sides > Block::SIDE_OCTETS_MAX || longest > Block::BYTES_MAX
+    }
+
     fn clear(&mut self) {
         self.len = 0;
         self.exported = false;
@@ -289,11 +296,10 @@ impl BlockBuilder {
     }
 
     /// Whether the block must be finished before another record is pushed: it has [`Block::RECORDS_MAX`], or what its
-    /// records have beyond numbers (addresses, labels, enterprise fields) comes near [`Block::SIDE_OCTETS_MAX`].
+    /// records have beyond numbers (addresses, labels, enterprise fields) takes the room that [`Block::BYTES_MAX`] leaves.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        let sides = || self.contents.side_octets() > Block::SIDE_OCTETS_MAX - SIDE_ROOM;
-        self.len() >= Block::RECORDS_MAX || (self.filled == 0 && sides())
+        self.len() >= Block::RECORDS_MAX || (self.filled == 0 && self.contents.is_large())
     }
 
     /// Adds a record.

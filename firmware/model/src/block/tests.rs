@@ -412,6 +412,24 @@ fn the_largest_block_keeps_the_stated_bounds() {
         (export.src_as, export.dst_as) = (Some(wide()), Some(wide()));
         (export.ingress_if, export.egress_if) = (Some(wide()), Some(wide()));
         (export.flow_label, export.vni) = (Some(wide()), Some(wide()));
+        let mut short = || u16::try_from(wide() >> 16).unwrap();
+        (record.vlan, record.vlan_inner) = (Some(short()), Some(short()));
+        (record.src_port, record.dst_port, record.app) = (short(), short(), App::from_number(short()));
+        let mut octet = || u8::try_from(short() >> 8).unwrap();
+        (record.tcp_flags, record.tcp_flags_rev, record.tos, record.protocol) = (octet(), octet(), octet(), octet());
+        record.src_mac = Some(MacAddr([octet(), octet(), octet(), octet(), octet(), octet()]));
+        record.icmp = Some(IcmpType {
+            kind: octet(),
+            code: octet(),
+        });
+        (export.ttl, export.nat_event) = (Some((octet(), octet())), Some(octet()));
+        (export.firewall_event, export.forwarding_status) = (Some(octet()), Some(octet()));
+        (export.src_prefix, export.dst_prefix) = (Some(octet()), Some(octet()));
+        (export.ingress_vrf, export.egress_vrf) = (Some(wide()), Some(wide()));
+        (export.domain, export.sampling) = (wide(), NonZeroU32::new(wide()));
+        export.enterprise = EnterpriseFields::default();
+        export.translated.src_ip = Some(Ipv4Addr::from(wide()).into());
+        export.next_hop = Some(Ipv4Addr::from(wide()).into());
         let mut wider = || u64::from(wide()) << 32 | u64::from(wide());
         (record.packets, record.bytes, record.packets_rev, record.bytes_rev) = (wider(), wider(), wider(), wider());
         (record.start, record.end) = (Timestamp::from_nanos(wider()), Timestamp::from_nanos(wider()));
@@ -421,7 +439,8 @@ fn the_largest_block_keeps_the_stated_bounds() {
     }
     assert!(matches!(builder.push(&full), Err(BlockError::Full(_))));
     let block = builder.finish().unwrap();
-    assert!(block.bytes().len() <= Block::BYTES_MAX, "{}", block.bytes().len());
+    let octets = block.bytes().len();
+    assert!(octets <= Block::BYTES_MAX && octets > Block::BYTES_MAX / 2, "{octets}");
     assert!(block.records().unwrap() == records);
     assert_eq!(Block::encode(&[]), Err(BlockError::Count(0)));
     let more = vec![full; Block::RECORDS_MAX + 1];
