@@ -17,7 +17,23 @@ pub(crate) enum Action {
     ShowFlows,
     ShowCapture,
     ShowStorage,
+    ShowExporters,
+    ShowExporter,
+    ShowPending,
+    ShowInterfaces,
+    ShowDevice,
+    ShowLogs,
+    ShowCollection,
     ShowSettings,
+    SetExporter,
+    DeleteExporter,
+    SetCommunity,
+    SetSnmpUser,
+    DeleteSnmp,
+    SetCollectionPort,
+    SetCollectionPortManagement,
+    SetDiscovery,
+    TestSnmp,
     SetHostname,
     SetLanguage,
     AddSshKey,
@@ -65,7 +81,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 32] = [
+pub(crate) const COMMANDS: [Command; 48] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -100,13 +116,13 @@ pub(crate) const COMMANDS: [Command; 32] = [
         ("monitored links and their traffic now", "监控链路及当前流量"),
     ),
     command(
-        "show top hosts|protocols|apps|conversations [last SECONDS] [limit COUNT]",
+        "show top hosts|protocols|apps|conversations [exporter EXPORTER] [last SECONDS] [limit COUNT]",
         Action::ShowTop,
         false,
         ("who or what carries most", "流量排行"),
     ),
     command(
-        "show flows [last SECONDS] [limit COUNT]",
+        "show flows [exporter EXPORTER] [last SECONDS] [limit COUNT]",
         Action::ShowFlows,
         false,
         ("the newest flow records", "最新流记录"),
@@ -125,6 +141,69 @@ pub(crate) const COMMANDS: [Command; 32] = [
         Action::ShowStorage,
         false,
         ("records and windows on disk", "磁盘上的记录和统计窗"),
+    ),
+    command(
+        "show exporters",
+        Action::ShowExporters,
+        false,
+        (
+            "exporters: when they were last seen, rates, losses, errors",
+            "网元：最后收到时间、速率、丢失和错误",
+        ),
+    ),
+    command(
+        "show exporter EXPORTER",
+        Action::ShowExporter,
+        false,
+        (
+            "one exporter: streams, templates, errors",
+            "单个网元：数据流、模板和错误",
+        ),
+    ),
+    command(
+        "show pending",
+        Action::ShowPending,
+        false,
+        (
+            "senders that are not registered, and what is received on which port",
+            "待登记的发送者，以及各接收端口",
+        ),
+    ),
+    command(
+        "show interfaces [exporter EXPORTER]",
+        Action::ShowInterfaces,
+        false,
+        (
+            "interfaces of exporters and their use in and out",
+            "网元的接口及其流入流出利用率",
+        ),
+    ),
+    command(
+        "show device EXPORTER",
+        Action::ShowDevice,
+        false,
+        (
+            "what SNMP says of an exporter: system, sensors, storage, neighbours",
+            "网元的 SNMP 信息：系统、传感器、存储、邻居",
+        ),
+    ),
+    command(
+        "show logs [host TEXT] [exporter EXPORTER] [severity SEVERITY] [keyword TEXT] [last SECONDS] [limit COUNT]",
+        Action::ShowLogs,
+        false,
+        (
+            "syslog messages and SNMP traps, the newest first",
+            "Syslog 消息和 SNMP Trap，最新的在前",
+        ),
+    ),
+    command(
+        "show collection",
+        Action::ShowCollection,
+        false,
+        (
+            "where exporters are received, discovery, SNMP credentials",
+            "接收设置、发现模式和 SNMP 凭据",
+        ),
     ),
     command(
         "show settings",
@@ -229,6 +308,78 @@ pub(crate) const COMMANDS: [Command; 32] = [
         ("name the link; \"\" takes the name away", "设置链路名称；\"\" 清除名称"),
     ),
     command(
+        "set exporter EXPORTER address ADDRESS,... [sampling RATE] [snmp CREDENTIALS]",
+        Action::SetExporter,
+        false,
+        (
+            "register an exporter, or change the one of that name; snmp off: do not poll it",
+            "登记网元，或修改同名网元；snmp off 表示不轮询",
+        ),
+    ),
+    command(
+        "delete exporter EXPORTER",
+        Action::DeleteExporter,
+        false,
+        (
+            "remove an exporter; what is stored of it stays",
+            "删除网元，已保存的数据保留",
+        ),
+    ),
+    command(
+        "set snmp CREDENTIALS v1|v2c",
+        Action::SetCommunity,
+        false,
+        (
+            "SNMP credentials with a community, which is asked for",
+            "SNMP 团体名凭据，团体名将另行询问",
+        ),
+    ),
+    command(
+        "set snmp CREDENTIALS v3 TEXT [auth AUTHENTICATION] [privacy PRIVACY]",
+        Action::SetSnmpUser,
+        false,
+        (
+            "SNMPv3 credentials of a user; the passwords are asked for",
+            "SNMPv3 用户凭据，密码将另行询问",
+        ),
+    ),
+    command(
+        "delete snmp CREDENTIALS",
+        Action::DeleteSnmp,
+        false,
+        ("remove SNMP credentials", "删除 SNMP 凭据"),
+    ),
+    command(
+        "set collection port PORT",
+        Action::SetCollectionPort,
+        false,
+        (
+            "receive exporters on a port of their own, which captures no more",
+            "用专用网口接收网元数据，该口不再采集",
+        ),
+    ),
+    command(
+        "set collection port management",
+        Action::SetCollectionPortManagement,
+        false,
+        ("receive exporters on the management port", "用管理口接收网元数据"),
+    ),
+    command(
+        "set discovery on|off",
+        Action::SetDiscovery,
+        false,
+        (
+            "list senders that are not registered, or drop them unseen",
+            "列出未登记的发送者，或直接丢弃",
+        ),
+    ),
+    command(
+        "test snmp EXPORTER",
+        Action::TestSnmp,
+        false,
+        ("ask an exporter's SNMP agent now", "立即询问网元的 SNMP 代理"),
+    ),
+    command(
         "confirm",
         Action::Confirm,
         true,
@@ -269,6 +420,30 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ("last", ("of so many seconds until now", "最近若干秒")),
     ("limit", ("at most so many rows", "最多行数")),
     ("gateway", ("the default gateway", "默认网关")),
+    ("delete", ("take out of the settings", "从设置中删除")),
+    ("test", ("try something now", "立即测试")),
+    (
+        "exporter",
+        (
+            "an exporter by name or address; of traffic also `all`",
+            "按名称或地址指定网元；流量查询可用 all",
+        ),
+    ),
+    ("snmp", ("SNMP credentials", "SNMP 凭据")),
+    ("collection", ("how exporters are received", "网元接收设置")),
+    ("address", ("the addresses that it sends from", "发送数据所用的地址")),
+    ("sampling", ("one packet in so many is sampled", "采样率")),
+    ("auth", ("how messages are authenticated", "认证算法")),
+    ("privacy", ("how messages are encrypted", "加密算法")),
+    (
+        "host",
+        ("of a host: a part of its name or address", "主机名或地址的一部分"),
+    ),
+    ("severity", ("at least so grave", "级别及以上")),
+    ("keyword", ("with this word", "包含关键字")),
+    ("v1", ("SNMPv1", "SNMPv1")),
+    ("v2c", ("SNMPv2c", "SNMPv2c")),
+    ("v3", ("SNMPv3", "SNMPv3")),
     ("hosts", ("addresses", "主机")),
     ("protocols", ("protocols", "协议")),
     ("apps", ("applications", "应用")),

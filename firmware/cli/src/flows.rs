@@ -4,14 +4,13 @@ mod csv;
 mod json;
 mod summary;
 mod table;
-mod text;
+pub(crate) mod text;
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use capture::file::CaptureFile;
 use capture::{Polled, Source};
 use clap::{Args, ValueEnum};
 use meter::{Config, Meter};
@@ -85,28 +84,14 @@ pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
     }
     if failures.len() == args.files.len() && run.summary.frames == 0 {
         // Nothing to print; one failure says it all.
-        return report(failures, args.files.len());
+        return crate::captures::report(failures, args.files.len());
     }
     let records = &mut run.records;
     run.meter.flush(&mut |record| records.push(record));
     run.summary.finish(records.len(), &run.meter.statistics());
     run.print(args.format)?;
     eprint!("{}", run.summary);
-    report(failures, args.files.len())
-}
-
-/// All failures as one.
-fn report(mut failures: Vec<anyhow::Error>, files: usize) -> anyhow::Result<()> {
-    match failures.len() {
-        0 => Ok(()),
-        1 => Err(failures.swap_remove(0)),
-        failed => {
-            for error in &failures {
-                eprintln!("{error:#}");
-            }
-            bail!("{failed} of {files} captures could not be read to their end");
-        }
-    }
+    crate::captures::report(failures, args.files.len())
 }
 
 struct Run {
@@ -121,15 +106,7 @@ struct Run {
 impl Run {
     fn read(&mut self, path: &Path) -> anyhow::Result<()> {
         let name = || path.display().to_string();
-        let mut source = if path == Path::new("-") {
-            CaptureFile::from_reader(Box::new(io::stdin())).context("standard input")?
-        } else {
-            // An error of opening names the file itself.
-            match CaptureFile::open(path) {
-                Err(error @ capture::Error::Open { .. }) => return Err(error.into()),
-                opened => opened.with_context(name)?,
-            }
-        };
+        let mut source = crate::captures::open(path)?;
         let before = self.summary;
         let mut packets = Vec::with_capacity(BATCH);
         loop {

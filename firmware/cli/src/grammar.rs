@@ -322,10 +322,10 @@ fn parts(pattern: &'static str) -> Vec<Part> {
         if let Some(option) = word.strip_prefix('[') {
             let value = words.next().and_then(|value| kind(value.trim_end_matches(']')));
             parts.extend(value.map(|value| Part::Option(option, value)));
-        } else if let Some(many) = word.strip_suffix("...").and_then(kind) {
-            parts.push(Part::Many(many));
         } else if let Some(value) = kind(word) {
             parts.push(Part::Value(value));
+        } else if let Some(many) = word.strip_suffix("...").and_then(kind) {
+            parts.push(Part::Many(many));
         } else {
             parts.push(Part::Words(word.split('|').collect()));
         }
@@ -487,6 +487,10 @@ mod tests {
                 "show",
                 "show top",
                 "show top hosts",
+                "show logs",
+                "show logs severity",
+                "set exporter core-1 address 192.0.2.1",
+                "set snmp core",
                 "set",
                 "set management",
                 "set port enp0s3",

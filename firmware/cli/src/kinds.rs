@@ -10,7 +10,7 @@ use crate::lang::Text;
 /// A kind of value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// A length of time, 1 s to 31 days.
+    /// A length of time, 1 s to 31 days: seconds, or a number with s, m, h or d.
     Seconds,
     /// A number of rows, 1–1000.
     Count,
@@ -32,6 +32,20 @@ pub(crate) enum Kind {
     Port,
     /// A speed in bit/s, such as `10G`.
     Speed,
+    /// An exporter's name.
+    Exporter,
+    /// Addresses with commas between.
+    Addresses,
+    /// A sampling rate, or `auto`.
+    Rate,
+    /// The name of SNMP credentials.
+    Credentials,
+    /// How grave a log record is.
+    Severity,
+    /// How SNMPv3 messages are authenticated.
+    Authentication,
+    /// How SNMPv3 messages are encrypted.
+    Privacy,
     /// Anything that prints.
     Text,
 }
@@ -51,12 +65,19 @@ impl Kind {
             Self::Network => "NETWORK",
             Self::Port => "PORT",
             Self::Speed => "SPEED",
+            Self::Exporter => "EXPORTER",
+            Self::Addresses => "ADDRESS,...",
+            Self::Rate => "RATE",
+            Self::Credentials => "CREDENTIALS",
+            Self::Severity => "SEVERITY",
+            Self::Authentication => "AUTHENTICATION",
+            Self::Privacy => "PRIVACY",
             Self::Text => "TEXT",
         }
     }
 
     /// Every kind.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Seconds,
         Self::Count,
         Self::Name,
@@ -68,13 +89,23 @@ impl Kind {
         Self::Network,
         Self::Port,
         Self::Speed,
+        Self::Exporter,
+        Self::Addresses,
+        Self::Rate,
+        Self::Credentials,
+        Self::Severity,
+        Self::Authentication,
+        Self::Privacy,
         Self::Text,
     ];
 
     /// What it is, with an example.
     pub(crate) const fn describe(self) -> Text {
         match self {
-            Self::Seconds => ("seconds, 1 to 2678400, such as 300", "秒数，1 到 2678400，例如 300"),
+            Self::Seconds => (
+                "seconds, or 30s, 5m, 2h, 7d; at most 31 days",
+                "秒数，或 30s、5m、2h、7d，最长 31 天",
+            ),
             Self::Count => ("a number of rows, 1 to 1000", "行数，1 到 1000"),
             Self::Name => (
                 "letters, digits and hyphens, at most 63",
@@ -100,6 +131,34 @@ impl Kind {
                 "bits per second, such as 100M, 1G or 2.5G",
                 "每秒比特数，例如 100M、1G 或 2.5G",
             ),
+            Self::Exporter => (
+                "an exporter's name; see `show exporters`",
+                "网元名称，参见 show exporters",
+            ),
+            Self::Addresses => (
+                "the addresses that it sends from, such as 192.0.2.1,2001:db8::1",
+                "网元发送数据所用的地址，例如 192.0.2.1,2001:db8::1",
+            ),
+            Self::Rate => (
+                "one packet in so many is sampled, 1 to 16777216; auto: as the exporter says",
+                "采样率：每多少个包取 1 个，1 到 16777216；auto 由网元告知",
+            ),
+            Self::Credentials => (
+                "the name of SNMP credentials; see `show collection`",
+                "SNMP 凭据名称，参见 show collection",
+            ),
+            Self::Severity => (
+                "emergency, alert, critical, error, warning, notice, informational or debug: at least so grave",
+                "emergency、alert、critical、error、warning、notice、informational 或 debug：该级别及以上",
+            ),
+            Self::Authentication => (
+                "md5, sha1, sha224, sha256, sha384 or sha512",
+                "md5、sha1、sha224、sha256、sha384 或 sha512",
+            ),
+            Self::Privacy => (
+                "des, aes128, aes192, aes256, aes192_cisco or aes256_cisco",
+                "des、aes128、aes192、aes256、aes192_cisco 或 aes256_cisco",
+            ),
             Self::Text => ("text; quotes keep spaces", "文字；用引号保留空格"),
         }
     }
@@ -112,7 +171,7 @@ impl Kind {
             Some((address.parse::<IpAddr>().ok()?, length))
         };
         match self {
-            Self::Seconds => word.parse::<u32>().is_ok_and(|n| (1..=2_678_400).contains(&n)),
+            Self::Seconds => seconds(word).is_some(),
             Self::Count => word.parse::<u32>().is_ok_and(|n| (1..=1_000).contains(&n)),
             Self::Name => hostname_problem(word).is_none(),
             Self::Host4 => host(word, 32).is_some_and(|(address, _)| address.is_ipv4()),
@@ -123,9 +182,67 @@ impl Kind {
             Self::Network => word.parse::<Prefix>().is_ok(),
             Self::Port => (1..=15).contains(&word.len()) && !word.contains(['/', ' ']),
             Self::Speed => speed(word).is_some(),
+            Self::Exporter | Self::Credentials => {
+                (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control)
+            }
+            Self::Addresses => addresses(word).is_some(),
+            Self::Rate => rate(word).is_some(),
+            Self::Severity => one_of::<model::Severity>(word).is_some(),
+            Self::Authentication => one_of::<settings::SnmpAuthentication>(word).is_some(),
+            Self::Privacy => one_of::<settings::SnmpPrivacy>(word).is_some(),
             Self::Text => !word.chars().any(char::is_control),
         }
     }
+
+    /// The words that it can be, where they are few.
+    pub(crate) const fn choices(self) -> &'static [&'static str] {
+        match self {
+            Self::Severity => &[
+                "emergency",
+                "alert",
+                "critical",
+                "error",
+                "warning",
+                "notice",
+                "informational",
+                "debug",
+            ],
+            Self::Authentication => &["md5", "sha1", "sha224", "sha256", "sha384", "sha512"],
+            Self::Privacy => &["des", "aes128", "aes192", "aes256", "aes192_cisco", "aes256_cisco"],
+            _ => &[],
+        }
+    }
+}
+
+/// A length of time in seconds.
+pub(crate) fn seconds(word: &str) -> Option<u32> {
+    let (digits, factor) = match word.char_indices().next_back()? {
+        (at, 's') => (word.get(..at)?, 1),
+        (at, 'm') => (word.get(..at)?, 60),
+        (at, 'h') => (word.get(..at)?, 3_600),
+        (at, 'd') => (word.get(..at)?, 86_400),
+        _ => (word, 1),
+    };
+    let value = digits.parse::<u32>().ok()?.checked_mul(factor)?;
+    (1..=2_678_400).contains(&value).then_some(value)
+}
+
+/// Addresses with commas between; `None` where one is none.
+pub(crate) fn addresses(word: &str) -> Option<Vec<IpAddr>> {
+    word.split(',').map(|text| text.parse().ok()).collect()
+}
+
+/// A sampling rate; the inner `None` is `auto`.
+pub(crate) fn rate(word: &str) -> Option<Option<u32>> {
+    match word {
+        "auto" => Some(None),
+        number => number.parse().ok().filter(|n| (1..=16_777_216).contains(n)).map(Some),
+    }
+}
+
+/// A value by the name that settings and JSON have for it.
+pub(crate) fn one_of<T: serde::de::DeserializeOwned>(word: &str) -> Option<T> {
+    serde_json::from_value(serde_json::Value::from(word)).ok()
 }
 
 /// A speed in bit/s: a number with K, M, G or T (powers of 1000).
@@ -179,6 +296,19 @@ mod tests {
         );
         assert!(Kind::Host6.accepts("2001:db8::10/64") && !Kind::Host6.accepts("2001:db8::10/129"));
         assert!(Kind::Seconds.accepts("300") && !Kind::Seconds.accepts("0"));
+        assert_eq!(
+            (seconds("2h"), seconds("31d"), seconds("32d")),
+            (Some(7_200), Some(2_678_400), None)
+        );
+        assert!(Kind::Addresses.accepts("192.0.2.1,2001:db8::1") && !Kind::Addresses.accepts("192.0.2.1,"));
+        assert_eq!(
+            (rate("auto"), rate("1000"), rate("0")),
+            (Some(None), Some(Some(1_000)), None)
+        );
+        for kind in Kind::ALL {
+            assert!(kind.choices().iter().all(|word| kind.accepts(word)), "{kind:?}");
+        }
+        assert!(!Kind::Severity.accepts("grave"));
         assert!(Kind::Text.accepts("核心交换机 1/0/24") && !Kind::Text.accepts("a\u{1b}[2J"));
     }
 }

@@ -2,8 +2,11 @@
 
 mod amounts;
 mod ask;
+mod captures;
 mod columns;
 mod commands;
+mod decode;
+mod exporters;
 mod flows;
 mod grammar;
 mod idle;
@@ -60,6 +63,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Flows(flows::FlowsArgs),
+    Decode(decode::DecodeArgs),
     /// A command of the appliance, such as `show version`
     #[command(external_subcommand)]
     Appliance(Vec<String>),
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Flows(args)) => flows::run(args),
+        Some(Command::Decode(args)) => decode::run(args),
         Some(Command::Appliance(words)) => return one(cli.lang, |session| session.words(words, cli.format)),
         None if cli.pam => pam::run(),
         None if cli.physical => physical::run(cli.lang),

@@ -4,8 +4,8 @@ use api::FailureKind;
 use api::analyzer::{LinksQuery, RecordsQuery, Scope, TopQuery};
 use api::client::CallError;
 use api::supervisor::{
-    ApplyAnswer, ApplyRequest, ConfirmRequest, PowerAction, PowerRequest, RestartRequest, Restartable, SettingsQuery,
-    SetupQuery, StatusQuery,
+    ApplyAnswer, ApplyRequest, ConfirmRequest, PowerAction, PowerRequest, RestartRequest, Restartable, SettingsAnswer,
+    SettingsQuery, SetupQuery, StatusQuery,
 };
 use model::{Dimension, HomeNetworks, Timestamp};
 use serde::Serialize;
@@ -106,11 +106,30 @@ impl Session {
             Action::ShowSettings => self.print(format, self.ask(SettingsQuery::default())?, |s| show.settings(s))?,
             Action::ShowLinks => self.print(format, self.ask(LinksQuery {})?, |l| show.links(l))?,
             Action::ShowTop => {
-                let query = top_query(parsed);
+                let query = top_query(parsed, self.scope(parsed)?.unwrap_or_default());
                 let by = query.by;
                 self.print(format, self.ask(query)?, |top| show.top(by, top))?
             }
-            Action::ShowFlows => self.print(format, self.ask(records_query(parsed))?, |r| show.flows(r))?,
+            Action::ShowFlows => {
+                let query = records_query(parsed, self.scope(parsed)?);
+                self.print(format, self.ask(query)?, |r| show.flows(r))?
+            }
+            Action::ShowExporters
+            | Action::ShowExporter
+            | Action::ShowPending
+            | Action::ShowInterfaces
+            | Action::ShowDevice
+            | Action::ShowLogs
+            | Action::ShowCollection
+            | Action::TestSnmp => self.about_exporters(parsed, format)?,
+            Action::SetExporter
+            | Action::DeleteExporter
+            | Action::SetCommunity
+            | Action::SetSnmpUser
+            | Action::DeleteSnmp => {
+                let answer = self.set_exporters(parsed)?;
+                self.print(format, answer, |_| self.done())?
+            }
             Action::ShowCapture => {
                 self.print(format, self.ask(api::collector::StatusQuery {})?, |c| show.capture(c))?
             }
@@ -146,11 +165,11 @@ impl Session {
         say(self.language, ("Done.\n", "完成。\n")).to_owned()
     }
 
-    fn ask<C: api::Call>(&self, call: C) -> Result<C::Answer, String> {
+    pub(crate) fn ask<C: api::Call>(&self, call: C) -> Result<C::Answer, String> {
         self.appliance.ask(call).map_err(|e| explain(&e, self.language))
     }
 
-    fn print<T: Serialize>(
+    pub(crate) fn print<T: Serialize>(
         &self,
         format: Format,
         answer: T,
@@ -164,33 +183,49 @@ impl Session {
         }
     }
 
-    /// Reads the settings, changes them, applies them; once more where someone else was faster.
     fn set(&mut self, parsed: &Parsed) -> Result<ApplyAnswer, String> {
-        for attempt in 0.. {
-            let answer = self.ask(SettingsQuery::default())?;
-            let mut settings = answer.settings;
+        let language = self.language;
+        let answer = self.apply(|answer| {
             if let Some(name) = port_of(parsed)
                 && !answer.ports.iter().any(|port| port.name == name && port.link.is_some())
             {
-                return Err(match self.language {
+                return Err(match language {
                     Language::English => format!("{name} is not a capture port: see `show ports`"),
                     Language::Chinese => format!("{name} 不是采集口：请查看 show ports"),
                 });
             }
-            change(&mut settings, parsed);
-            let language = settings.language;
-            match self.appliance.ask(ApplyRequest { settings, user: user() }) {
-                Ok(answer) => {
-                    if parsed.action == Action::SetLanguage {
-                        self.language = language;
-                    }
-                    return Ok(answer);
-                }
-                Err(CallError::Failed(failure)) if failure.kind == FailureKind::Conflict && attempt == 0 => {}
+            change(&mut answer.settings, parsed);
+            Ok(())
+        })?;
+        if parsed.action == Action::SetLanguage {
+            self.language = parsed
+                .values
+                .first()
+                .and_then(|v| crate::lang::parse(v))
+                .unwrap_or_default();
+        }
+        Ok(answer)
+    }
+
+    /// Reads the settings, changes them, applies them; once more where someone else was faster.
+    pub(crate) fn apply(
+        &self,
+        edit: impl Fn(&mut SettingsAnswer) -> Result<(), String>,
+    ) -> Result<ApplyAnswer, String> {
+        let mut again = true;
+        loop {
+            let mut answer = self.ask(SettingsQuery::default())?;
+            edit(&mut answer)?;
+            let request = ApplyRequest {
+                settings: answer.settings,
+                user: user(),
+            };
+            match self.appliance.ask(request) {
+                Ok(answer) => return Ok(answer),
+                Err(CallError::Failed(failure)) if failure.kind == FailureKind::Conflict && again => again = false,
                 Err(e) => return Err(explain(&e, self.language)),
             }
         }
-        Err(String::new())
     }
 
     fn power(&self, action: PowerAction) -> Result<String, String> {
@@ -277,19 +312,26 @@ fn take_end(words: &mut Vec<String>, end: &[&str]) -> bool {
     found
 }
 
-fn number(parsed: &Parsed, option: &str, default: u32) -> u32 {
+/// An option's text.
+pub(crate) fn option<'a>(parsed: &'a Parsed, option: &str) -> Option<&'a str> {
     let given = parsed.options.iter().find(|(name, _)| *name == option);
-    given.and_then(|(_, text)| text.parse().ok()).unwrap_or(default)
+    given.map(|(_, text)| text.as_str())
 }
 
-fn from(parsed: &Parsed, default_s: u32) -> Timestamp {
+pub(crate) fn limit(parsed: &Parsed, default: u32) -> u32 {
+    option(parsed, "limit")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
+}
+
+/// The time that is `last` ago.
+pub(crate) fn from(parsed: &Parsed, default_s: u32) -> Timestamp {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();
-    Timestamp::from_secs(
-        now.as_secs()
-            .saturating_sub(u64::from(number(parsed, "last", default_s))),
-    )
+    Timestamp::from_secs(now.as_secs().saturating_sub(u64::from(
+        option(parsed, "last").and_then(kinds::seconds).unwrap_or(default_s),
+    )))
 }
 
 fn restartable(parsed: &Parsed) -> Restartable {
@@ -300,7 +342,7 @@ fn restartable(parsed: &Parsed) -> Restartable {
     }
 }
 
-fn top_query(parsed: &Parsed) -> TopQuery {
+fn top_query(parsed: &Parsed, scope: Scope) -> TopQuery {
     let by = match parsed.values.first().map(String::as_str) {
         Some("protocols") => Dimension::Protocol,
         Some("apps") => Dimension::App,
@@ -309,28 +351,29 @@ fn top_query(parsed: &Parsed) -> TopQuery {
     };
     TopQuery {
         by,
-        scope: Scope::Ports,
-        from: from(parsed, 60),
+        scope,
+        // Of exporters come minutes, and late ones.
+        from: from(parsed, if scope == Scope::Ports { 60 } else { 600 }),
         to: None,
-        limit: number(parsed, "limit", 10),
+        limit: limit(parsed, 10),
     }
 }
 
-fn records_query(parsed: &Parsed) -> RecordsQuery {
+fn records_query(parsed: &Parsed, scope: Option<Scope>) -> RecordsQuery {
     RecordsQuery {
         from: from(parsed, 300),
         to: None,
-        limit: number(parsed, "limit", 20),
-        scope: None,
+        limit: limit(parsed, 20),
+        scope,
         interface: None,
     }
 }
 
 fn port_of(parsed: &Parsed) -> Option<&str> {
-    use Action::{SetPortCapacity, SetPortCapacityAutomatic, SetPortDirection, SetPortLabel};
+    use Action::{SetCollectionPort, SetPortCapacity, SetPortCapacityAutomatic, SetPortDirection, SetPortLabel};
     let about_port = matches!(
         parsed.action,
-        SetPortDirection | SetPortCapacity | SetPortCapacityAutomatic | SetPortLabel
+        SetPortDirection | SetPortCapacity | SetPortCapacityAutomatic | SetPortLabel | SetCollectionPort
     );
     about_port.then(|| parsed.values.first().map(String::as_str)).flatten()
 }
@@ -394,6 +437,9 @@ fn change(settings: &mut Settings, parsed: &Parsed) {
                 };
             }
         }
+        Action::SetCollectionPort => settings.collection.port = Some(value(0).to_owned()),
+        Action::SetCollectionPortManagement => settings.collection.port = None,
+        Action::SetDiscovery => settings.collection.discovery = value(0) == "on",
         Action::SetDns => settings.management.dns = parsed.values.iter().filter_map(|v| v.parse().ok()).collect(),
         Action::SetDnsAutomatic => settings.management.dns.clear(),
         Action::SetPortDirection => port(settings, &|port| {
@@ -467,6 +513,12 @@ mod tests {
             PortDirection::Out
         );
         assert_eq!(
+            changed("set collection port enp0s4").collection.port.as_deref(),
+            Some("enp0s4")
+        );
+        assert_eq!(changed("set collection port management").collection.port, None);
+        assert!(changed("set discovery on").collection.discovery);
+        assert_eq!(
             port("set port enp0s3 capacity automatic"),
             None,
             "a port with the defaults is not named"
@@ -478,9 +530,10 @@ mod tests {
     fn queries_have_defaults_and_bounds() {
         let grammar = Grammar::new(Language::English, true);
         let parse = |line: &str| grammar.parse(&split(line, Language::English).unwrap()).unwrap();
-        assert_eq!(top_query(&parse("show top apps limit 3")).limit, 3);
-        assert_eq!(top_query(&parse("show top conv")).by, Dimension::Conversation);
-        assert_eq!(records_query(&parse("show flows")).limit, 20);
+        let top = |line: &str| top_query(&parse(line), Scope::Ports);
+        assert_eq!(top("show top apps limit 3").limit, 3);
+        assert_eq!(top("show top conv").by, Dimension::Conversation);
+        assert_eq!(records_query(&parse("show flows"), None).limit, 20);
         let mut words = split("show version | json", Language::English).unwrap();
         assert!(take_end(&mut words, &["|", "json"]));
         assert_eq!(words, ["show", "version"]);

@@ -40,21 +40,37 @@ pub(crate) struct Completion {
 }
 
 impl Completion {
-    fn ports(&self) -> Vec<String> {
+    /// The names that a value of a kind can be now.
+    fn names(&self, kind: Kind) -> Vec<String> {
+        if !matches!(kind, Kind::Port | Kind::Exporter | Kind::Credentials) {
+            return Vec::new();
+        }
         let answer = self
             .appliance
             .as_ref()
             .and_then(|appliance| appliance.ask(SettingsQuery::default()).ok());
-        let capture = answer
-            .into_iter()
-            .flat_map(|answer| answer.ports)
-            .filter(|port| port.link.is_some());
-        capture.map(|port| port.name).collect()
+        let Some(answer) = answer else { return Vec::new() };
+        match kind {
+            Kind::Port => {
+                let capture = answer.ports.into_iter().filter(|port| port.link.is_some());
+                capture.map(|port| port.name).collect()
+            }
+            Kind::Exporter => answer.settings.exporters.into_values().map(|e| e.name).collect(),
+            _ => answer.settings.snmp.into_keys().collect(),
+        }
+    }
+}
+
+/// A name as it is typed: with quotation marks where it has spaces.
+fn typed_name(name: String) -> String {
+    match name.contains(char::is_whitespace) {
+        true => format!("\"{name}\""),
+        false => name,
     }
 }
 
 /// What may complete the word before the cursor: where that word starts, and the candidates.
-fn candidates(grammar: &Grammar, before: &str, ports: impl FnOnce() -> Vec<String>) -> (usize, Vec<String>) {
+fn candidates(grammar: &Grammar, before: &str, named: impl Fn(Kind) -> Vec<String>) -> (usize, Vec<String>) {
     let start = before
         .rfind(char::is_whitespace)
         .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
@@ -64,8 +80,11 @@ fn candidates(grammar: &Grammar, before: &str, ports: impl FnOnce() -> Vec<Strin
     };
     let expected = grammar.expected(&words);
     let mut names: Vec<String> = Vec::new();
-    if expected.contains(&Expected::Value(Kind::Port)) {
-        names.extend(ports());
+    for expected in &expected {
+        if let Expected::Value(kind) = expected {
+            names.extend(named(*kind).into_iter().map(typed_name));
+            names.extend(kind.choices().iter().map(|word| (*word).to_owned()));
+        }
     }
     names.extend(expected.iter().filter_map(|expected| match expected {
         Expected::Word(word) => Some((*word).to_owned()),
@@ -80,7 +99,7 @@ impl Completer for Completion {
 
     fn complete(&self, line: &str, pos: usize, _: &rustyline::Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let before = line.get(..pos).unwrap_or_default();
-        let (start, names) = candidates(&self.grammar, before, || self.ports());
+        let (start, names) = candidates(&self.grammar, before, |kind| self.names(kind));
         let pair = |name: String| Pair {
             replacement: format!("{name} "),
             display: name,
@@ -162,8 +181,10 @@ mod tests {
     use settings::Language;
 
     fn complete(line: &str) -> (usize, Vec<String>) {
-        candidates(&Grammar::new(Language::English, true), line, || {
-            vec!["enp0s3".to_owned(), "enp0s4".to_owned()]
+        candidates(&Grammar::new(Language::English, true), line, |kind| match kind {
+            Kind::Port => vec!["enp0s3".to_owned(), "enp0s4".to_owned()],
+            Kind::Exporter => vec!["core-1".to_owned(), "edge router".to_owned()],
+            _ => Vec::new(),
         })
     }
 
@@ -171,11 +192,14 @@ mod tests {
     fn words_and_ports_are_completed() {
         assert_eq!(complete("sh").1, ["show"]);
         assert_eq!(complete("show s").1, ["services", "settings", "storage", "system"]);
+        assert_eq!(complete("show device ").1, ["core-1", "\"edge router\""]);
+        assert_eq!(complete("show device c").1, ["core-1"]);
+        assert_eq!(complete("show logs severity e").1, ["emergency", "error"]);
         assert_eq!(complete("sh to co"), (6, vec!["conversations".to_owned()]));
         assert_eq!(complete("set port ").1, ["enp0s3", "enp0s4"]);
         assert_eq!(complete("set port enp0s4 d").1, ["direction"]);
         assert_eq!(complete("show top hosts last ").1, Vec::<String>::new());
-        assert_eq!(complete("show top hosts last 60 ").1, ["limit"]);
+        assert_eq!(complete("show top hosts last 60 ").1, ["exporter", "limit"]);
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! What the `show` commands print.
 
+mod device;
+mod exporters;
 mod programs;
 
 use api::analyzer::{LinkNow, Records, Top};
@@ -153,6 +155,7 @@ impl Show {
             let usage = match port.role {
                 PortRole::Management => self.say("management", "管理"),
                 PortRole::Capture => self.say("capture", "采集"),
+                PortRole::Collection => self.say("exporters", "网元接收"),
             };
             let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
             table.row([
@@ -192,13 +195,19 @@ impl Show {
             (self.say("Use", "利用率"), Right),
             (self.say("Lost", "丢失"), Right),
         ]);
-        for link in links {
-            let rate = |get: fn(&model::Split) -> u64| or_dash(link.second.as_ref(), |s| bit_rate(get(&s.frames), 1));
+        for link in links.iter().filter(|link| !link.removed) {
+            let rate = |get: fn(&model::Split) -> u64| {
+                or_dash(link.second.as_ref(), |s| bit_rate(get(&s.frames), link.seconds))
+            };
             let second = link.second.as_ref();
-            let usage = second
-                .zip(link.info.capacity_bps)
-                .map(|(s, capacity)| share(s.frames.total.bytes.saturating_mul(8), capacity));
-            let lost = second.map(|s| s.drops.ring + s.drops.nic + s.drops.nic_errors + s.drops.records);
+            let usage = second.zip(link.info.capacity_bps).map(|(s, capacity)| {
+                let bits = s.frames.total.bytes.saturating_mul(8);
+                share(bits / u64::from(link.seconds.max(1)), capacity)
+            });
+            let lost = second.map(|s| {
+                let drops = s.drops;
+                drops.ring + drops.nic + drops.nic_errors + drops.records + drops.export + drops.socket
+            });
             table.row([
                 link.info.id.to_string(),
                 link.info.name.clone(),
@@ -208,7 +217,9 @@ impl Show {
                 rate(|s| s.total.bytes),
                 rate(|s| s.inbound.bytes),
                 rate(|s| s.outbound.bytes),
-                or_dash(second, |s| s.frames.total.packets.to_string()),
+                or_dash(second, |s| {
+                    (s.frames.total.packets / u64::from(link.seconds.max(1))).to_string()
+                }),
                 or_dash(usage, |u| u),
                 or_dash(lost, |l| l.to_string()),
             ]);

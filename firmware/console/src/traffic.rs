@@ -330,10 +330,11 @@ pub(crate) struct LinkOut {
     label: String,
     capacity_bps: Option<u64>,
     up: bool,
-    /// When the newest second began; `null` when none came in the last 10 s.
+    /// When the newest second, or minute of an exporter, began; `null` when none came lately.
     at: Option<u64>,
-    /// What that second carried.
+    /// What it carried, in how many seconds.
     now: Option<SplitOut>,
+    seconds: u32,
 }
 
 impl From<LinkNow> for LinkOut {
@@ -347,6 +348,7 @@ impl From<LinkNow> for LinkOut {
             up: link.info.up,
             at: link.at.map(Timestamp::as_secs),
             now: link.second.map(|second| second.frames.into()),
+            seconds: link.seconds,
         }
     }
 }
@@ -362,6 +364,7 @@ async fn ask_links(client: &Client) -> Result<Vec<LinkOut>, CallError> {
         .call(LinksQuery {})
         .await?
         .into_iter()
+        .filter(|link| !link.removed)
         .partition(|link| link.info.kind == LinkKind::Port);
     exporters.sort_by(|a, b| a.info.name.cmp(&b.info.name));
     exporters.truncate(EXPORTERS_LISTED);

@@ -39,7 +39,7 @@ export interface LinkCounters {
 }
 export interface LinkInfo { id: number; name: string; label: string; capacity_bps: number | null; up: boolean }
 export interface Unit { name: string; description: string; state: string; detail: string; since: number | null; restarts: number; memory: number | null; cpu_nanos: number | null }
-export interface NetworkPort { name: string; role: 'management' | 'capture'; link: number | null; pci: string | null; mac: string | null; driver: string | null; up: boolean; speed_bps: number | null; addresses: string[] }
+export interface NetworkPort { name: string; role: 'management' | 'collection' | 'capture'; link: number | null; pci: string | null; mac: string | null; driver: string | null; up: boolean; speed_bps: number | null; addresses: string[] }
 export interface SystemStatus {
   version: string; hostname: string; role: string; kernel: string; hardware: string | null; processor: string | null; processors: number;
   uptime_s: number; now: number; clock_synchronised: boolean | null; load: number[] | null; cpu_used: number | null;
