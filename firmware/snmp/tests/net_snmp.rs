@@ -330,6 +330,10 @@ struct Lab {
 }
 
 async fn lab(credentials: Option<Credentials>) -> Lab {
+    lab_at(LOOPBACK, credentials).await
+}
+
+async fn lab_at(at: IpAddr, credentials: Option<Credentials>) -> Lab {
     let folder = scratch();
     let engine = Engine::open(&folder.path().join("engine.json")).unwrap();
     let sender = TrapSender {
@@ -337,7 +341,7 @@ async fn lab(credentials: Option<Credentials>) -> Lab {
         addresses: vec![LOOPBACK],
         credentials,
     };
-    let receiver = TrapReceiver::open(SocketAddr::new(LOOPBACK, 0), vec![sender], &engine)
+    let receiver = TrapReceiver::open(SocketAddr::new(at, 0), vec![sender], &engine)
         .await
         .unwrap();
     Lab { folder, receiver }
@@ -359,7 +363,7 @@ impl Lab {
     /// content.
     async fn send(&self, program: &str, arguments: &[&str], what: &[&str]) -> (Option<snmp::Trap>, bool) {
         let mut command = daemon::command(program, self.folder.path());
-        let at = self.receiver.address().to_string();
+        let at = SocketAddr::new(LOOPBACK, self.receiver.address().port()).to_string();
         command.args(["-r", "1", "-t", "2"]).args(arguments).arg(at).args(what);
         let sending = tokio::task::spawn_blocking(move || command.output().unwrap());
         let received = timeout(Duration::from_secs(10), self.receiver.recv());
@@ -431,6 +435,17 @@ async fn traps_and_informs_with_keys_are_received_and_answered() {
             "{name}"
         );
     }
+}
+
+#[tokio::test]
+async fn one_socket_for_both_families_takes_and_answers_ipv4() {
+    if missing("snmptrap") {
+        return;
+    }
+    let lab = lab_at(IpAddr::from([0u16; 8]), Some(community("public"))).await;
+    let (trap, answered) = lab.send("snmpinform", &["-v", "2c", "-c", "any"], &LINK_DOWN).await;
+    assert!(answered);
+    assert_eq!(trap.unwrap().peer, LOOPBACK);
 }
 
 #[tokio::test]
