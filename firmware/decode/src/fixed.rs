@@ -83,9 +83,11 @@ fn compiled(rest: &[FieldSpec]) -> Arc<Compiled> {
     Arc::new(Compiled::new(Shape::data(fields)))
 }
 
-/// The records of a version.
-pub(crate) fn records(version: Version) -> &'static Arc<Compiled> {
-    // 52 octets.
+/// The records of a version, of which there are so many in so many octets.
+pub(crate) fn records(version: Version, count: u16, octets: usize) -> &'static Arc<Compiled> {
+    // 52 octets with some exporters, 48 with others: padding ends them.
+    static V1_SHORT: LazyLock<Arc<Compiled>> =
+        LazyLock::new(|| compiled(&[field(PAD, 2), field(4, 1), field(5, 1), field(6, 1), field(PAD, 7)]));
     static V1: LazyLock<Arc<Compiled>> =
         LazyLock::new(|| compiled(&[field(PAD, 2), field(4, 1), field(5, 1), field(6, 1), field(PAD, 11)]));
     // 48 octets.
@@ -119,6 +121,7 @@ pub(crate) fn records(version: Version) -> &'static Arc<Compiled> {
         ])
     });
     match version {
+        Version::NetflowV1 if octets < usize::from(count) * 52 => &V1_SHORT,
         Version::NetflowV1 => &V1,
         Version::NetflowV7 => &V7,
         _ => &V5,
@@ -131,8 +134,9 @@ mod tests {
 
     #[test]
     fn records_have_their_lengths() {
-        assert_eq!(records(Version::NetflowV1).plan.length, Some(52));
-        assert_eq!(records(Version::NetflowV5).plan.length, Some(48));
-        assert_eq!(records(Version::NetflowV7).plan.length, Some(52));
+        assert_eq!(records(Version::NetflowV1, 2, 104).plan.length, Some(52));
+        assert_eq!(records(Version::NetflowV1, 2, 96).plan.length, Some(48));
+        assert_eq!(records(Version::NetflowV5, 1, 48).plan.length, Some(48));
+        assert_eq!(records(Version::NetflowV7, 1, 52).plan.length, Some(52));
     }
 }

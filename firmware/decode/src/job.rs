@@ -116,7 +116,7 @@ impl<S: Sink> Job<'_, S> {
             received: self.now,
             uptime: Some(header.uptime),
         };
-        let compiled = fixed::records(version);
+        let compiled = fixed::records(version, header.count, rest.len());
         let length = usize::from(header.count) * compiled.plan.length_min;
         let records = rest.rest().get(..length).unwrap_or(rest.rest());
         self.flows(place, &origin, 0, compiled, records);

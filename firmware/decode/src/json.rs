@@ -3,8 +3,12 @@
 use std::borrow::Cow;
 use std::io::Write;
 
-use crate::record::{Field, Record};
+use crate::record::{Field, Record, Version};
+use crate::registry::ElementId;
 use crate::value::Value;
+
+/// paddingOctets.
+const PADDING: ElementId = ElementId::iana(210);
 
 impl Record<'_> {
     /// Writes the record as one JSON object, without a line end.
@@ -29,8 +33,15 @@ impl Record<'_> {
             object.text("agent", &agent.to_string());
         }
         object.header = object.entries.len();
+        // What pads the records of fixed formats is no field of theirs.
+        let is_fixed = matches!(
+            self.origin.version,
+            Version::NetflowV1 | Version::NetflowV5 | Version::NetflowV7
+        );
         for field in self.fields() {
-            object.push(field.name(), rendered(&field));
+            if !(is_fixed && field.element == PADDING) {
+                object.push(field.name(), rendered(&field));
+            }
         }
         object.write(out);
     }

@@ -136,7 +136,7 @@ pub fn looks_exported(payload: &[u8]) -> bool {
         (1..=40).contains(&count) && payload.len() >= header + usize::from(count) * record
     };
     match payload {
-        [0, 1, 0, count, ..] => fixed(*count, 16, 52),
+        [0, 1, 0, count, ..] => fixed(*count, 16, 48),
         [0, 5, 0, count, ..] => fixed(*count, 24, 48),
         [0, 7, 0, count, ..] => fixed(*count, 24, 52),
         // The first set has an identifier of a template or of data, and fits.
