@@ -88,6 +88,9 @@ pub enum Failure {
         "the agent does not show sysUpTime, so that its counters may have been set to zero unnoticed: let it show 1.3.6.1.2.1.1.3"
     )]
     NoUpTime,
+    /// Some interfaces count octets with 32 bits alone, which may wrap twice between two polls.
+    #[error("{0} interfaces count too narrowly for their speed: poll with SNMPv2c or v3, or more often")]
+    Ambiguous(usize),
     /// We cannot ask.
     #[error("cannot ask: {0}")]
     Local(String),

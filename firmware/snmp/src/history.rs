@@ -6,7 +6,7 @@ use std::time::Duration;
 use model::{CounterSource, Counters, InterfaceDetail, InterfaceId, InterfaceMinute, LinkId, Timestamp};
 
 use crate::delta::Continuity;
-use crate::mib::counters::{Group, Moved, Sample, moved};
+use crate::mib::counters::{Group, Moved, Sample, is_ambiguous, moved};
 use crate::spread::spread;
 
 /// The longest span between two polls that a delta is spread over, unless the interval is longer than a third of it.
@@ -17,6 +17,7 @@ pub(crate) const SPAN_MAX: Duration = Duration::from_secs(900);
 pub(crate) struct History {
     continuity: Option<Continuity>,
     groups: BTreeMap<Group, BTreeMap<u32, Sample>>,
+    ambiguous: usize,
 }
 
 /// A moment on both clocks, by which readings of the steady one are put into the calendar.
@@ -74,10 +75,12 @@ impl History {
             .collect();
         let before = self.groups.remove(&group).unwrap_or_default();
         let mut minutes = Vec::new();
+        let mut ambiguous = 0;
         for (&index, after) in &samples {
             let Some(before) = before.get(&index).filter(|b| after.at.saturating_sub(b.at) <= span_max) else {
                 continue;
             };
+            ambiguous += usize::from(is_ambiguous(before, after, speed(index)));
             let Some(mut moved) = moved(group, before, after, speed(index)) else {
                 continue;
             };
@@ -94,7 +97,15 @@ impl History {
             ));
         }
         self.groups.insert(group, samples);
+        if group == Group::Interfaces {
+            self.ambiguous = ambiguous;
+        }
         minutes
+    }
+
+    /// Interfaces that carried something between the last two polls, but nobody knows how much.
+    pub(crate) fn ambiguous(&self) -> usize {
+        self.ambiguous
     }
 }
 

@@ -160,8 +160,9 @@ impl Task {
     async fn fast(&self, session: &Session, memory: &mut Fast) {
         loop {
             let began = Instant::now();
+            // What a round needs is given back between two of them: thousands of agents wait most of the time.
             let answers = session.tally().responses;
-            let outcome = match timeout(ROUND_MAX, self.round(session, memory)).await {
+            let outcome = match timeout(ROUND_MAX, Box::pin(self.round(session, memory))).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::TooSlow(ROUND_MAX.as_secs())),
             };
@@ -229,6 +230,10 @@ impl Task {
         self.state().interfaces = samples.len();
         self.notice(&samples).await;
         self.publish(session, memory, Group::Interfaces, samples).await;
+        match memory.history.ambiguous() {
+            0 => (),
+            interfaces => trouble = trouble.or(Some(Failure::Ambiguous(interfaces))),
+        }
         if memory
             .gauges
             .is_none_or(|at| at.elapsed() + Duration::from_secs(1) >= GAUGES_MIN)
@@ -368,7 +373,7 @@ impl Task {
         loop {
             self.stirred.notified().await;
             let began = Instant::now();
-            let outcome = timeout(ROUND_MAX, self.tables(session)).await;
+            let outcome = timeout(ROUND_MAX, Box::pin(self.tables(session))).await;
             let failure = match outcome {
                 Ok(outcome) => outcome.err(),
                 Err(_) => Some(Failure::TooSlow(ROUND_MAX.as_secs())),

@@ -324,6 +324,46 @@ async fn meet_again(same: bool) {
     assert_eq!(poller.state(id).unwrap().failure, None);
 }
 
+#[tokio::test]
+async fn version_1_is_walked_an_object_at_a_time() {
+    if missing("snmpd") {
+        return;
+    }
+    let folder = scratch();
+    let snmpd = Snmpd::start(folder.path(), &configuration(&[]));
+    let (mut poller, mut samples) = poller(Engine::open(&folder.path().join("engine.json")).unwrap()).await;
+    let old = Credentials::V1 {
+        community: "public".to_owned(),
+    };
+    poller.set_agents(vec![agent(7, snmpd.port, old)]);
+    let interfaces = async {
+        loop {
+            if let Sample::Device(_, facts) = samples.recv().await.unwrap()
+                && let Some(interfaces) = facts.interfaces
+            {
+                return interfaces;
+            }
+        }
+    };
+    let interfaces = timeout(Duration::from_secs(60), interfaces).await.unwrap();
+    assert!(interfaces.iter().any(|i| i.name == "lo"), "{interfaces:?}");
+    let state = poller.state(LinkId::of_exporter(7)).unwrap();
+    assert_eq!((state.reachable, state.interfaces), (Some(true), interfaces.len()));
+    // Without counters of 64 bits what a fast interface carries is not known, which is said.
+    let wanted = async {
+        while !matches!(
+            poller.state(LinkId::of_exporter(7)).unwrap().failure,
+            Some(Failure::Ambiguous(1..))
+        ) {
+            carry(1_000_000);
+            let _ = timeout(Duration::from_millis(100), samples.recv()).await;
+        }
+    };
+    timeout(Duration::from_secs(60), wanted)
+        .await
+        .expect("the loopback's octets are ambiguous");
+}
+
 struct Lab {
     folder: tempfile::TempDir,
     receiver: TrapReceiver,

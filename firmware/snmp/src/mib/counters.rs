@@ -304,6 +304,15 @@ pub(crate) fn moved(group: Group, before: &Sample, after: &Sample, speed: Option
     (!deltas.is_empty()).then_some(Moved { deltas })
 }
 
+/// Whether an interface's octets moved by nobody knows how much, since 32 bits are too few for its speed or that is unknown.
+pub(crate) fn is_ambiguous(before: &Sample, after: &Sample, speed: Option<u64>) -> bool {
+    let elapsed = after.at.saturating_sub(before.at);
+    [What::InOctets, What::OutOctets].iter().any(|what| {
+        let counters = before.counters.get(what).zip(after.counters.get(what));
+        counters.is_some_and(|(&a, &b)| a != b && step(a, b, Counted::Octets, elapsed, speed) == Step::Unknown)
+    })
+}
+
 impl Moved {
     /// Leaves out what etherStatsTable says of the same interface as well.
     pub(crate) fn leave_to_rmon(&mut self) {
