@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use model::{LinkId, LogBlock, Timestamp};
+use model::{LinkId, Timestamp};
 use syslog::{Framer, MESSAGE_MAX, elements, parse, print, unescape};
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -26,14 +26,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
             (message.severity, message.facility, message.host.is_some())
         );
     }
-    // Its record goes through a block unharmed.
-    let record = message.into_record(LinkId::of_exporter(1));
-    let blocks = LogBlock::encode(std::slice::from_ref(&record)).unwrap();
-    let found = LogBlock::parse(blocks.into_iter().next().unwrap().into_bytes())
-        .unwrap()
-        .records()
-        .unwrap();
-    assert_eq!(found, [record]);
+    assert!(!message.into_record(LinkId::of_exporter(1)).host.is_empty());
 
     let mut framer = Framer::default();
     let half = input.len() / 2;

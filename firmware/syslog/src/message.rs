@@ -160,7 +160,8 @@ impl<'t> Fields<'t> {
     ) -> Message<'a> {
         let off = |stated: &Timestamp| stated.nanos_since(received).max(received.nanos_since(*stated));
         let sound = self.stated.filter(|stated| off(stated) <= CLOCK_TOLERANCE_NANOS);
-        let part = |part: Option<&'t str>, most| part.filter(|p| !p.is_empty()).map(|p| keep(cut(p, most)));
+        // A dash is RFC 5424's way to say that there is none, and others' too.
+        let part = |part: Option<&'t str>, most| part.filter(|p| !matches!(*p, "" | "-")).map(|p| keep(cut(p, most)));
         let stated_severity = self.priority.and_then(|p| Severity::from_number(p % 8));
         Message {
             format: match self.priority {

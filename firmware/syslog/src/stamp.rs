@@ -166,7 +166,7 @@ impl Cursor<'_> {
     }
 
     fn year(&mut self) -> Option<u16> {
-        let value = self.digits(4, 4).filter(|year| (1970..=2553).contains(year))?;
+        let value = self.digits(4, 4).filter(|year| (1970..=2554).contains(year))?;
         u16::try_from(value).ok()
     }
 
@@ -232,7 +232,7 @@ impl Cursor<'_> {
         }
         // Some write UTC with the offset of the local time beside it, most write the local time.
         let attached = matches!(self.peek(), Some(b'+' | b'-'));
-        let zone = match self.zone() {
+        let zone = match self.zone(true) {
             Zone::Offset(offset) if attached && offset != 0 => Zone::Either(offset, 0),
             zone => zone,
         };
@@ -268,9 +268,14 @@ impl Cursor<'_> {
                     let month = self.small(1, 2, 1..=12)?;
                     self.eat(separator).then_some(())?;
                     let day = self.day()?;
-                    matches!(self.take()?, b'T' | b't' | b' ' | b':').then_some(())?;
+                    let between = self.take().filter(|b| matches!(b, b'T' | b't' | b' ' | b':'))?;
                     let nanos_of_day = self.time()?;
-                    let zone = self.zone();
+                    // RFC 3339 has its zone at once, or none: the word that follows is a host.
+                    let strict = matches!(between, b'T' | b't');
+                    let zone = match self.peek() {
+                        Some(b' ') if strict => Zone::Unstated,
+                        _ => self.zone(!strict),
+                    };
                     return Some(Stamp {
                         year: Some(year),
                         month,
@@ -286,7 +291,7 @@ impl Cursor<'_> {
                     let day = self.day()?;
                     self.spaces()?;
                     let nanos_of_day = self.time()?;
-                    let zone = self.zone();
+                    let zone = self.zone(true);
                     return Some(Stamp {
                         year: Some(year),
                         month,
@@ -309,7 +314,7 @@ impl Cursor<'_> {
                 let year = self.year()?;
                 matches!(self.take()?, b':' | b' ').then_some(())?;
                 let nanos_of_day = self.time()?;
-                let zone = self.zone();
+                let zone = self.zone(true);
                 Some(Stamp {
                     year: Some(year),
                     month,
@@ -325,7 +330,7 @@ impl Cursor<'_> {
                 let year = self.year()?;
                 self.spaces()?;
                 let nanos_of_day = self.time()?;
-                let zone = self.zone();
+                let zone = self.zone(true);
                 Some(Stamp {
                     year: Some(year),
                     month,
@@ -382,8 +387,9 @@ impl Cursor<'_> {
         Some(digits * 10u64.pow(9u32.saturating_sub(count)))
     }
 
-    /// `Z`, `+08:00`, ` UTC`, ` GMT+8`, ` CST`; nothing is taken where there is no zone.
-    fn zone(&mut self) -> Zone {
+    /// `Z`, `+08:00`, ` UTC`, ` GMT+8`, ` CST`, and where `daylight` may be marked ` DST` after it;
+    /// nothing is taken where there is no zone.
+    fn zone(&mut self, daylight: bool) -> Zone {
         let before = self.0;
         let found = match self.peek() {
             Some(b'+' | b'-') => self.offset(),
@@ -406,8 +412,8 @@ impl Cursor<'_> {
             self.0 = before;
             return Zone::Unstated;
         };
-        // `+08:00 DST`
-        if let Some(rest) = self.0.strip_prefix(b" DST")
+        if daylight
+            && let Some(rest) = self.0.strip_prefix(b" DST")
             && matches!(rest.first(), None | Some(b' ' | b':'))
         {
             self.0 = rest;
