@@ -271,6 +271,7 @@ pub const fn enterprise_name(number: u32) -> Option<&'static str> {
         REVERSE => "reverse",
         NTOP => "ntop",
         39_499 => "Flowmon",
+        43_874 => "pmacct",
         47_729 => "Niagara Networks",
         _ => return None,
     })

@@ -1,5 +1,6 @@
 //! What a decoder knows of its exporters, to be shown.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
@@ -173,6 +174,56 @@ impl Decoder {
     #[must_use]
     pub fn plans(&self) -> usize {
         self.shared.plans.len()
+    }
+}
+
+/// A summary for people: a line of counts, a line a domain with its losses, a line of errors where there are any.
+impl fmt::Display for ExporterReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} datagrams, {} flows, {} options records, {} counter samples",
+            self.address, self.datagrams, self.flows, self.options, self.counters
+        )?;
+        if self.others > 0 {
+            write!(f, ", {} other records", self.others)?;
+        }
+        for domain in &self.domains {
+            let unit = match domain.version {
+                Version::NetflowV9 | Version::SflowV5 => "datagrams",
+                _ => "records",
+            };
+            let losses = &domain.losses;
+            write!(
+                f,
+                "\n  {}, domain {}: {} templates, {} records, {} {unit} lost in {} gaps",
+                domain.version.name(),
+                domain.id,
+                domain.templates.len(),
+                domain.records,
+                losses.lost,
+                losses.gaps
+            )?;
+            let rare = [
+                (losses.reordered, "late"),
+                (losses.repeated, "repeated"),
+                (losses.restarts, "restarts"),
+                (domain.sample_losses.lost, "samples lost"),
+                (domain.drops, "packets not sampled for want of resources"),
+            ];
+            for (count, what) in rare.into_iter().filter(|(count, _)| *count > 0) {
+                write!(f, ", {count} {what}")?;
+            }
+            if domain.waiting_octets > 0 {
+                write!(f, ", {} octets wait for a template", domain.waiting_octets)?;
+            }
+        }
+        let mut separator = "\n  errors: ";
+        for (kind, count) in self.errors.iter() {
+            write!(f, "{separator}{} {count}", kind.name())?;
+            separator = ", ";
+        }
+        Ok(())
     }
 }
 

@@ -373,6 +373,11 @@ fn losses_are_counted_in_the_protocol_s_units() {
     let domain = report.domains.first().expect("a domain");
     assert_eq!(domain.losses.lost, 2, "datagrams");
     assert_eq!(report.records_lost, 5, "two of five datagrams that hold 12 records");
+    let summary = [
+        "192.0.2.1: 5 datagrams, 12 flows, 0 options records, 0 counter samples",
+        "  NetFlow v9, domain 7: 1 templates, 12 records, 2 datagrams lost in 1 gaps",
+    ];
+    assert_eq!(report.to_string(), summary.join("\n"));
     bench.v9(v9(13), &[Set::Data(256, vec![one(1)])]);
     let report = bench.report();
     assert_eq!(report.domains.first().map(|domain| domain.losses.lost), Some(1));
