@@ -241,3 +241,6 @@ async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Arc<Sema
 fn show(path: &Path) -> std::path::Display<'_> {
     path.display()
 }
+
+#[cfg(test)]
+mod tests;

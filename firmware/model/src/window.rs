@@ -168,13 +168,13 @@ pub struct DropCounters {
 
 impl AddAssign for DropCounters {
     fn add_assign(&mut self, other: Self) {
-        self.ring += other.ring;
-        self.nic += other.nic;
-        self.nic_errors += other.nic_errors;
-        self.flow_cache_evictions += other.flow_cache_evictions;
-        self.records += other.records;
-        self.export += other.export;
-        self.socket += other.socket;
+        self.ring = self.ring.saturating_add(other.ring);
+        self.nic = self.nic.saturating_add(other.nic);
+        self.nic_errors = self.nic_errors.saturating_add(other.nic_errors);
+        self.flow_cache_evictions = self.flow_cache_evictions.saturating_add(other.flow_cache_evictions);
+        self.records = self.records.saturating_add(other.records);
+        self.export = self.export.saturating_add(other.export);
+        self.socket = self.socket.saturating_add(other.socket);
     }
 }
 
@@ -198,11 +198,11 @@ pub struct LinkCounters {
 impl AddAssign<&LinkCounters> for LinkCounters {
     fn add_assign(&mut self, other: &LinkCounters) {
         self.frames += other.frames;
-        self.broadcast += other.broadcast;
-        self.multicast += other.multicast;
-        self.non_ip += other.non_ip;
+        self.broadcast = self.broadcast.saturating_add(other.broadcast);
+        self.multicast = self.multicast.saturating_add(other.multicast);
+        self.non_ip = self.non_ip.saturating_add(other.non_ip);
         for (mine, theirs) in self.malformed.iter_mut().zip(other.malformed) {
-            *mine += theirs;
+            *mine = mine.saturating_add(theirs);
         }
         self.drops += other.drops;
     }
