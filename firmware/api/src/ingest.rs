@@ -61,6 +61,7 @@ pub enum Message {
         /// The batch's number.
         id: BatchId,
         /// The block, as `model::Block` wrote it.
+        #[serde(with = "octets")]
         bytes: Vec<u8>,
     },
     /// Closed windows: of one second from capture ports, one a link; of one minute from exporters, several of which may
@@ -97,6 +98,7 @@ pub enum Message {
         /// The batch's number.
         id: BatchId,
         /// The block, as `model::LogBlock` wrote it.
+        #[serde(with = "octets")]
         bytes: Vec<u8>,
     },
     /// A closed second for live pages, while its batch waits because nothing can be stored; not
@@ -150,4 +152,71 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodingError> {
 /// When the octets are no such message.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, EncodingError> {
     Ok(postcard::from_bytes(bytes)?)
+}
+
+/// Octets in one piece: what serde does with a list of numbers looks at each.
+mod octets {
+    use std::fmt;
+
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(octets: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(octets)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        struct Octets;
+
+        impl Visitor<'_> for Octets {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("octets")
+            }
+
+            fn visit_bytes<E: Error>(self, octets: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(octets.to_vec())
+            }
+
+            fn visit_byte_buf<E: Error>(self, octets: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(octets)
+            }
+        }
+
+        from.deserialize_byte_buf(Octets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blocks_octets_travel_after_their_length() {
+        let id = BatchId { epoch: 1, sequence: 2 };
+        let bytes = vec![7; 200];
+        for (number, message) in [
+            (
+                1,
+                Message::Block {
+                    id,
+                    bytes: bytes.clone(),
+                },
+            ),
+            (
+                6,
+                Message::Logs {
+                    id,
+                    bytes: bytes.clone(),
+                },
+            ),
+        ] {
+            let octets = encode(&message).unwrap();
+            assert_eq!(octets[..5], [number, 1, 2, 200, 1]);
+            assert_eq!(octets[5..], bytes);
+            assert_eq!(decode::<Message>(&octets).unwrap(), message);
+            assert!(decode::<Message>(&octets[..100]).is_err());
+        }
+    }
 }
