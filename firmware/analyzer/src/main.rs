@@ -22,7 +22,7 @@ use clap::Parser;
 use service::{NotifyState, Workers, tell};
 use store::{Folder, Grain, Keep, Store};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::links::Links;
 use crate::live::Live;
@@ -33,6 +33,8 @@ use crate::writer::{Job, Shared, now};
 const SOCKET_MODE: u32 = 0o660;
 /// Questions that read from the disk at a time; others wait.
 const READERS: usize = 3;
+/// Those of them that may search through blocks for seconds: a core stays for what is stored meanwhile.
+const SEARCHERS: usize = 1;
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Stores flow records and answers questions about them.
@@ -165,7 +167,7 @@ async fn serve(
 
     tell(&[NotifyState::Ready, NotifyState::Status("storing and answering")]);
     log::info!(EVENT = "ready"; "the analyzer is ready; its data is in {}", show(&options.data));
-    let readers = Arc::new(Semaphore::new(READERS));
+    let readers = Readers::new();
     let answers = {
         let shared = shared.clone();
         server::serve(questions, move |request, _| {
@@ -207,7 +209,38 @@ async fn upkeep(shared: Arc<Shared>, jobs: mpsc::Sender<Job>) {
     }
 }
 
-async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Arc<Semaphore>) -> Reply {
+/// The places of those who read.
+#[derive(Debug, Clone)]
+struct Readers {
+    all: Arc<Semaphore>,
+    searching: Arc<Semaphore>,
+}
+
+impl Readers {
+    fn new() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(READERS)),
+            searching: Arc::new(Semaphore::new(SEARCHERS)),
+        }
+    }
+
+    /// Waits for the places that the request needs; `None` when the program stops.
+    async fn place(&self, request: &AnalyzerRequest) -> Option<[Option<OwnedSemaphorePermit>; 2]> {
+        let searches = match request {
+            AnalyzerRequest::InterfaceTop(_) | AnalyzerRequest::Logs(_) => true,
+            AnalyzerRequest::Records(q) => q.scope.is_some() || q.interface.is_some(),
+            _ => false,
+        };
+        // In this order: those who wait for a search keep nobody else from reading.
+        let searching = match searches {
+            true => Some(self.searching.clone().acquire_owned().await.ok()?),
+            false => None,
+        };
+        Some([searching, Some(self.all.clone().acquire_owned().await.ok()?)])
+    }
+}
+
+async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Readers) -> Reply {
     if let AnalyzerRequest::Links(_) = request {
         return server::reply(query::links(&shared));
     }
@@ -217,7 +250,7 @@ async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Arc<Sema
             "the question was not answered: the analyzer stops",
         )
     };
-    let place = readers.acquire_owned().await.map_err(|_| failed())?;
+    let place = readers.place(&request).await.ok_or_else(failed)?;
     let work = tokio::task::spawn_blocking(move || {
         let answered = match request {
             AnalyzerRequest::Status(_) => query::status(&shared).and_then(server::reply),

@@ -18,13 +18,13 @@ use serde_json::Value;
 use service::Workers;
 use store::{Folder, Keep, Store};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use crate::links::Links;
 use crate::live::Live;
 use crate::recent::Recent;
 use crate::writer::{self, Shared, now};
-use crate::{READERS, answer, ingest as served};
+use crate::{Readers, answer, ingest as served};
 
 const R1: LinkId = LinkId::of_exporter(1);
 const UPLINK: InterfaceId = InterfaceId { exporter: R1, index: 7 };
@@ -33,7 +33,7 @@ const UPLINK: InterfaceId = InterfaceId { exporter: R1, index: 7 };
 struct Desk {
     shared: Arc<Shared>,
     folder: tempfile::TempDir,
-    readers: Arc<Semaphore>,
+    readers: Readers,
 }
 
 impl Desk {
@@ -52,7 +52,7 @@ impl Desk {
         Self {
             shared,
             folder,
-            readers: Arc::new(Semaphore::new(READERS)),
+            readers: Readers::new(),
         }
     }
 
