@@ -50,6 +50,8 @@ pub(super) struct Account {
     pub(super) minutes: MinuteWindows,
     /// Datagrams since drops were last shared out.
     pub(super) recent: u64,
+    /// Records in the block that is open.
+    pub(super) in_block: u64,
 }
 
 impl Account {
@@ -69,6 +71,7 @@ impl Account {
             traffic: 0,
             rates: Rates::default(),
             recent: 0,
+            in_block: 0,
         }
     }
 

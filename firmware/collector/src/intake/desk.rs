@@ -67,6 +67,8 @@ struct Thread {
 /// The intake's threads and ports.
 pub(crate) struct Intake {
     shared: Arc<Shared>,
+    /// The uplink ends when the last of these is gone: nothing that outlives the threads may have one.
+    outgoing: Sender<Outgoing>,
     opener: Opener,
     workers: Workers,
     folder: PathBuf,
@@ -88,7 +90,8 @@ impl Intake {
         pace: Pace,
     ) -> Self {
         Self {
-            shared: Arc::new(Shared::new(outgoing, health, pace)),
+            shared: Arc::new(Shared::new(health, pace)),
+            outgoing,
             opener,
             workers,
             folder: folder.to_owned(),
@@ -190,6 +193,7 @@ impl Intake {
             let (questions, asked) = mpsc::sync_channel(QUESTIONS_MAX);
             let tools = Tools {
                 shared: self.shared.clone(),
+                outgoing: self.outgoing.clone(),
                 place,
                 others: others.clone(),
                 strayed,
@@ -208,10 +212,10 @@ impl Intake {
         }
         let name = "intake-logs".to_owned();
         let turns = self.workers.add(&name);
-        let shared = self.shared.clone();
+        let (shared, outgoing) = (self.shared.clone(), self.outgoing.clone());
         let handle = std::thread::Builder::new()
             .name(name.clone())
-            .spawn(move || logs::run(shared, &turns))?;
+            .spawn(move || logs::run(shared, outgoing, &turns))?;
         self.logs = Some((name, handle));
         Ok(())
     }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Block, DropCounters, FlowRecord, InterfaceMinute, LinkId, Timestamp};
+use model::{BlockBuilder, DropCounters, FlowRecord, InterfaceMinute, LinkId, Timestamp};
 
 use super::account::Account;
 use super::plan::Registry;
@@ -38,7 +38,7 @@ pub(super) struct Ledger {
     /// By the exporter's place in the registry; `None` where it has sent nothing to this thread.
     accounts: Vec<Option<Box<Account>>>,
     pace: Pace,
-    block: Vec<FlowRecord>,
+    block: BlockBuilder,
     block_due: Option<Timestamp>,
     windows_due: Option<Timestamp>,
     keys: usize,
@@ -55,7 +55,7 @@ impl Ledger {
             registry,
             accounts,
             pace,
-            block: Vec::new(),
+            block: BlockBuilder::new(),
             block_due: None,
             windows_due: None,
             keys: 0,
@@ -70,6 +70,7 @@ impl Ledger {
 
     /// Takes another registry; what is known of exporters that stay goes on.
     pub(super) fn reregister(&mut self, now: Timestamp, registry: Arc<Registry>) {
+        self.close_block();
         let mut known: HashMap<LinkId, Box<Account>> = self
             .accounts
             .drain(..)
@@ -118,12 +119,22 @@ impl Ledger {
         self.keys += keys;
         self.windows_due.get_or_insert(now.plus_nanos(WINDOWS_EVERY * SECOND));
         self.block_due.get_or_insert(now.plus_nanos(self.pace.block_s * SECOND));
-        let mut record = record.clone();
-        if let Some((start, end)) = moved {
-            (record.start, record.end) = (start, end);
+        let pushed = match moved {
+            None => self.block.push(record),
+            Some((start, end)) => self.block.push(&FlowRecord {
+                start,
+                end,
+                ..record.clone()
+            }),
+        };
+        if pushed.is_ok() {
+            if let Some(account) = self.account(place) {
+                account.in_block += 1;
+            }
+        } else {
+            log::error!(EVENT = "no_block"; "a record does not fit into a block");
         }
-        self.block.push(record);
-        if self.block.len() >= Block::RECORDS_MAX {
+        if self.block.is_full() {
             self.close_block();
         }
     }
@@ -215,19 +226,17 @@ impl Ledger {
         if self.block.is_empty() {
             return;
         }
-        let mut shares: HashMap<LinkId, u64> = HashMap::new();
-        for record in &self.block {
-            *shares.entry(record.link).or_default() += 1;
-        }
-        match Block::encode(&self.block) {
-            Ok(block) => self.out.push(Output::Records {
-                block,
-                shares: shares.into_iter().collect(),
-            }),
+        let records = self.block.len();
+        let share = |account: &mut Account| match std::mem::take(&mut account.in_block) {
+            0 => None,
+            records => Some((account.plan.link, records)),
+        };
+        let shares = self.accounts_mut().filter_map(share).collect();
+        match self.block.finish() {
+            Ok(block) => self.out.push(Output::Records { block, shares }),
             // The count is between 1 and the most that a block takes.
-            Err(e) => log::error!(EVENT = "no_block"; "{} records are lost: {e}", self.block.len()),
+            Err(e) => log::error!(EVENT = "no_block"; "{records} records are lost: {e}"),
         }
-        self.block.clear();
     }
 
     fn close_windows(&mut self, now: Timestamp) {

@@ -10,10 +10,12 @@ use api::collector::{Protocol, SocketPurpose};
 use capture::datagram::{BATCH, Receiver};
 use model::{LinkId, LogBlock, LogRecord, Timestamp};
 use service::Turns;
+use tokio::sync::mpsc;
 
 use super::shared::{Exit, Shared};
 use crate::output::Output;
 use crate::port::now;
+use crate::uplink::Outgoing;
 
 const WAIT: Duration = Duration::from_millis(100);
 const REST: Duration = Duration::from_millis(1);
@@ -61,9 +63,9 @@ impl Book {
 }
 
 /// Receives syslog over UDP and makes blocks of all log records, until it is told to stop.
-pub(super) fn run(shared: Arc<Shared>, turns: &Turns) {
+pub(super) fn run(shared: Arc<Shared>, outgoing: mpsc::Sender<Outgoing>, turns: &Turns) {
     let book = Book::new(shared.clone());
-    let mut exit = Exit::new(shared.clone());
+    let mut exit = Exit::new(outgoing, shared.health.clone());
     let mut receiver = Receiver::new();
     while !shared.stops() {
         let came = read(&shared, &book, &mut receiver, WAIT);

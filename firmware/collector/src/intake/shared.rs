@@ -40,12 +40,11 @@ pub(super) struct Shared {
     pub(super) book: LogBook,
     pub(super) facts: Facts,
     pub(super) pace: Pace,
-    pub(super) outgoing: mpsc::Sender<Outgoing>,
     pub(super) health: Arc<Health>,
 }
 
 impl Shared {
-    pub(super) fn new(outgoing: mpsc::Sender<Outgoing>, health: Arc<Health>, pace: Pace) -> Self {
+    pub(super) fn new(health: Arc<Health>, pace: Pace) -> Self {
         Self {
             setup: Mutex::default(),
             generation: AtomicU64::new(0),
@@ -53,7 +52,6 @@ impl Shared {
             book: LogBook::default(),
             facts: Facts::default(),
             pace,
-            outgoing,
             health,
         }
     }
@@ -84,14 +82,16 @@ const WAITING_MAX: usize = 64;
 /// A thread's way to the uplink: a little waits here when its queue is full, and beyond that the newest is lost.
 #[derive(Debug)]
 pub(super) struct Exit {
-    shared: Arc<Shared>,
+    outgoing: mpsc::Sender<Outgoing>,
+    health: Arc<Health>,
     waiting: VecDeque<Output>,
 }
 
 impl Exit {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(outgoing: mpsc::Sender<Outgoing>, health: Arc<Health>) -> Self {
         Self {
-            shared,
+            outgoing,
+            health,
             waiting: VecDeque::new(),
         }
     }
@@ -100,7 +100,7 @@ impl Exit {
     pub(super) fn give(&mut self, outputs: impl IntoIterator<Item = Output>) {
         self.waiting.extend(outputs);
         while let Some(output) = self.waiting.pop_front() {
-            if let Err(e) = self.shared.outgoing.try_send((LinkId::default(), output)) {
+            if let Err(e) = self.outgoing.try_send((LinkId::default(), output)) {
                 let (_, output) = e.into_inner();
                 self.waiting.push_front(output);
                 break;
@@ -121,13 +121,13 @@ impl Exit {
     /// Gives everything, waiting for room: the thread ends, and the uplink takes everything until the last is gone.
     pub(super) fn finish(mut self) {
         while let Some(output) = self.waiting.pop_front() {
-            if let Err(e) = self.shared.outgoing.blocking_send((LinkId::default(), output)) {
+            if let Err(e) = self.outgoing.blocking_send((LinkId::default(), output)) {
                 self.lose(&e.0.1);
             }
         }
     }
 
     fn lose(&self, output: &Output) {
-        self.shared.health.lose_all(output.shares(LinkId::default()));
+        self.health.lose_all(output.shares(LinkId::default()));
     }
 }

@@ -10,6 +10,7 @@ use api::collector::{PendingSender, SocketPurpose};
 use capture::datagram::{self, BATCH, DatagramSocket, Receiver};
 use model::{LinkId, Timestamp};
 use service::Turns;
+use tokio::sync::mpsc;
 
 use super::desk::{ExporterReport, StreamReport};
 use super::ledger::Ledger;
@@ -20,6 +21,7 @@ use super::shared::{Exit, Setup, Shared, Strayed};
 use super::source::Source;
 use super::store::Saver;
 use crate::port::now;
+use crate::uplink::Outgoing;
 
 /// How long to wait for datagrams: what is due, questions and a stop wait no longer.
 const WAIT: Duration = Duration::from_millis(100);
@@ -50,6 +52,7 @@ pub(super) struct Report {
 /// What a thread works with.
 pub(super) struct Tools {
     pub(super) shared: Arc<Shared>,
+    pub(super) outgoing: mpsc::Sender<Outgoing>,
     /// Its place among the threads, and their ways in.
     pub(super) place: usize,
     pub(super) others: Vec<SyncSender<Strayed>>,
@@ -70,7 +73,7 @@ pub(super) fn run(tools: Tools) {
             Source::new(&setup.registry, place, threads, &tools.saver.load())
         },
         pending: Pending::default(),
-        exit: Exit::new(tools.shared.clone()),
+        exit: Exit::new(tools.outgoing.clone(), tools.shared.health.clone()),
         look_at: Instant::now(),
         setup,
         tools,
