@@ -234,7 +234,7 @@ async fn allow(engine: &Engine, applied: &mut Applied, settings: &Settings) {
     let result = match result {
         Ok(()) => {
             if !rules.is_empty() {
-                log::info!(event = "exporters", addresses = senders.len(); "the packet filter lets {} addresses of exporters in", senders.len());
+                log::info!(event = "exporters", addresses = senders.len(); "addresses of exporters that the packet filter lets in: {}", senders.len());
             }
             applied.senders = Some((settings.revision, senders));
             Ok(())
