@@ -240,7 +240,7 @@ fn transport(has: Mask, numbers: &Numbers, carries: bool, record: &mut FlowRecor
     record.tcp_flags = 0;
     record.icmp = None;
     match record.protocol {
-        TCP => record.tcp_flags = low8(numbers.get(flags)),
+        TCP => record.tcp_flags = low8(numbers.get(flags) | numbers.get(Slot::FlagsFirst)),
         17 | 33 | 132 | 136 => {}
         ICMP | ICMP6 => {
             // Many exporters say type and code in the destination port alone.
@@ -274,29 +274,31 @@ const fn icmp_type(both: u16) -> IcmpType {
     IcmpType { kind, code }
 }
 
-/// Packets and octets forward: since the last report, else in all, else as they left.
+/// Packets and octets forward: as they came, since the last report or in all; as they left, where that alone is said.
 #[inline]
 fn forward(has: Mask, numbers: &Numbers) -> (u64, u64) {
-    let first = |slots: [Slot; 3]| {
-        slots
-            .into_iter()
-            .find(|slot| has.has(*slot))
-            .map_or(0, |slot| numbers.get(slot))
+    let first = |slots: &[Slot]| {
+        let slot = slots.iter().find(|slot| has.has(**slot));
+        slot.map_or(0, |slot| numbers.get(*slot))
     };
     let packets = if has.has(Slot::Packets) {
         numbers.get(Slot::Packets)
     } else {
-        first([Slot::PacketsInitiator, Slot::PacketsTotal, Slot::PacketsPost])
+        first(&[Slot::PacketsInitiator, Slot::PacketsTotal])
     };
     let bytes = if has.has(Slot::Bytes) {
         numbers.get(Slot::Bytes)
-    } else if has.has(Slot::BytesInitiator) {
-        numbers.get(Slot::BytesInitiator)
     } else {
-        first([Slot::BytesTotal, Slot::BytesPost, Slot::BytesLayer2])
+        first(&[Slot::BytesInitiator, Slot::BytesTotal, Slot::BytesLayer2])
     };
+    // What is seen on egress alone has zeros for what came in.
+    if packets | bytes == 0 && has.any(POSTS) {
+        return (numbers.get(Slot::PacketsPost), numbers.get(Slot::BytesPost));
+    }
     (packets, bytes)
 }
+
+const POSTS: Mask = Mask::of(&[Slot::BytesPost, Slot::PacketsPost]);
 
 const REVERSES: Mask = Mask::of(&[
     Slot::BytesReverse,
@@ -320,7 +322,7 @@ fn reverse(has: Mask, numbers: &Numbers, record: &mut FlowRecord) {
     record.packets_rev = first([Slot::PacketsReverse, Slot::PacketsResponder, Slot::PacketsTotalReverse]);
     record.bytes_rev = first([Slot::BytesReverse, Slot::BytesResponder, Slot::BytesTotalReverse]);
     record.tcp_flags_rev = match record.protocol {
-        TCP => low8(numbers.get(Slot::FlagsReverse)),
+        TCP => low8(numbers.get(Slot::FlagsReverse) | numbers.get(Slot::FlagsFirstReverse)),
         _ => 0,
     };
     let is_icmp = matches!(record.protocol, ICMP | ICMP6) && has.has(Slot::IcmpReverse);

@@ -43,7 +43,7 @@ impl<S: Sink> Job<'_, S> {
             5 => self.fixed(Version::NetflowV5, rest),
             7 => self.fixed(Version::NetflowV7, rest),
             9 => self.v9(rest),
-            10 => self.ipfix(datagram.len(), rest),
+            10 => self.messages(datagram),
             0 if rest.u16() == Some(5) => self.sflow(rest),
             _ => Err(ErrorKind::UnknownVersion),
         }
@@ -98,6 +98,10 @@ impl<S: Sink> Job<'_, S> {
 
     fn fixed(&mut self, version: Version, mut rest: Reader<'_>) -> Result<(), ErrorKind> {
         let header = fixed::header(version, &mut rest).ok_or(ErrorKind::TooShort)?;
+        let compiled = fixed::records(version, header.count, rest.len());
+        let length = usize::from(header.count) * compiled.plan.length_min;
+        // Some exporters pad; none sends less than it says: then it is something else.
+        let records = rest.rest().get(..length).ok_or(ErrorKind::BadLength)?;
         let id = u32::from(header.engine);
         let place = self.domain(version, id, None)?;
         self.begin(place, header.exported, Some(header.uptime))?;
@@ -116,14 +120,7 @@ impl<S: Sink> Job<'_, S> {
             received: self.now,
             uptime: Some(header.uptime),
         };
-        let compiled = fixed::records(version, header.count, rest.len());
-        let length = usize::from(header.count) * compiled.plan.length_min;
-        let records = rest.rest().get(..length).unwrap_or(rest.rest());
         self.flows(place, &origin, 0, compiled, records);
-        // Some exporters pad; none sends less than it says.
-        if records.len() < length {
-            return Err(ErrorKind::BadLength);
-        }
         Ok(())
     }
 
@@ -149,10 +146,25 @@ impl<S: Sink> Job<'_, S> {
         self.sets(place, &origin, rest, &mut records)
     }
 
-    /// RFC 7011, section 3.1.
-    fn ipfix(&mut self, available: usize, mut rest: Reader<'_>) -> Result<(), ErrorKind> {
-        let mut header = || Some((rest.u16()?, rest.u32()?, rest.u32()?, rest.u32()?));
-        let (length, secs, sequence, id) = header().ok_or(ErrorKind::TooShort)?;
+    /// IPFIX messages: over UDP one a datagram (RFC 7011, section 10.3), but some send several.
+    fn messages(&mut self, datagram: &[u8]) -> Result<(), ErrorKind> {
+        let mut rest = datagram;
+        loop {
+            let length = self.ipfix(rest)?;
+            match rest.get(length..) {
+                Some([]) => return Ok(()),
+                Some(more @ [0, 10, ..]) => rest = more,
+                _ => return Err(ErrorKind::BadLength),
+            }
+        }
+    }
+
+    /// RFC 7011, section 3.1. Gives the message's length, which may be more than there is.
+    fn ipfix(&mut self, message: &[u8]) -> Result<usize, ErrorKind> {
+        let mut rest = Reader::new(message);
+        let mut header = || Some((rest.u32()?, rest.u32()?, rest.u32()?, rest.u32()?));
+        let (version_and_length, secs, sequence, id) = header().ok_or(ErrorKind::TooShort)?;
+        let length = usize::from(assemble::low16(version_and_length.into()));
         let exported = Timestamp::from_secs(u64::from(secs));
         let place = self.domain(Version::Ipfix, id, None)?;
         self.begin(place, exported, None)?;
@@ -166,16 +178,13 @@ impl<S: Sink> Job<'_, S> {
             received: self.now,
             uptime: None,
         };
-        let body = usize::from(length).checked_sub(16).ok_or(ErrorKind::BadLength)?;
+        let body = length.checked_sub(16).ok_or(ErrorKind::BadLength)?;
         let sets = rest.rest().get(..body).unwrap_or(rest.rest());
         let mut records = Some(0);
         let outcome = self.sets(place, &origin, Reader::new(sets), &mut records);
         let records = records.filter(|_| outcome.is_ok());
         self.at(place)?.sequence.observe(sequence, records);
-        if usize::from(length) != available {
-            return outcome.and(Err(ErrorKind::BadLength));
-        }
-        outcome
+        outcome.map(|()| length)
     }
 
     /// The sets of a message; `records` counts its data records as long as all can be counted.
@@ -188,7 +197,12 @@ impl<S: Sink> Job<'_, S> {
     ) -> Result<(), ErrorKind> {
         let is_v9 = origin.version == Version::NetflowV9;
         while rest.len() >= 4 {
+            let padding = rest;
             let (id, length) = rest.u16().zip(rest.u16()).ok_or(ErrorKind::BadSet)?;
+            // Some exporters fill their datagrams up with zeros.
+            if length == 0 && padding.rest().iter().all(|&octet| octet == 0) {
+                break;
+            }
             let body = usize::from(length).checked_sub(4).and_then(|length| rest.take(length));
             let body = body.ok_or(ErrorKind::BadSet)?;
             match (is_v9, id) {

@@ -6,11 +6,6 @@ use std::net::IpAddr;
 
 use dissect::{Frame, dissect};
 
-/// UDP ports that exporters' datagrams usually go to: of 4739 and 6343 IANA says so (IPFIX, sFlow), of the others habit.
-pub const EXPORT_PORTS: [u16; 11] = [
-    2_055, 2_056, 4_432, 4_739, 6_343, 9_025, 9_555, 9_991, 9_995, 9_996, 9_997,
-];
-
 /// Datagrams in pieces that are put together at the same time.
 const OPEN_MAX: usize = 256;
 /// The longest UDP payload.

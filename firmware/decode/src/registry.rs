@@ -17,6 +17,7 @@ pub const V9_SCOPE: u32 = u32::MAX;
 pub const SFLOW: u32 = 14_706;
 
 pub(crate) const CISCO: u32 = 9;
+pub(crate) const CERT: u32 = 6_871;
 const NTOP: u32 = 35_632;
 const PALO_ALTO: u32 = 25_461;
 
@@ -258,7 +259,7 @@ pub const fn enterprise_name(number: u32) -> Option<&'static str> {
         3_054 => "Ixia",
         5_951 => "Citrix",
         6_527 => "Nokia SR",
-        6_871 => "CERT",
+        CERT => "CERT",
         6_876 => "VMware",
         8_057 => "CESNET",
         10_704 => "Barracuda",

@@ -1,6 +1,6 @@
 //! The places that a record's numbers are read into before they become a flow record.
 
-use crate::registry::{CISCO, ElementId, REVERSE};
+use crate::registry::{CERT, CISCO, ElementId, REVERSE};
 
 /// What a record's number is. An IPv6 address takes two places: the upper and the lower half.
 #[allow(dead_code, reason = "the lower halves of addresses are reached by counting")]
@@ -27,6 +27,9 @@ pub(crate) enum Slot {
     Dscp,
     Flags,
     FlagsReverse,
+    // Of the first packet alone.
+    FlagsFirst,
+    FlagsFirstReverse,
     SrcPort,
     DstPort,
     UdpSrcPort,
@@ -323,6 +326,11 @@ pub(crate) fn place(element: ElementId) -> Option<(Slot, Width)> {
         (CISCO, 7_235) => number(S::NatSrcPort),
         (CISCO, 7_236) => number(S::NatDstPort),
         (CISCO, 7_237) => number(S::Firewall),
+        // YAF's initialTCPFlags and unionTCPFlags; 16,384 more is the reverse direction.
+        (CERT, 14) => number(S::FlagsFirst),
+        (CERT, 15) => number(S::Flags),
+        (CERT, 16_398) => number(S::FlagsFirstReverse),
+        (CERT, 16_399) => number(S::FlagsReverse),
         _ => None,
     }
 }

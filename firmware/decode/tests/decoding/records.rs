@@ -99,7 +99,10 @@ fn version_5_says_all_that_it_has() {
     assert!(!json.contains("paddingOctets"), "{json}");
     // One octet less than the header says.
     bench.send(datagram.split_last().expect("octets").1);
-    assert_eq!(bench.report().errors.of(ErrorKind::BadLength), 1);
+    assert_eq!(
+        (bench.report().errors.of(ErrorKind::BadLength), bench.kept.flows.len()),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -364,6 +367,54 @@ fn packet_heads_are_dissected() {
     );
     let bench = through_ipfix(&[(10, be(3, 4)), (315, vec![0; 20])]);
     assert_eq!(bench.report().errors.of(ErrorKind::BadHeader), 1);
+}
+
+#[test]
+fn counters_come_from_where_they_are() {
+    let counts = |fields: &[(u16, u64)]| {
+        let mut all = vec![(8, vec![10, 0, 0, 1])];
+        all.extend(fields.iter().map(|(number, n)| (*number, be(*n, 4))));
+        let bench = through_ipfix(&all);
+        (bench.flow().packets, bench.flow().bytes)
+    };
+    assert_eq!(counts(&[(2, 3), (1, 400), (86, 9), (85, 999)]), (3, 400));
+    assert_eq!(counts(&[(86, 9), (85, 999), (24, 8), (23, 888)]), (9, 999));
+    assert_eq!(
+        counts(&[(2, 0), (1, 0), (24, 8), (23, 888)]),
+        (8, 888),
+        "seen on egress alone"
+    );
+    assert_eq!(counts(&[(2, 1), (1, 0), (24, 8), (23, 888)]), (1, 0));
+    assert_eq!(counts(&[(352, 1_000)]), (0, 1_000));
+}
+
+#[test]
+fn flags_of_yaf_are_those_of_the_first_packet_and_of_the_others() {
+    let cert = |number| FieldSpec {
+        element: ElementId::of(6_871, number),
+        length: 1,
+    };
+    let mut specs = fields(&[(8, 4), (4, 1)]);
+    specs.extend([cert(14), cert(15), cert(16_398), cert(16_399)]);
+    let values = [vec![10, 0, 0, 1], vec![6], vec![2], vec![0x11], vec![0x12], vec![0x18]];
+    let data = record(&specs, &values);
+    let mut bench = Bench::new();
+    bench.ipfix(ipfix(0), &[Set::Template(256, specs), Set::Data(256, vec![data])]);
+    assert_eq!((bench.flow().tcp_flags, bench.flow().tcp_flags_rev), (0x13, 0x1a));
+}
+
+#[test]
+fn datagrams_filled_up_with_zeros_and_two_messages_in_one_are_taken() {
+    let specs = fields(&[(8, 4), (1, 4)]);
+    let data = record(&specs, &[vec![10, 0, 0, 1], be(9, 4)]);
+    let sets = [Set::Template(256, specs), Set::Data(256, vec![data])];
+    let mut bench = Bench::new();
+    let mut filled = v9(0).datagram(&sets);
+    filled.resize(1_400, 0);
+    bench.send(&filled);
+    bench.send(&[ipfix(0).message(&sets), ipfix(1).message(&sets)].concat());
+    assert_eq!(bench.kept.flows.len(), 3);
+    assert_eq!((bench.report().errors.total(), bench.report().records_lost), (0, 0));
 }
 
 /// RFC 6313: a list of interfaces, of records of another template, and of records of several.
