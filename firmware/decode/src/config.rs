@@ -36,9 +36,9 @@ impl Default for Limits {
         Self {
             exporters: 16_384,
             domains: 64,
-            templates: 512,
+            templates: 256,
             fields: 512,
-            fields_exporter: 1 << 16,
+            fields_exporter: 1 << 15,
             fields_total: 16 << 20,
             pending_domain: 1 << 20,
             pending_total: 64 << 20,

@@ -221,10 +221,7 @@ impl Domain {
 
     /// Fields of all its templates.
     pub(crate) fn fields(&self) -> usize {
-        self.templates
-            .iter()
-            .map(|known| known.compiled.shape.fields.len())
-            .sum()
+        self.templates.fields()
     }
 
     /// Entries that count against the limits.
@@ -293,6 +290,31 @@ impl Exporter {
 
     pub(crate) fn fields(&self) -> usize {
         self.domains.iter().map(Domain::fields).sum()
+    }
+
+    /// Forgets the templates that were unused for longest until so many fields are left; how many that were.
+    pub(crate) fn shrink(&mut self, fields: usize) -> u64 {
+        let mut all: Vec<_> = self
+            .domains
+            .iter()
+            .enumerate()
+            .flat_map(|(place, domain)| domain.templates.iter().map(move |known| (known.used, place, known.id)))
+            .collect();
+        all.sort_unstable();
+        let mut left = self.fields();
+        let mut gone = 0;
+        for (_, place, id) in all {
+            if left <= fields {
+                break;
+            }
+            if let Some(domain) = self.domains.get_mut(place) {
+                let before = domain.fields();
+                domain.templates.withdraw(id);
+                left -= before - domain.fields();
+                gone += 1;
+            }
+        }
+        gone
     }
 
     pub(crate) fn waiting_octets(&self) -> usize {

@@ -6,7 +6,7 @@ use crate::apps;
 use crate::exporter::{Domain, InterfaceNames, Names, Room, Strings};
 use crate::record::Record;
 use crate::registry::{DataType, ElementId, REVERSE, V9_SCOPE};
-use crate::sampling::{Statement, put};
+use crate::sampling::{Statement, has, put};
 use crate::wire::number;
 
 /// What a record says of the exporter.
@@ -125,7 +125,7 @@ fn sampling(told: &Told<'_>, domain: &mut Domain, room: &mut Room<'_>) {
         return;
     };
     if let Some(sampler) = told.sampler {
-        if domain.rates.samplers.iter().any(|(id, _)| *id == sampler) || room.take() {
+        if has(&domain.rates.samplers, sampler) || room.take() {
             put(&mut domain.rates.samplers, sampler, rate);
         }
         return;
@@ -133,7 +133,7 @@ fn sampling(told: &Told<'_>, domain: &mut Domain, room: &mut Room<'_>) {
     let mut by_interface = false;
     for index in distinct(told.interfaces) {
         by_interface = true;
-        if domain.rates.interfaces.iter().any(|(known, _)| *known == index) || room.take() {
+        if has(&domain.rates.interfaces, index) || room.take() {
             put(&mut domain.rates.interfaces, index, rate);
         }
     }

@@ -58,7 +58,9 @@ fn rounded(of: u64, one: u64) -> Option<NonZeroU32> {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Rates {
     pub(crate) all: Option<NonZeroU32>,
+    /// In the order of their identifiers.
     pub(crate) samplers: Vec<(u64, NonZeroU32)>,
+    /// In the order of their ifIndex.
     pub(crate) interfaces: Vec<(u32, NonZeroU32)>,
 }
 
@@ -90,21 +92,26 @@ impl Rates {
     }
 }
 
-fn find<K: PartialEq + Copy>(table: &[(K, NonZeroU32)], key: K) -> Option<NonZeroU32> {
-    table.iter().find(|(known, _)| *known == key).map(|(_, rate)| *rate)
+#[inline]
+fn find<K: Ord + Copy>(table: &[(K, NonZeroU32)], key: K) -> Option<NonZeroU32> {
+    let place = table.binary_search_by_key(&key, |(known, _)| *known).ok()?;
+    table.get(place).map(|(_, rate)| *rate)
 }
 
-/// Puts a rate into a table; whether it is a new entry.
-pub(crate) fn put<K: PartialEq>(table: &mut Vec<(K, NonZeroU32)>, key: K, rate: NonZeroU32) -> bool {
-    match table.iter_mut().find(|(known, _)| *known == key) {
-        Some((_, known)) => {
-            *known = rate;
-            false
+/// Whether a table has an entry.
+pub(crate) fn has<K: Ord + Copy>(table: &[(K, NonZeroU32)], key: K) -> bool {
+    find(table, key).is_some()
+}
+
+/// Puts a rate into a table.
+pub(crate) fn put<K: Ord + Copy>(table: &mut Vec<(K, NonZeroU32)>, key: K, rate: NonZeroU32) {
+    match table.binary_search_by_key(&key, |(known, _)| *known) {
+        Ok(place) => {
+            if let Some((_, known)) = table.get_mut(place) {
+                *known = rate;
+            }
         }
-        None => {
-            table.push((key, rate));
-            true
-        }
+        Err(place) => table.insert(place, (key, rate)),
     }
 }
 
@@ -184,7 +191,9 @@ mod tests {
         assert_eq!(rates.of(None, Some(2), None), Some(n(20)));
         assert_eq!(rates.of(None, Some(1), Some(2)), Some(n(20)));
         assert_eq!(rates.of(None, Some(1), None), Some(n(5)));
-        assert!(!put(&mut rates.samplers, 8, n(81)));
+        put(&mut rates.samplers, 8, n(81));
+        put(&mut rates.samplers, 1, n(10));
+        assert_eq!((rates.of(Some(1), None, None), rates.len()), (Some(n(10)), 4));
         assert_eq!(rates.of(Some(8), None, None), Some(n(81)));
     }
 }

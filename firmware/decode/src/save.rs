@@ -15,7 +15,7 @@ use crate::exporter::{Domain, Exporter, InterfaceNames, NAME_MAX, Room};
 use crate::plan::Compiled;
 use crate::record::Version;
 use crate::registry::{DataType, ElementId};
-use crate::sampling::Rates;
+use crate::sampling::put;
 use crate::template::Shape;
 
 const MAGIC: &[u8; 4] = b"SWDS";
@@ -142,11 +142,13 @@ impl Decoder {
             let mut domain = Domain::new(saved.version, saved.id, saved.agent);
             domain.last_seen = saved.last_seen;
             domain.boot = saved.boot;
-            domain.rates = Rates {
-                all: saved.all,
-                samplers: saved.samplers.into_iter().take_while(|_| room.take()).collect(),
-                interfaces: saved.interfaces.into_iter().take_while(|_| room.take()).collect(),
-            };
+            domain.rates.all = saved.all;
+            for (sampler, rate) in saved.samplers.into_iter().take_while(|_| room.take()) {
+                put(&mut domain.rates.samplers, sampler, rate);
+            }
+            for (interface, rate) in saved.interfaces.into_iter().take_while(|_| room.take()) {
+                put(&mut domain.rates.interfaces, interface, rate);
+            }
             for (id, place, announced) in saved.templates {
                 let compiled = usize::try_from(place)
                     .ok()

@@ -29,30 +29,45 @@ pub(crate) enum Learnt {
 
 /// Templates by identifier, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Templates(Vec<Known>);
+pub(crate) struct Templates {
+    known: Vec<Known>,
+    /// Fields of all of them.
+    fields: usize,
+}
+
+impl Known {
+    fn fields(&self) -> usize {
+        self.compiled.shape.fields.len()
+    }
+}
 
 impl Templates {
     fn find(&self, id: u16) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&id, |known| known.id)
+        self.known.binary_search_by_key(&id, |known| known.id)
     }
 
     pub(crate) fn get(&self, id: u16) -> Option<&Known> {
-        self.find(id).ok().and_then(|place| self.0.get(place))
+        self.find(id).ok().and_then(|place| self.known.get(place))
     }
 
     pub(crate) fn get_mut(&mut self, id: u16) -> Option<&mut Known> {
-        self.find(id).ok().and_then(|place| self.0.get_mut(place))
+        self.find(id).ok().and_then(|place| self.known.get_mut(place))
+    }
+
+    /// Fields of all templates.
+    pub(crate) const fn fields(&self) -> usize {
+        self.fields
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Known> {
-        self.0.iter()
+        self.known.iter()
     }
 
     /// Learns a template; says what it was, and how many made room for it.
     pub(crate) fn learn(&mut self, now: Timestamp, id: u16, compiled: Arc<Compiled>, max: usize) -> (Learnt, u64) {
         match self.find(id) {
             Ok(place) => {
-                let Some(known) = self.0.get_mut(place) else {
+                let Some(known) = self.known.get_mut(place) else {
                     return (Learnt::Same, 0);
                 };
                 known.announced = now;
@@ -61,22 +76,24 @@ impl Templates {
                 if Arc::ptr_eq(&known.compiled, &compiled) || known.compiled.shape == compiled.shape {
                     return (Learnt::Same, 0);
                 }
+                self.fields = self.fields - known.fields() + compiled.shape.fields.len();
                 known.compiled = compiled;
                 known.records = 0;
                 (Learnt::Changed, 0)
             }
             Err(_) => {
                 let mut evicted = 0;
-                while self.0.len() >= max.max(1) {
-                    let oldest = self.0.iter().enumerate().min_by_key(|(_, known)| known.used);
+                while self.known.len() >= max.max(1) {
+                    let oldest = self.known.iter().enumerate().min_by_key(|(_, known)| known.used);
                     let Some(place) = oldest.map(|(place, _)| place) else {
                         break;
                     };
-                    self.0.remove(place);
+                    self.fields -= self.known.remove(place).fields();
                     evicted += 1;
                 }
                 let place = self.find(id).unwrap_or_else(|place| place);
-                self.0.insert(
+                self.fields += compiled.shape.fields.len();
+                self.known.insert(
                     place,
                     Known {
                         id,
@@ -93,13 +110,14 @@ impl Templates {
 
     pub(crate) fn withdraw(&mut self, id: u16) {
         if let Ok(place) = self.find(id) {
-            self.0.remove(place);
+            self.fields -= self.known.remove(place).fields();
         }
     }
 
     /// Withdraws all templates, or all options templates (RFC 7011, section 8.1).
     pub(crate) fn withdraw_all(&mut self, options: bool) {
-        self.0.retain(|known| known.compiled.shape.options != options);
+        self.known.retain(|known| known.compiled.shape.options != options);
+        self.fields = self.known.iter().map(Known::fields).sum();
     }
 }
 
@@ -127,6 +145,7 @@ mod tests {
         assert_eq!(templates.learn(at(6), 400, compiled(4), 3), (Learnt::New, 1));
         let ids: Vec<u16> = templates.iter().map(|known| known.id).collect();
         assert_eq!(ids, [300, 301, 400]);
+        assert_eq!(templates.fields(), 3);
     }
 
     #[test]
