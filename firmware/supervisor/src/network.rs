@@ -16,6 +16,11 @@ const CAPTURE_MTU: u32 = 9_216;
 /// The metric of routes by the collection port: behind those of the management port, whether they are fixed, by DHCP
 /// (1024) or by router advertisements (512–2048 as the router wishes).
 const COLLECTION_METRIC: u32 = 4_096;
+/// The table of the routes that the collector alone takes: polls and answers to exporters leave by the collection port,
+/// whatever the default route of the management port is.
+const COLLECTION_TABLE: u32 = 4_096;
+/// Whose packets these are.
+const COLLECTOR: &str = "spanwatch-collector";
 
 /// The files for networkd by name: management and collection port as the settings say, capture ports without any
 /// address.
@@ -78,33 +83,49 @@ fn management_sections(management: &Management) -> String {
     text
 }
 
-/// Addresses of its own, and routes behind those of the management port, which only who binds to the port takes.
-/// Name and time servers are management's. An exporter may be behind this port's gateway while the default route is
-/// management's: a strict check of the source (RFC 3704) would drop what it sends.
+/// Addresses of its own, and routes in a table that only the collector's packets take. Name and time servers are
+/// management's. An exporter may be behind this port's gateway while the default route is management's: a check of the
+/// source (RFC 3704), which knows nothing of that table, would drop what it sends.
 fn collection_sections(collection: &Collection) -> String {
     let mut text = host_sections("Collection port", &collection.ipv4, &collection.ipv6);
-    text.push_str("IPv4ReversePathFilter=loose\n");
+    text.push_str("IPv4ReversePathFilter=no\n");
     for (address, gateway) in fixed(&collection.ipv4, &collection.ipv6) {
         let _ = write!(
             text,
             "\n[Address]\nAddress={address}\nRouteMetric={COLLECTION_METRIC}\n"
         );
         if let Some(gateway) = gateway {
-            let _ = write!(text, "\n[Route]\nGateway={gateway}\nMetric={COLLECTION_METRIC}\n");
+            for table in ["", &format!("Table={COLLECTION_TABLE}\n")] {
+                let _ = write!(
+                    text,
+                    "\n[Route]\nGateway={gateway}\nMetric={COLLECTION_METRIC}\n{table}"
+                );
+            }
         }
     }
     if collection.ipv4 == Ipv4Config::Dhcp {
         let _ = write!(
             text,
             "\n[DHCPv4]\nClientIdentifier=mac\nUseHostname=no\nUseDomains=no\nUseMTU=no\nUseDNS=no\nUseNTP=no\n\
-             RouteMetric={COLLECTION_METRIC}\n"
+             RouteMetric={COLLECTION_METRIC}\nRouteTable={COLLECTION_TABLE}\n"
         );
     }
     if collection.ipv6 == Ipv6Config::Auto {
         let _ = write!(
             text,
             "\n[IPv6AcceptRA]\nUseDomains=no\nUseDNS=no\nRouteMetric={COLLECTION_METRIC}\n\
+             RouteTable={COLLECTION_TABLE}\n\
              \n[DHCPv6]\nUseHostname=no\nUseDomains=no\nUseDNS=no\nUseNTP=no\n"
+        );
+    }
+    // Networks that are known go first, whichever port leads there; then the collection port's own table.
+    for (priority, table) in [
+        (1_000, "main\nSuppressPrefixLength=0"),
+        (1_001, &COLLECTION_TABLE.to_string()),
+    ] {
+        let _ = write!(
+            text,
+            "\n[RoutingPolicyRule]\nPriority={priority}\nFamily=both\nUser={COLLECTOR}\nTable={table}\n"
         );
     }
     text
