@@ -6,6 +6,9 @@ exists only for it, so that the browser's test and work on the pages need no vir
 
 PROGRAMS is the folder of the built programs. It prints the console's address and the setup code, and then runs
 COMMAND with SPANWATCH_URL and SPANWATCH_SETUP_CODE set, or waits for Ctrl-C. Needs root: it makes a network namespace.
+
+Where softflowd, snmpd, logger and snmptrap are installed they play an exporter of the address SPANWATCH_EXPORTER, whose
+agent listens on SPANWATCH_SNMP_PORT; it has to be registered in the console before anything of it is received.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -50,6 +54,47 @@ def replay(path, port):
             except OSError:
                 # longer than the port's MTU
                 pass
+
+
+EXPORTER, SNMP_PORT = "192.0.2.1", 1161
+SNMPD = """rocommunity lab-public
+createUser labuser SHA-256 lab-auth-pass AES lab-priv-pass
+rouser labuser priv
+sysName lab-router
+sysLocation rack 7
+"""
+
+
+def exporter(base):
+    """The commands of an exporter in the namespace; none of them where one is not installed."""
+    if not all(map(shutil.which, ("softflowd", "snmpd", "logger", "snmptrap"))):
+        return []
+    with open(f"{base}/snmpd.conf", "w") as file:
+        file.write(SNMPD)
+    timeouts = [word for name in ("tcp=20", "udp=10", "general=10", "maxlife=20", "expint=5") for word in ("-t", name)]
+    talk = (f"n=0; while sleep 2; do n=$((n+1)); logger -d -n {EXPORTER} -P 514 -t spanlab -p local4.warning --rfc3164 "
+            f"link lab-uplink changed state to down $n; "
+            f"snmptrap -v 2c -c lab-public {EXPORTER}:162 '' 1.3.6.1.6.3.1.1.5.3 1.3.6.1.2.1.2.2.1.1.3 i 3; done")
+    return [
+        ["softflowd", "-d", "-v", "9", "-i", "feed", "-n", f"{EXPORTER}:2055", *timeouts,
+         "-p", f"{base}/softflowd.pid", "-c", f"{base}/softflowd.ctl"],
+        ["env", f"SNMP_PERSISTENT_DIR={base}", "snmpd", "-f", "-Lo", "-C", "-I", "-smux", "-c", f"{base}/snmpd.conf",
+         "-p", f"{base}/snmpd.pid", f"udp:{EXPORTER}:{SNMP_PORT}"],
+        ["sh", "-c", talk],
+    ]
+
+
+def follow(stored, told, process):
+    """Hands the supervisor's settings on to the collector whenever they changed: here it cannot ask for them, since its
+    port is not one of this machine's."""
+    seen = None
+    while process.poll() is None:
+        time.sleep(0.5)
+        now = os.stat(stored).st_mtime_ns if os.path.exists(stored) else None
+        if now != seen:
+            shutil.copy(stored, told)
+            process.send_signal(signal.SIGHUP)
+        seen = now
 
 
 def ask(run, service, call):
@@ -103,6 +148,7 @@ def main():
         if inside:
             command = ["ip", "netns", "exec", namespace, *command]
         started.append(subprocess.Popen(command, stdout=sys.stderr))
+        return started[-1]
 
     try:
         ip("netns", "add", namespace)
@@ -110,9 +156,16 @@ def main():
         for port in ("feed", "span0"):
             subprocess.run(["ip", "netns", "exec", namespace, "sysctl", "-qw", f"net.ipv6.conf.{port}.disable_ipv6=1"], check=True)
             ip("-n", namespace, "link", "set", port, "up")
+        ip("-n", namespace, "link", "set", "lo", "up")
+        ip("-n", namespace, "addr", "add", f"{EXPORTER}/32", "dev", "lo")
         start("supervisor", "--data", data, "--run", run, "--detached")
+        settings = f"{base}/settings.json"
+        with open(settings, "w") as file:
+            json.dump(until("the supervisor", lambda: ask(run, "supervisor", "settings"))["settings"], file)
         start("analyzer", "--data", f"{data}/analyzer", "--run-dir", run)
-        start("collector", "--data", f"{data}/collector", "--run-dir", run, "--interface", "span0", inside=True)
+        collector = start("collector", "--data", f"{data}/collector", "--run-dir", run, "--interface", "span0",
+                          "--settings", settings, inside=True)
+        threading.Thread(target=follow, args=(f"{data}/settings/settings.json", settings, collector), daemon=True).start()
         https, http = free_port(), free_port()
         start("console", "--data", f"{data}/console", "--run-dir", run,
               "--listen-https", f"127.0.0.1:{https}", "--listen-http", f"127.0.0.1:{http}")
@@ -122,9 +175,15 @@ def main():
         until("the console", lambda: urllib.request.urlopen(f"{url}/readyz", context=trust).read())
         again = ["ip", "netns", "exec", namespace, sys.executable, __file__, "--replay", args.capture, "feed"]
         started.append(subprocess.Popen(again))
+        played = exporter(base)
+        for command in played:
+            command = ["ip", "netns", "exec", namespace, *command]
+            started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         print(f"console {url}\nsetup code {code}\nsockets {run}\nprocesses {[p.pid for p in started]}", flush=True)
         if args.command:
             env = dict(os.environ, SPANWATCH_URL=url, SPANWATCH_SETUP_CODE=code)
+            if played:
+                env.update(SPANWATCH_EXPORTER=EXPORTER, SPANWATCH_SNMP_PORT=str(SNMP_PORT))
             sys.exit(subprocess.run(args.command, env=env).returncode)
         signal.pause()
     except KeyboardInterrupt:

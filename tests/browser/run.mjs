@@ -1,9 +1,11 @@
-// Drives the console as a person would: wizard, live overview, system, settings, signing out and in.
+// Drives the console as a person would: wizard, live overview, exporters, logs, system, settings, signing out and in.
 //
 //   SPANWATCH_URL=https://… SPANWATCH_SETUP_CODE=XXXX-XXXX node run.mjs
 //
 // The box must be fresh, with office.pcap (or another whose hosts match SPANWATCH_TOP_HOST) replayed into a capture
-// port. It gets the password SPANWATCH_PASSWORD. Pictures go to SPANWATCH_SCREENSHOTS, else to build/screenshots.
+// port. Where SPANWATCH_EXPORTER names the address of an exporter that sends (its agent on SPANWATCH_SNMP_PORT with the
+// SNMPv3 user labuser), it is registered and its pages are looked at. The box gets the password SPANWATCH_PASSWORD.
+// Pictures go to SPANWATCH_SCREENSHOTS, else to build/screenshots.
 // Prints `ok NAME` or `FAILED NAME (why)` for each check.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -21,6 +23,8 @@ if (!target || !code) {
 const here = dirname(fileURLToPath(import.meta.url));
 const pictures = process.env.SPANWATCH_SCREENSHOTS ?? join(here, '../../build/screenshots');
 const topHost = new RegExp(process.env.SPANWATCH_TOP_HOST ?? '^(10\\.|192\\.168\\.|203\\.0\\.113\\.|198\\.51\\.100\\.|2001:db8:|fd)');
+const exporter = process.env.SPANWATCH_EXPORTER;
+const agentPort = process.env.SPANWATCH_SNMP_PORT ?? '161';
 const PASSWORD = process.env.SPANWATCH_PASSWORD ?? 'eine lange Brücke 42';
 // A virtual machine without hardware support takes its time.
 const PATIENCE = Number(process.env.SPANWATCH_PATIENCE_MS ?? 60_000);
@@ -239,8 +243,137 @@ await step('after the network was away the page finds its way back and fills the
   await button('以图表显示').click();
 });
 
-const pages = { overview: /^(概览|Overview)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
-const heading = { overview: /^(实时概览|Live overview)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
+const navigate = (name) => page.getByRole('navigation').first().getByRole('link', { name }).click();
+const alerts = async () => (await page.getByRole('alert').allInnerTexts()).join(' | ');
+async function noAlert() {
+  const said = await alerts();
+  assert(said === '', said);
+}
+await step('without exporters the pages say so, and no page shows an error', async () => {
+  await navigate('网元');
+  await page.getByRole('heading', { level: 1, name: '网元' }).waitFor();
+  await page.getByText(/还没有登记网元/).waitFor();
+  await navigate('日志');
+  await page.getByText('这段时间没有符合条件的日志').waitFor();
+  await noAlert();
+});
+await photograph('logs-empty-zh-light');
+await step('SNMP credentials are stored and their secrets never shown', async () => {
+  await page.goto(`${url}/exporters/collection`);
+  await button('+ 添加凭据').click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('名称', { exact: true }).fill('lab');
+  await dialog.getByLabel('版本').selectOption('v3');
+  await dialog.getByLabel('用户名').fill('labuser');
+  await dialog.getByLabel('认证密码').fill('lab-auth-pass');
+  await dialog.getByLabel('加密密码').fill('lab-priv-pass');
+  await page.screenshot({ path: join(pictures, 'credentials-zh-light-1280.png') });
+  await dialog.getByRole('button', { name: '保存' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByRole('cell', { name: 'lab', exact: true }).waitFor();
+  await button('编辑 lab').click();
+  assert((await dialog.getByLabel('认证密码').inputValue()) === '', 'a secret is shown');
+  await dialog.getByRole('button', { name: '取消' }).click();
+  const answer = await (await context.request.get(`${url}/api/v1/settings`)).text();
+  assert(!answer.includes('lab-auth-pass') && !answer.includes('lab-priv-pass'), 'a secret is told');
+});
+await step('discovery is switched on', async () => {
+  await page.getByLabel(/发现模式/).check();
+  await button('保存').click();
+  await page.getByText(/设置已保存/).waitFor();
+  await noAlert();
+});
+let number = null;
+if (exporter !== undefined) {
+  await step('a sender that is not registered is listed, and is registered with its agent', async () => {
+    await page.goto(`${url}/exporters`);
+    const row = page.getByRole('region', { name: '待登记的发送者' }).getByRole('row').filter({ hasText: exporter });
+    await row.waitFor();
+    await page.screenshot({ path: join(pictures, 'pending-zh-light-1280.png'), fullPage: true });
+    await row.getByRole('button', { name: '登记' }).click();
+    const dialog = page.getByRole('dialog');
+    assert((await dialog.getByLabel('地址', { exact: true }).inputValue()) === exporter, 'the address is not filled in');
+    await dialog.getByLabel('名称', { exact: true }).fill('lab-router');
+    await dialog.getByLabel('用 SNMP 轮询').check();
+    await dialog.getByLabel('凭据').selectOption('lab');
+    await dialog.getByLabel('UDP 端口').fill(agentPort);
+    await dialog.getByLabel('间隔（秒）').fill('15');
+    await page.screenshot({ path: join(pictures, 'register-zh-light-1280.png') });
+    await dialog.getByRole('button', { name: '保存' }).click();
+    await page.getByRole('heading', { level: 1, name: /lab-router/ }).waitFor();
+    number = Number(/exporters\/(\d+)/.exec(page.url())?.[1]);
+    assert(number > 0, page.url());
+  });
+  await step('its agent answers a test', async () => {
+    await eventually('an answer', async () => {
+      await button('测试 SNMP').click();
+      const said = page.getByText(/SNMP 代理(在|没有应答)|操作失败/).first();
+      await said.waitFor();
+      return (await said.innerText()).includes('毫秒内应答');
+    });
+  });
+  await step('its records, messages and answers arrive', async () => {
+    await eventually('a full row', async () => {
+      const answer = await (await context.request.get(`${url}/api/v1/exporters`)).json();
+      const one = answer.exporters.find((row) => row.number === number);
+      return one !== undefined && one.records > 0 && one.messages > 0 && one.snmp?.last_answer != null;
+    }, 4 * PATIENCE);
+    await navigate('网元');
+    const row = page.getByTestId('exporters').getByRole('row').filter({ hasText: 'lab-router' });
+    await eventually('its state', async () => /正常|有问题/.test(await row.innerText()));
+    await noAlert();
+  });
+  await step('its interfaces are known, and one can be named', async () => {
+    await page.goto(`${url}/exporters/${number}?tab=interfaces`);
+    const rows = page.getByTestId('interfaces').locator('tbody tr');
+    await rows.first().waitFor({ timeout: 4 * PATIENCE });
+    await rows.first().getByRole('button', { name: /^编辑/ }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('名称', { exact: true }).fill('实验上联');
+    await dialog.getByLabel('容量（Mbit/s）').fill('100');
+    await dialog.getByLabel('流入上限').fill('80');
+    await page.screenshot({ path: join(pictures, 'interface-form-zh-light-1280.png') });
+    await dialog.getByRole('button', { name: '保存' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await eventually('the name', async () => (await rows.allInnerTexts()).some((text) => text.includes('实验上联')), 2 * PATIENCE);
+    await noAlert();
+  });
+  await step('its templates are shown with their fields', async () => {
+    await page.goto(`${url}/exporters/${number}?tab=streams`);
+    const templates = page.getByRole('region', { name: '数据流' }).locator('button[aria-expanded]').first();
+    await templates.click();
+    await page.getByText(/sourceIPv4Address/).first().waitFor();
+  });
+  await step('its minutes become a chart and a ranking', async () => {
+    await page.goto(`${url}/exporters/${number}`);
+    await eventually('a host', async () => (await page.getByRole('region', { name: '主机', exact: true }).locator('.name').count()) > 0, 6 * PATIENCE);
+    await noAlert();
+    await page.goto(`${url}/?scope=exporters`);
+    await eventually('traffic', async () => /[1-9]/.test(await indicator('bits-total').innerText()), 2 * PATIENCE);
+    await noAlert();
+  });
+  await step('a log record is found by keyword, opened, and taken away as a file', async () => {
+    await navigate('日志');
+    await page.getByLabel('关键字').fill('lab-uplink');
+    await button('查询').click();
+    await eventually('keyword in the address', async () => page.url().includes('keyword=lab-uplink'));
+    const rows = page.getByTestId('logs').locator('tbody tr');
+    await rows.first().waitFor();
+    for (const text of await rows.allInnerTexts()) assert(text.includes('lab-uplink'), text);
+    await page.getByRole('button', { name: '详情 1', exact: true }).click();
+    await page.locator('.detail').getByText('lab-router').waitFor();
+    const file = await context.request.get(`${url}${await page.getByRole('link', { name: '导出 CSV' }).getAttribute('href')}`);
+    const text = await file.text();
+    assert(file.ok() && text.startsWith('\ufefftime,') && text.includes('lab-uplink'), text.slice(0, 200));
+    await page.getByLabel('关键字').fill('nothing says this');
+    await button('查询').click();
+    await page.getByText('这段时间没有符合条件的日志').waitFor();
+    await noAlert();
+  });
+}
+
+const pages = { overview: /^(概览|Overview)$/, exporters: /^(网元|Exporters)$/, logs: /^(日志|Logs)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
+const heading = { overview: /^(实时概览|Live overview)$/, exporters: /^(网元|Exporters)$/, logs: /^(日志|Logs)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
 for (const [language, name] of [['zh', '中文'], ['en', 'English']]) {
   for (const theme of ['light', 'dark']) {
     await step(`language ${name} and appearance ${theme}`, async () => {
@@ -255,25 +388,63 @@ for (const [language, name] of [['zh', '中文'], ['en', 'English']]) {
     });
     for (const [where, link] of Object.entries(pages)) {
       await step(`${where} in ${name}, ${theme}`, async () => {
-        await page.getByRole('navigation').getByRole('link', { name: link }).click();
+        await navigate(link);
         await page.getByRole('heading', { level: 1, name: heading[where] }).waitFor();
         if (where === 'overview') await page.getByTestId('live').filter({ hasText: /实时|Live/ }).waitFor();
+        if (where === 'exporters') await page.getByRole('region', { name: /^(接收端口|What is received on)$/ }).getByRole('row').nth(1).waitFor();
+        if (where === 'logs') await page.getByRole('region', { name: /^(查询结果|What was found)$/ }).locator('table, .empty').first().waitFor();
         if (where === 'system') await page.getByText(/^(固件版本|Firmware)$/).waitFor();
         if (where === 'settings') await page.getByLabel(/^(内部网络|Home networks)$/).waitFor();
         await page.waitForTimeout(where === 'overview' ? 2500 : 300);
+        await noAlert();
       });
       await photograph(`${where}-${language}-${theme}`);
+    }
+    const deep = { collection: ['/exporters/collection', 'form table'] };
+    if (number !== null) {
+      Object.assign(deep, {
+        'overview-exporters': ['/?scope=exporters', '[data-indicator="bits-total"]'],
+        'exporter-traffic': [`/exporters/${number}`, '[data-indicator="bits-total"]'],
+        'exporter-interfaces': [`/exporters/${number}?tab=interfaces`, '[data-testid="interfaces"] tbody a'],
+        'exporter-streams': [`/exporters/${number}?tab=streams`, 'table'],
+        'exporter-device': [`/exporters/${number}?tab=device`, 'dl'],
+      });
+    }
+    for (const [where, [path, sign]] of Object.entries(deep)) {
+      await step(`${where} in ${name}, ${theme}`, async () => {
+        await page.goto(url + path);
+        await page.locator(sign).first().waitFor();
+        await page.waitForTimeout(1500);
+        await noAlert();
+      });
+      await photograph(`${where}-${language}-${theme}`);
+    }
+    if (number !== null) {
+      await step(`interface in ${name}, ${theme}`, async () => {
+        await page.goto(`${url}/exporters/${number}?tab=interfaces`);
+        await page.locator('[data-testid="interfaces"] tbody a').first().click();
+        await page.getByRole('application').waitFor();
+        await page.waitForTimeout(2500);
+        await noAlert();
+      });
+      await photograph(`interface-${language}-${theme}`);
     }
   }
 }
 await step('the system page shows services, ports and counters', async () => {
-  await page.getByRole('navigation').getByRole('link', { name: 'System' }).click();
+  await navigate('System');
   await page.getByRole('heading', { name: 'Network ports' }).waitFor();
   for (const name of ['Collector', 'Analyzer', 'Resources', 'Services', 'Lost and malformed']) assert((await page.getByRole('heading', { name, exact: true }).count()) === 1, name);
   assert(/\d/.test(await page.getByText(/^Records made$/).locator('xpath=following-sibling::dd').innerText()), 'records');
 });
+await step('discovery is switched off again', async () => {
+  await page.goto(`${url}/exporters/collection`);
+  await page.getByLabel(/Discovery/).uncheck();
+  await button('Save').click();
+  await page.getByText(/The settings are saved/).waitFor();
+});
 await step('a setting is changed and kept', async () => {
-  await page.getByRole('navigation').getByRole('link', { name: 'Settings' }).click();
+  await navigate('Settings');
   const home = page.getByLabel('Home networks', { exact: true });
   await home.waitFor();
   const old = await home.inputValue();
@@ -323,7 +494,7 @@ await step('a wrong password is refused with a clear message', async () => {
 await step('the right password signs in again', async () => {
   await page.getByLabel('Password').fill(PASSWORD);
   await button('Sign in').click();
-  await page.getByRole('navigation').waitFor();
+  await page.getByRole('navigation').first().waitFor();
 });
 await step('a request of another site is refused', async () => {
   const answer = await context.request.delete(`${url}/api/v1/session`, { headers: { origin: 'https://elsewhere.example' } });

@@ -503,3 +503,88 @@ const fn protocol(one: Protocol) -> &'static str {
         Protocol::Trap => "trap",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use api::analyzer::InterfaceRate;
+    use model::{InterfaceFacts, InterfaceId, LinkId, LogRecord, LogSource};
+    use settings::Language;
+
+    use super::*;
+
+    fn interface() -> InterfaceNow {
+        let rate = |source, bits| InterfaceRate {
+            at: Timestamp::from_secs(60),
+            source,
+            bits_per_s: bits,
+            packets_per_s: (1.0, 1.0),
+        };
+        InterfaceNow {
+            id: InterfaceId {
+                exporter: LinkId::of_exporter(1),
+                index: 3,
+            },
+            facts: InterfaceFacts {
+                index: 3,
+                name: "Gi1/0/3".into(),
+                alias: "上联".into(),
+                speed_bps: Some(1_000_000_000),
+                oper: LinkState::Up,
+                ..InterfaceFacts::default()
+            },
+            flow: Some(rate(CounterSource::Flow, (9e8, 1e6))),
+            counters: Some(rate(CounterSource::Snmp, (9.3e8, 1.1e6))),
+            utilisation: Some((0.93, 0.0011)),
+            limits: (LimitState::Above, LimitState::None),
+        }
+    }
+
+    fn log() -> LogRecord {
+        LogRecord {
+            time: Timestamp::from_secs(1_700_000_000),
+            received: Timestamp::from_secs(1_700_000_001),
+            exporter: LinkId::of_exporter(1),
+            peer: [192, 0, 2, 1].into(),
+            source: LogSource::Syslog,
+            severity: Severity::Warning,
+            facility: 23,
+            host: "core-1".into(),
+            app: "IFMGR".into(),
+            pid: String::new(),
+            code: "LINK_DOWN".into(),
+            text: "接口 Gi1/0/3\u{1b}[2J down\nfor 3 s".into(),
+            data: String::new(),
+        }
+    }
+
+    #[test]
+    fn interfaces_and_logs_are_these() {
+        let mut text = String::new();
+        for language in [Language::English, Language::Chinese] {
+            let show = Show(language);
+            text.push_str(&show.interfaces(&[interface()], &Settings::default()));
+            let mut unknown = interface();
+            (unknown.facts.speed_bps, unknown.utilisation) = (None, None);
+            (unknown.flow, unknown.counters) = (None, None);
+            text.push_str(&show.interfaces(&[unknown], &Settings::default()));
+            let logs = |records, next: Option<&str>| Logs {
+                records,
+                next: next.map(str::to_owned),
+                read: 1,
+                complete: true,
+            };
+            text.push_str(&show.logs(&logs(vec![log()], Some("x"))));
+            text.push_str(&show.logs(&logs(Vec::new(), None)));
+            let empty = Exporters {
+                exporters: Vec::new(),
+                pending: Vec::new(),
+                sockets: Vec::new(),
+                syslog_certificate: None,
+            };
+            text.push_str(&show.exporters(&empty));
+            text.push_str(&show.pending(&empty));
+        }
+        assert!(!text.contains('\u{1b}'), "a log must not steer the terminal");
+        crate::tests::golden("golden/exporters.txt", &text);
+    }
+}

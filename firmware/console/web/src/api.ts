@@ -45,7 +45,7 @@ export interface SystemStatus {
   uptime_s: number; now: number; clock_synchronised: boolean | null; load: number[] | null; cpu_used: number | null;
   memory: { total: number; available: number; ours: number | null } | null;
   disks: { mount: string; total: number; available: number; read_only: boolean }[];
-  units: Unit[]; ports: NetworkPort[]; slot: string | null; troubles: string[];
+  units: Unit[]; ports: NetworkPort[]; collection: { registered: number; discovered: number; unregistered: number } | null; slot: string | null; troubles: string[];
 }
 export interface AnalyzerStatus {
   version: string; started: number; collectors: number; records: number; blocks: number; duplicates: number; refused: number; deferred: number;
