@@ -21,7 +21,8 @@ pub struct Limits {
     pub fields_total: usize,
     /// Octets of data before its template, a domain.
     pub pending_domain: usize,
-    /// Octets of data before its template, of all exporters.
+    /// Octets of data before its template, of all exporters. One has an eighth of it at the most, but not less than a
+    /// domain's worth.
     pub pending_total: usize,
     /// Entries learnt from options (samplers, interfaces, applications, VRFs, element names) an exporter.
     pub entries: usize,

@@ -322,7 +322,10 @@ impl<S: Sink> Job<'_, S> {
     fn keep(&mut self, place: usize, origin: &Origin, id: u16, set: &[u8]) -> Result<(), ErrorKind> {
         self.exporter.errors.count(ErrorKind::NoTemplate);
         self.expire_waiting(place)?;
-        let limit = self.shared.config.limits.pending_domain;
+        let limits = self.shared.config.limits;
+        // An eighth of all for an exporter, or a domain's worth: nobody takes the others' room.
+        let room = limits.pending_domain.max(limits.pending_total / 8);
+        let of_exporter = self.exporter.waiting_octets();
         let waiting = Waiting {
             id,
             octets: set.into(),
@@ -331,6 +334,8 @@ impl<S: Sink> Job<'_, S> {
         let cost_of_it = cost(&waiting);
         let left = self.shared.waiting_left;
         let domain = self.at(place)?;
+        let others = of_exporter - domain.waiting_octets;
+        let limit = limits.pending_domain.min(room.saturating_sub(others));
         let mut freed = 0;
         let mut gone = 0;
         while domain.waiting_octets - freed + cost_of_it > limit {

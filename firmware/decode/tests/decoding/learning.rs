@@ -71,6 +71,32 @@ fn data_does_not_wait_for_ever_nor_without_bound() {
 }
 
 #[test]
+fn nobody_takes_the_room_where_others_data_wait() {
+    let mut bench = Bench::with(Config {
+        limits: Limits {
+            pending_domain: 1_000,
+            pending_total: 16_000,
+            ..Limits::default()
+        },
+        ..Config::default()
+    });
+    for n in 0..100 {
+        let header = decode::craft::V9 {
+            source: n % 30,
+            ..v9(n)
+        };
+        bench.v9(header, &[Set::Data(256, vec![one(n.into())])]);
+    }
+    let waiting: usize = bench.report().domains.iter().map(|domain| domain.waiting_octets).sum();
+    assert!((1_500..=2_000).contains(&waiting), "{waiting}");
+    let other: IpAddr = "192.0.2.2".parse().expect("an address");
+    let datagram = v9(0).datagram(&[Set::Data(256, vec![one(1)])]);
+    bench.decoder.decode(bench.now, other, &datagram, &mut bench.kept);
+    let report = bench.decoder.exporter(other).expect("known");
+    assert!(report.domains.iter().any(|domain| domain.waiting_octets > 0));
+}
+
+#[test]
 fn templates_belong_to_an_exporter_and_a_domain() {
     let mut bench = Bench::new();
     bench.v9(v9(0), &[Set::Template(256, simple())]);
