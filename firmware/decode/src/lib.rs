@@ -10,6 +10,7 @@
 
 mod apps;
 mod assemble;
+mod clocks;
 mod config;
 mod counters;
 #[cfg(feature = "craft")]
