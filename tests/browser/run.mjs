@@ -277,6 +277,15 @@ await step('SNMP credentials are stored and their secrets never shown', async ()
   const answer = await (await context.request.get(`${url}/api/v1/settings`)).text();
   assert(!answer.includes('lab-auth-pass') && !answer.includes('lab-priv-pass'), 'a secret is told');
 });
+await step('credentials with a community are stored as well', async () => {
+  await button('+ 添加凭据').click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('名称', { exact: true }).fill('lab-v2c');
+  await dialog.getByLabel('团体名').fill('lab-public');
+  await dialog.getByRole('button', { name: '保存' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByRole('cell', { name: 'lab-v2c', exact: true }).waitFor();
+});
 await step('discovery is switched on', async () => {
   await page.getByLabel(/发现模式/).check();
   await button('保存').click();
@@ -304,13 +313,22 @@ if (exporter !== undefined) {
     number = Number(/exporters\/(\d+)/.exec(page.url())?.[1]);
     assert(number > 0, page.url());
   });
-  await step('its agent answers a test', async () => {
-    await eventually('an answer', async () => {
+  const agentAnswers = () =>
+    eventually('an answer', async () => {
       await button('测试 SNMP').click();
-      const said = page.getByText(/SNMP 代理(在|没有应答)|操作失败/).first();
+      const said = page.getByText(/SNMP 代理在|SNMP 代理没有应答。请|操作失败/).first();
       await said.waitFor();
       return (await said.innerText()).includes('毫秒内应答');
     });
+  await step('its agent answers a test by SNMPv3', agentAnswers);
+  await step('it is edited to be polled by SNMPv2c, whose traps come without a user', async () => {
+    await button('编辑').click();
+    const dialog = page.getByRole('dialog');
+    assert((await dialog.getByLabel('凭据').inputValue()) === 'lab', 'the credentials are not shown');
+    await dialog.getByLabel('凭据').selectOption('lab-v2c');
+    await dialog.getByRole('button', { name: '保存' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await agentAnswers();
   });
   await step('its records, messages and answers arrive', async () => {
     await eventually('a full row', async () => {
@@ -327,7 +345,9 @@ if (exporter !== undefined) {
     await page.goto(`${url}/exporters/${number}?tab=interfaces`);
     const rows = page.getByTestId('interfaces').locator('tbody tr');
     await rows.first().waitFor({ timeout: 4 * PATIENCE });
-    await rows.first().getByRole('button', { name: /^编辑/ }).click();
+    await eventually('rates', async () => (await rows.filter({ hasText: /SNMP|流记录/ }).count()) > 0, 6 * PATIENCE);
+    const busy = rows.filter({ hasText: /SNMP|流记录/ }).first();
+    await busy.getByRole('button', { name: /^编辑/ }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('名称', { exact: true }).fill('实验上联');
     await dialog.getByLabel('容量（Mbit/s）').fill('100');
@@ -422,7 +442,7 @@ for (const [language, name] of [['zh', '中文'], ['en', 'English']]) {
     if (number !== null) {
       await step(`interface in ${name}, ${theme}`, async () => {
         await page.goto(`${url}/exporters/${number}?tab=interfaces`);
-        await page.locator('[data-testid="interfaces"] tbody a').first().click();
+        await page.locator('[data-testid="interfaces"] tbody tr').filter({ hasText: '实验上联' }).getByRole('link').click();
         await page.getByRole('application').waitFor();
         await page.waitForTimeout(2500);
         await noAlert();

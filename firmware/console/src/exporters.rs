@@ -31,7 +31,8 @@ const SILENT_S: u64 = 300;
 pub(crate) enum Condition {
     /// It sends.
     Sending,
-    /// It sends, but something of it is lost, cannot be decoded, or its agent does not answer.
+    /// It sends, but more than one record in a thousand is lost, more than one datagram in a hundred cannot be decoded,
+    /// or its agent does not answer.
     Troubled,
     /// It sent before, and has been silent for five minutes.
     Silent,
@@ -50,9 +51,17 @@ impl Condition {
             _ if !status.enabled => Self::Off,
             None => Self::Never,
             Some(at) if now.nanos_since(at) / 1_000_000_000 > SILENT_S => Self::Silent,
-            Some(_) if status.errors > 0 || status.lost > 0 || agent_fails => Self::Troubled,
+            Some(_) if agent_fails || Self::loses(status) => Self::Troubled,
             Some(_) => Self::Sending,
         }
+    }
+}
+
+impl Condition {
+    /// Counts are since the collector's start: a single loss must not mark an exporter for ever.
+    const fn loses(status: &ExporterStatus) -> bool {
+        let expected = status.records.saturating_add(status.lost);
+        status.lost.saturating_mul(1_000) > expected || status.errors.saturating_mul(100) > status.datagrams
     }
 }
 
@@ -518,10 +527,22 @@ mod tests {
         assert_eq!(of(&status("a", Some(600))), Condition::Silent);
         assert_eq!(of(&status("a", Some(900))), Condition::Sending);
         let lossy = ExporterStatus {
-            lost: 1,
+            lost: 2,
+            records: 1_000,
             ..status("a", Some(900))
         };
         assert_eq!(of(&lossy), Condition::Troubled);
+        let fine = ExporterStatus {
+            records: 10_000,
+            ..lossy.clone()
+        };
+        assert_eq!(of(&fine), Condition::Sending);
+        let undecoded = ExporterStatus {
+            errors: 2,
+            datagrams: 100,
+            ..status("a", Some(900))
+        };
+        assert_eq!(of(&undecoded), Condition::Troubled);
         let off = ExporterStatus {
             enabled: false,
             ..lossy
