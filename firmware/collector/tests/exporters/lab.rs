@@ -229,12 +229,12 @@ impl Lab {
         })
     }
 
-    /// The counters of the last hour.
+    /// The counters of the last two days.
     pub(crate) fn counters(&self, link: LinkId) -> LinkCounters {
         let now = now().as_secs();
         let query = SeriesQuery {
             scope: Scope::Link(link),
-            from: Timestamp::from_secs(now - 3_600),
+            from: Timestamp::from_secs(now - 172_800),
             to: Some(Timestamp::from_secs(now + 120)),
             step_s: 60,
         };
