@@ -29,6 +29,14 @@ impl Show {
             ),
             (self.say("Spooled", "本地缓存"), bytes(status.spooled_bytes)),
             (self.say("Analyzer", "分析器"), analyzer),
+            (
+                self.say("Lost from exporters", "网元导出丢失"),
+                status.drops.export.to_string(),
+            ),
+            (
+                self.say("Dropped on sockets", "接收缓冲区丢弃"),
+                status.drops.socket.to_string(),
+            ),
         ]);
         let mut ports = Table::new(&[
             (self.say("Link", "链路"), Right),
