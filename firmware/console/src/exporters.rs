@@ -31,7 +31,7 @@ const SILENT_S: u64 = 300;
 pub(crate) enum Condition {
     /// It sends.
     Sending,
-    /// It sends, but more than one record in a thousand is lost, more than one datagram in a hundred cannot be decoded,
+    /// It sends, but more than one record in a thousand is lost, more than one datagram in ten has an error,
     /// or its agent does not answer.
     Troubled,
     /// It sent before, and has been silent for five minutes.
@@ -58,10 +58,11 @@ impl Condition {
 }
 
 impl Condition {
-    /// Counts are since the collector's start: a single loss must not mark an exporter for ever.
+    /// Counts are since the collector's start: a single loss must not mark an exporter for ever, nor data that came
+    /// before its template and was kept.
     const fn loses(status: &ExporterStatus) -> bool {
         let expected = status.records.saturating_add(status.lost);
-        status.lost.saturating_mul(1_000) > expected || status.errors.saturating_mul(100) > status.datagrams
+        status.lost.saturating_mul(1_000) > expected || status.errors.saturating_mul(10) > status.datagrams
     }
 }
 
@@ -538,7 +539,7 @@ mod tests {
         };
         assert_eq!(of(&fine), Condition::Sending);
         let undecoded = ExporterStatus {
-            errors: 2,
+            errors: 11,
             datagrams: 100,
             ..status("a", Some(900))
         };
