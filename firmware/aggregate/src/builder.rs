@@ -58,10 +58,10 @@ pub struct WindowBuilder {
     start: Timestamp,
     seconds: u32,
     counters: LinkCounters,
-    hosts: Sums<IpAddr>,
+    hosts: Sums<Address>,
     protocols: Sums<TopKey>,
     apps: Sums<App>,
-    conversations: Sums<Conversation>,
+    conversations: Sums<(Address, Address)>,
 }
 
 impl WindowBuilder {
@@ -155,16 +155,17 @@ impl WindowBuilder {
                 row.add(Direction::In, back);
             }
         };
-        self.hosts.add(delta.src_ip, ends(forward, reverse));
+        let (src, dst) = (Address::of(delta.src_ip), Address::of(delta.dst_ip));
+        self.hosts.add(src, ends(forward, reverse));
         // A host that talks to itself counts once.
-        if delta.src_ip != delta.dst_ip {
-            self.hosts.add(delta.dst_ip, ends(reverse, forward));
+        if src != dst {
+            self.hosts.add(dst, ends(reverse, forward));
         }
-        let (pair, src_is_low) = Conversation::of(delta.src_ip, delta.dst_ip);
-        let (from_low, from_high) = if src_is_low {
-            (forward, reverse)
+        // Both ends are of one family, within which these numbers are in the addresses' order.
+        let (pair, from_low, from_high) = if src <= dst {
+            ((src, dst), forward, reverse)
         } else {
-            (reverse, forward)
+            ((dst, src), reverse, forward)
         };
         self.conversations.add(pair, ends(from_low, from_high));
     }
@@ -177,10 +178,30 @@ impl WindowBuilder {
             start: self.start,
             seconds: self.seconds,
             counters: self.counters,
-            hosts: self.hosts.finish(ROWS_KEPT, TopKey::Host),
+            hosts: self.hosts.finish(ROWS_KEPT, |address| TopKey::Host(address.ip())),
             protocols: self.protocols.finish(ROWS_KEPT, |key| key),
             apps: self.apps.finish(ROWS_KEPT, TopKey::App),
-            conversations: self.conversations.finish(ROWS_KEPT, TopKey::Conversation),
+            conversations: self.conversations.finish(ROWS_KEPT, |(low, high)| {
+                TopKey::Conversation(Conversation::of(low.ip(), high.ip()).0)
+            }),
         }
+    }
+}
+
+/// An address as a number, IPv4 as the IPv6 address that maps it: quick to hash and to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Address(u128);
+
+impl Address {
+    #[inline]
+    fn of(ip: IpAddr) -> Self {
+        Self(match ip {
+            IpAddr::V4(v4) => 0xffff_0000_0000 | u128::from(u32::from(v4)),
+            IpAddr::V6(v6) => u128::from(v6),
+        })
+    }
+
+    fn ip(self) -> IpAddr {
+        IpAddr::V6(self.0.into()).to_canonical()
     }
 }

@@ -261,3 +261,151 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use model::{App, Direction, EndReason, Exported, HomeNetworks};
+
+    use super::super::plan::ExporterPlan;
+    use super::*;
+
+    fn registry(numbers: &[u32]) -> Arc<Registry> {
+        let plan = |number: &u32| ExporterPlan {
+            link: LinkId::of_exporter(*number),
+            settings: settings::Exporter {
+                name: number.to_string(),
+                addresses: vec![IpAddr::from(number.to_be_bytes())],
+                enabled: true,
+                sampling: None,
+                utc_offset_min: 0,
+                snmp: None,
+                interfaces: Default::default(),
+            },
+            agent: None,
+        };
+        let plans = numbers.iter().map(plan).collect();
+        Arc::new(Registry::new(plans, false, HomeNetworks::private()))
+    }
+
+    fn record(link: u32, start: u64, end: u64, bytes: u64) -> FlowRecord {
+        FlowRecord {
+            link: LinkId::of_exporter(link),
+            start: Timestamp::from_secs(start),
+            end: Timestamp::from_secs(end),
+            src_ip: [10, 0, 0, 1].into(),
+            dst_ip: [8, 8, 8, 8].into(),
+            src_port: 1,
+            dst_port: 2,
+            protocol: 17,
+            vlan: None,
+            vlan_inner: None,
+            src_mac: None,
+            dst_mac: None,
+            packets: 3,
+            bytes,
+            packets_rev: 0,
+            bytes_rev: 0,
+            tcp_flags: 0,
+            tcp_flags_rev: 0,
+            icmp: None,
+            icmp_rev: None,
+            tos: 0,
+            app: App::from_number(1),
+            direction: Direction::Out,
+            end_reason: EndReason::Active,
+            export: Some(Box::new(Exported {
+                ingress_if: Some(1),
+                egress_if: Some(2),
+                ..Exported::default()
+            })),
+        }
+    }
+
+    const T: u64 = 1_700_000_040;
+
+    fn at(s: u64) -> Timestamp {
+        Timestamp::from_secs(T + s)
+    }
+
+    fn ledger(numbers: &[u32]) -> Ledger {
+        Ledger::new(registry(numbers), Pace { block_s: 5 })
+    }
+
+    /// Octets of each link's windows, and of each link's interfaces going in.
+    fn sums(outputs: &[Output]) -> (u64, u64, Vec<(LinkId, u64)>) {
+        let (mut windows, mut interfaces, mut records) = (0, 0, Vec::new());
+        for output in outputs {
+            match output {
+                Output::Windows(all) => windows += all.iter().map(|w| w.counters.frames.total.bytes).sum::<u64>(),
+                Output::Interfaces(all) => interfaces += all.iter().map(|i| i.inbound.bytes).sum::<u64>(),
+                Output::Records { block, shares } => {
+                    assert_eq!(block.len() as u64, shares.iter().map(|(_, n)| n).sum::<u64>());
+                    records.extend(shares.iter().copied());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        (windows, interfaces, records)
+    }
+
+    #[test]
+    fn records_go_out_in_time_and_minutes_after_them() {
+        let mut ledger = ledger(&[1, 2]);
+        ledger.record(at(0), 0, &record(1, T - 300, T, 6_000));
+        ledger.record(at(0), 1, &record(2, T, T, 70));
+        ledger.tick(at(4));
+        assert!(ledger.take_output().is_empty());
+        ledger.tick(at(5));
+        let out = ledger.take_output();
+        let shares = vec![(LinkId::of_exporter(1), 1), (LinkId::of_exporter(2), 1)];
+        assert_eq!(sums(&out), (0, 0, shares));
+        ledger.tick(at(10));
+        let out = ledger.take_output();
+        assert_eq!(sums(&out), (6_070, 6_070, Vec::new()));
+        ledger.tick(at(100));
+        ledger.finish(at(100));
+        assert!(ledger.take_output().is_empty());
+    }
+
+    #[test]
+    fn an_exporter_that_goes_leaves_what_it_sent() {
+        let mut ledger = ledger(&[1, 2]);
+        ledger.record(at(0), 0, &record(1, T, T, 100));
+        ledger.record(at(0), 1, &record(2, T, T, 10));
+        ledger.reregister(at(1), registry(&[2, 3]));
+        // The place of 2 is another now, and what is known of it is not.
+        ledger.record(at(1), 0, &record(2, T, T, 10));
+        assert_eq!(ledger.accounts().map(|a| a.counts.records).collect::<Vec<_>>(), [2]);
+        ledger.finish(at(2));
+        let (windows, interfaces, records) = sums(&ledger.take_output());
+        assert_eq!((windows, interfaces), (120, 120));
+        assert_eq!(records.iter().map(|(_, n)| n).sum::<u64>(), 3);
+    }
+
+    #[test]
+    fn drops_are_shared_out_and_their_sum_is_exact() {
+        let mut ledger = ledger(&[1, 2, 3]);
+        for (place, datagrams) in [(0, 5), (1, 1), (2, 7)] {
+            for _ in 0..datagrams {
+                let account = ledger.account(place).unwrap();
+                let before = account.so_far();
+                account.datagram(at(0), 100, None, before);
+            }
+        }
+        ledger.lose_datagrams(at(0), 1_001);
+        ledger.finish(at(0));
+        let drops: Vec<u64> = ledger
+            .take_output()
+            .iter()
+            .flat_map(|o| match o {
+                Output::Windows(windows) => windows.clone(),
+                _ => Vec::new(),
+            })
+            .map(|w| w.counters.drops.socket)
+            .collect();
+        assert_eq!(drops.iter().sum::<u64>(), 1_001);
+        assert_eq!(drops.len(), 3);
+    }
+}

@@ -77,7 +77,7 @@ impl Shared {
 }
 
 /// Outputs that wait in a thread when the uplink's queue is full.
-const WAITING_MAX: usize = 64;
+const WAITING_MAX: usize = 16;
 
 /// A thread's way to the uplink: a little waits here when its queue is full, and beyond that the newest is lost.
 #[derive(Debug)]
