@@ -59,7 +59,7 @@ pub struct WindowBuilder {
     seconds: u32,
     counters: LinkCounters,
     hosts: Sums<Address>,
-    protocols: Sums<TopKey>,
+    protocols: Sums<Protocol>,
     apps: Sums<App>,
     conversations: Sums<(Address, Address)>,
 }
@@ -105,7 +105,7 @@ impl WindowBuilder {
         if let Some(ether_type) = frame.non_ip {
             self.counters.non_ip += 1;
             self.protocols
-                .add(TopKey::EtherType(ether_type), |row| row.add(frame.direction, one));
+                .add(Protocol::of_frame(ether_type), |row| row.add(frame.direction, one));
         }
         if let Some(kind) = frame.malformed
             && let Some(count) = self.counters.malformed.get_mut(kind.index())
@@ -145,7 +145,7 @@ impl WindowBuilder {
             row.add(delta.direction, forward);
             row.add(delta.direction.reversed(), reverse);
         };
-        self.protocols.add(TopKey::Protocol(delta.protocol), by_home);
+        self.protocols.add(Protocol::of_ip(delta.protocol), by_home);
         self.apps.add(delta.app, by_home);
 
         // What goes out of the named end is `out`.
@@ -179,11 +179,36 @@ impl WindowBuilder {
             seconds: self.seconds,
             counters: self.counters,
             hosts: self.hosts.finish(ROWS_KEPT, |address| TopKey::Host(address.ip())),
-            protocols: self.protocols.finish(ROWS_KEPT, |key| key),
+            protocols: self.protocols.finish(ROWS_KEPT, Protocol::key),
             apps: self.apps.finish(ROWS_KEPT, TopKey::App),
             conversations: self.conversations.finish(ROWS_KEPT, |(low, high)| {
                 TopKey::Conversation(Conversation::of(low.ip(), high.ip()).0)
             }),
+        }
+    }
+}
+
+/// An IP protocol, or above all of those an EtherType: in the order of their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Protocol(u32);
+
+impl Protocol {
+    const ETHER: u32 = 1 << 16;
+
+    fn of_ip(protocol: u8) -> Self {
+        Self(protocol.into())
+    }
+
+    fn of_frame(ether_type: u16) -> Self {
+        Self(Self::ETHER | u32::from(ether_type))
+    }
+
+    fn key(self) -> TopKey {
+        let [high, low] = [self.0 >> 16, self.0 & 0xffff];
+        let low = u16::try_from(low).unwrap_or_default();
+        match (high, u8::try_from(low)) {
+            (0, Ok(protocol)) => TopKey::Protocol(protocol),
+            _ => TopKey::EtherType(low),
         }
     }
 }

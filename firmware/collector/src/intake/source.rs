@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use api::collector::{Protocol, StreamStatus, TemplateStatus};
-use decode::{Config, CounterSample, Decoder, DomainReport, Limits, Origin, Record, Sink};
+use decode::{Config, CounterSample, Decoder, DomainReport, ErrorCounts, ErrorKind, Limits, Origin, Record, Sink};
 use foldhash::fast::RandomState;
 use model::{DropCounters, FlowRecord, InterfaceFacts, InterfaceMinute, LinkId, LinkState, Timestamp};
 
@@ -20,6 +20,8 @@ use crate::uplink::Health;
 
 /// Sampling rates that are shown of an exporter.
 const RATES_SHOWN: usize = 8;
+/// Exporters whose errors are put into words in one look.
+const EXPLAINED_MAX: usize = 32;
 /// The length of a template's field that each record says for itself, as IPFIX writes it.
 const VARIABLE: u16 = u16::MAX;
 
@@ -28,11 +30,49 @@ const VARIABLE: u16 = u16::MAX;
 struct Known {
     /// Lost and undecoded until now, as far as windows have it.
     lost: u64,
-    /// Interfaces that it had named when this was last looked at.
-    interfaces: usize,
     /// Whether it taught something since.
     taught: bool,
+    /// Its errors when this was last looked at, and the newest of them.
+    errors: ErrorCounts,
+    last_error: Option<(Timestamp, String)>,
     counters: CounterTrack,
+}
+
+impl Known {
+    /// Remembers in words what is wrong since the last time.
+    fn explain(&mut self, now: Timestamp, address: IpAddr, errors: ErrorCounts) {
+        let fresh = errors
+            .iter()
+            .map(|(kind, count)| (kind, count.saturating_sub(self.errors.of(kind))));
+        if let Some((kind, times)) = fresh.filter(|(_, times)| *times > 0).max_by_key(|(_, times)| *times) {
+            let often = if times > 1 {
+                format!(" ({times} times within a second)")
+            } else {
+                String::new()
+            };
+            self.last_error = Some((now, format!("{address}: {}{often}", words(kind))));
+        }
+        self.errors = errors;
+    }
+}
+
+/// What a kind of error says to people.
+const fn words(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::TooShort => "a datagram ends within its header",
+        ErrorKind::UnknownVersion => "a datagram is no NetFlow v1, v5, v7, v9, IPFIX or sFlow v5",
+        ErrorKind::BadLength => "a header's count or length contradicts its datagram's length",
+        ErrorKind::BadSet => "a set is shorter than its header or goes beyond its datagram",
+        ErrorKind::ReservedSet => "a set has a reserved identifier",
+        ErrorKind::BadTemplate => "a template contradicts itself",
+        ErrorKind::TemplateTooLarge => "a template has too many fields",
+        ErrorKind::BadRecord => "a record goes beyond its set",
+        ErrorKind::NoTemplate => "data came before its template and waits for it",
+        ErrorKind::TemplateNeverCame => "data was given up whose template did not come",
+        ErrorKind::BadSample => "an sFlow sample contradicts its length",
+        ErrorKind::BadHeader => "a sampled packet's header is no sound frame",
+        ErrorKind::TooManyExporters => "there is no room for another exporter",
+    }
 }
 
 /// The decoder of a thread's exporters.
@@ -184,6 +224,7 @@ impl Source {
     /// names that are new.
     pub(super) fn look(&mut self, now: Timestamp, ledger: &mut Ledger, health: &Health, facts: &Facts) {
         let registry = ledger.registry().clone();
+        let mut explained = 0;
         for (address, known) in &mut self.known {
             let Some(place) = registry.place(*address) else {
                 continue;
@@ -204,8 +245,14 @@ impl Source {
                 ..DropCounters::default()
             };
             ledger.lose(now, place, drops);
+            if totals.errors != known.errors.total()
+                && explained < EXPLAINED_MAX
+                && let Some(report) = self.decoder.exporter(*address)
+            {
+                explained += 1;
+                known.explain(now, *address, report.errors);
+            }
             if std::mem::take(&mut known.taught) && totals.interfaces > 0 {
-                known.interfaces = totals.interfaces;
                 let Some(exporter) = registry.exporters().get(place) else {
                     continue;
                 };
@@ -307,6 +354,8 @@ impl Source {
             let Some(exporter) = self.decoder.exporter(*address) else {
                 continue;
             };
+            let newest = self.known.get(&exporter.address).and_then(|k| k.last_error.clone());
+            report.last_error = report.last_error.max(newest);
             for (kind, count) in exporter.errors.iter() {
                 *report.errors.entry(kind.name().to_owned()).or_default() += count;
             }

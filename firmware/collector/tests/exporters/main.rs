@@ -132,6 +132,24 @@ fn data_before_its_template_waits_for_it() {
 }
 
 #[test]
+fn what_cannot_be_decoded_is_told_in_words() {
+    let mut lab = Lab::new(&[&["127.1.7.1"]]).start();
+    let port = lab.flow_port();
+    let sender = lab.sender("127.1.7.1");
+    let mut stream = Stream::new();
+    sender.send(port, &stream.v9(now().as_secs(), true, 3));
+    lab.wait_for_records(ONE, 3);
+    // Cut off in the middle of its data.
+    sender.send(port, &stream.v9(now().as_secs(), false, 3)[..60]);
+    let detail = lab.wait("the error", |lab| {
+        let detail = lab.exporter(ONE);
+        detail.last_error.is_some().then_some(detail)
+    });
+    assert!(detail.last_error.unwrap().starts_with("127.1.7.1: "));
+    assert!(detail.status.errors > 0 && !detail.errors.is_empty());
+}
+
+#[test]
 fn datagrams_that_never_came_are_counted() {
     let mut lab = Lab::new(&[&["127.1.3.1"]]).start();
     let port = lab.flow_port();
