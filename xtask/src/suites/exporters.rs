@@ -113,7 +113,9 @@ fn traffic() -> Command {
 
 fn softflowd(dir: &Path, port: u16) -> Command {
     let mut command = Command::new("softflowd");
-    command.args(["-d", "-v", "9", "-i", SEEN, "-n", &format!("127.0.0.1:{port}")]);
+    // as ifIndex 1, which the SNMP agent knows too
+    command.args(["-d", "-v", "9", "-i", &format!("1:{SEEN}")]);
+    command.args(["-n", &format!("127.0.0.1:{port}")]);
     for timeout in ["tcp=20", "udp=10", "general=10", "maxlife=20", "expint=5"] {
         command.args(["-t", timeout]);
     }
