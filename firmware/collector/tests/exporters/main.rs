@@ -7,10 +7,11 @@ mod lab;
 
 use std::collections::BTreeSet;
 
+use api::analyzer::InterfaceSeriesQuery;
 use api::collector::{Protocol, SocketPurpose};
 use craft::{Flow, Stream, ipfix, sflow, v5};
 use lab::{Lab, now};
-use model::{FlowRecord, LinkId};
+use model::{CounterSource, FlowRecord, InterfaceId, LinkId, Timestamp};
 
 const ONE: LinkId = LinkId::of_exporter(1);
 
@@ -80,6 +81,27 @@ fn every_protocol_arrives_as_it_was_sent() {
             let total = lab.counters(LinkId::of_exporter(number)).frames.total;
             assert!(total.bytes <= octets);
             ((total.packets, total.bytes) == (packets, octets)).then_some(())
+        });
+        // And so do the interfaces: in by 3, out by 4.
+        let carried = |lab: &Lab, index| {
+            let query = InterfaceSeriesQuery {
+                interface: InterfaceId {
+                    exporter: LinkId::of_exporter(number),
+                    index,
+                },
+                from: Timestamp::from_secs(secs - 600),
+                to: None,
+                step_s: 60,
+            };
+            let sources = lab.call(query).map(|s| s.sources).unwrap_or_default();
+            let points = sources
+                .into_iter()
+                .filter(|(s, _)| *s == CounterSource::Flow)
+                .flat_map(|(_, p)| p);
+            points.fold((0, 0), |(i, o), p| (i + p.inbound.bytes, o + p.outbound.bytes))
+        };
+        lab.wait("the interfaces' minutes", |lab| {
+            (carried(lab, 3) == (octets, 0) && carried(lab, 4) == (0, octets)).then_some(())
         });
     }
 }
