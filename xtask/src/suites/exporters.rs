@@ -106,7 +106,7 @@ fn unwire() {
 fn traffic() -> Command {
     let mut command = Command::new("tcpreplay");
     command
-        .args(["--quiet", "--loop=0", "--pps=500", "-i", SENT])
+        .args(["--quiet", "--loop=0", "--pps=500", "--timer=nano", "-i", SENT])
         .arg(office());
     command
 }
