@@ -21,9 +21,13 @@ const TICK: Duration = Duration::from_secs(2);
 const EARLY_TICK: Duration = Duration::from_millis(500);
 const EARLY: Duration = Duration::from_secs(60);
 
+const COLLECTOR: &str = "spanwatch-collector.service";
+/// More addresses than this are not given to the collector's unit: a command line has bounds.
+const FENCE_MAX: usize = 1_024;
+
 /// The services that a role may leave out, and the file in the run folder whose presence keeps one from starting.
 const ROLE_SERVICES: [(&str, &str, Role); 2] = [
-    ("spanwatch-collector.service", "without-collector", Role::Analyzer),
+    (COLLECTOR, "without-collector", Role::Analyzer),
     ("spanwatch-analyzer.service", "without-analyzer", Role::Collector),
 ];
 
@@ -33,6 +37,8 @@ pub(crate) struct Applied {
     rules: Option<String>,
     /// The addresses that the packet filter lets in, and the revision that named them; `None` where that is not known.
     senders: Option<(u64, BTreeSet<IpAddr>)>,
+    /// The addresses that the collector's unit is bound to.
+    fence: Option<Vec<String>>,
     role: Option<Role>,
     cpu: Option<(Instant, system::CpuTimes)>,
 }
@@ -64,6 +70,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             write_keys(&engine, &settings).await;
             filter(&engine, &mut applied, &ports, &settings).await;
             allow(&engine, &mut applied, &settings).await;
+            fence(&engine, &mut applied, &settings).await;
             follow_role(&engine, &mut applied, settings.role).await;
         }
         let tick = if start.elapsed() < EARLY { EARLY_TICK } else { TICK };
@@ -249,6 +256,39 @@ async fn allow(engine: &Engine, applied: &mut Applied, settings: &Settings) {
     note(engine, "exporters", result).await;
 }
 
+/// The addresses that the collector may speak with, for its unit's `IPAddressAllow=`: the exporters', or all of them
+/// where discovery is on or there are so many that the packet filter alone has to hold them.
+fn fence_of(settings: &Settings) -> Vec<String> {
+    let senders = firewall::senders(settings);
+    if settings.collection.discovery || senders.len() > FENCE_MAX {
+        return vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()];
+    }
+    senders.iter().map(IpAddr::to_string).collect()
+}
+
+/// Binds the collector's control group to the exporters' addresses: a second fence behind the packet filter.
+async fn fence(engine: &Engine, applied: &mut Applied, settings: &Settings) {
+    let wanted = fence_of(settings);
+    if applied.fence.as_ref() == Some(&wanted) {
+        return;
+    }
+    // An empty assignment takes the addresses of before away.
+    let mut properties = vec!["IPAddressAllow=".to_owned()];
+    properties.extend(wanted.iter().map(|address| format!("IPAddressAllow={address}")));
+    let mut args = vec!["set-property", "--runtime", COLLECTOR];
+    args.extend(properties.iter().map(String::as_str));
+    let result = match command::run("systemctl", &args, "").await {
+        Ok(_) => {
+            applied.fence = Some(wanted);
+            Ok(())
+        }
+        Err(e) => Err(format!(
+            "the exporters' addresses cannot be given to the collector's unit: {e}"
+        )),
+    };
+    note(engine, "fence", result).await;
+}
+
 async fn load(rules: &str) -> Result<(), command::CommandError> {
     command::run("nft", &["-f", "-"], rules).await.map(|_| ())
 }
@@ -303,6 +343,33 @@ async fn follow_role(engine: &Engine, applied: &mut Applied, role: Role) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_collector_speaks_with_registered_exporters_alone() {
+        let mut settings = Settings::default();
+        assert!(fence_of(&settings).is_empty());
+        let exporter = |addresses: Vec<IpAddr>, enabled| settings::Exporter {
+            name: "core".to_owned(),
+            addresses,
+            enabled,
+            sampling: None,
+            utc_offset_min: 0,
+            snmp: None,
+            interfaces: BTreeMap::new(),
+        };
+        let (four, six) = ("192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap());
+        settings.exporters.insert(1, exporter(vec![four, six], true));
+        settings
+            .exporters
+            .insert(2, exporter(vec!["192.0.2.9".parse().unwrap()], false));
+        assert_eq!(fence_of(&settings), ["192.0.2.1", "2001:db8::1"]);
+        settings.collection.discovery = true;
+        assert_eq!(fence_of(&settings), ["0.0.0.0/0", "::/0"]);
+        settings.collection.discovery = false;
+        let many = (0..=1_024u32).map(|n| IpAddr::V4((0x0a00_0000 + n).into())).collect();
+        settings.exporters.insert(3, exporter(many, true));
+        assert_eq!(fence_of(&settings), ["0.0.0.0/0", "::/0"]);
+    }
 
     #[test]
     fn network_files_follow_and_those_of_others_stay() {
