@@ -138,6 +138,34 @@ pub struct ExporterStatus {
     pub snmp: Option<SnmpStatus>,
 }
 
+impl ExporterStatus {
+    /// An exporter that nothing came from.
+    #[must_use]
+    pub fn silent(link: LinkId, name: String, addresses: Vec<IpAddr>, enabled: bool) -> Self {
+        Self {
+            link,
+            name,
+            addresses,
+            enabled,
+            first_seen: None,
+            last_seen: None,
+            protocols: Vec::new(),
+            datagrams: 0,
+            octets: 0,
+            records: 0,
+            messages: 0,
+            datagrams_per_s: 0.0,
+            records_per_s: 0.0,
+            bits_per_s: 0.0,
+            lost: 0,
+            errors: 0,
+            templates: 0,
+            sampling: Vec::new(),
+            snmp: None,
+        }
+    }
+}
+
 /// How an SNMP agent is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SnmpStatus {

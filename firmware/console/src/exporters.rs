@@ -498,26 +498,10 @@ mod tests {
     use super::*;
 
     pub(crate) fn status(name: &str, last_seen: Option<u64>) -> ExporterStatus {
+        let addresses = vec!["192.0.2.1".parse().unwrap()];
         ExporterStatus {
-            link: LinkId::of_exporter(1),
-            name: name.into(),
-            addresses: vec!["192.0.2.1".parse().unwrap()],
-            enabled: true,
-            first_seen: None,
             last_seen: last_seen.map(Timestamp::from_secs),
-            protocols: Vec::new(),
-            datagrams: 0,
-            octets: 0,
-            records: 0,
-            messages: 0,
-            datagrams_per_s: 0.0,
-            records_per_s: 0.0,
-            bits_per_s: 0.0,
-            lost: 0,
-            errors: 0,
-            templates: 0,
-            sampling: Vec::new(),
-            snmp: None,
+            ..ExporterStatus::silent(LinkId::of_exporter(1), name.into(), addresses, true)
         }
     }
 

@@ -288,7 +288,7 @@ impl Asker {
         let now = now();
         let status = |exporter: &Arc<super::plan::ExporterPlan>| {
             let link = exporter.link;
-            let mut status = empty(exporter);
+            let mut status = silent(exporter);
             for report in reports.get(&link).into_iter().flatten() {
                 add(&mut status, report);
             }
@@ -365,28 +365,14 @@ impl Asker {
     }
 }
 
-fn empty(exporter: &super::plan::ExporterPlan) -> ExporterStatus {
-    ExporterStatus {
-        link: exporter.link,
-        name: exporter.settings.name.clone(),
-        addresses: exporter.settings.addresses.clone(),
-        enabled: exporter.settings.enabled,
-        first_seen: None,
-        last_seen: None,
-        protocols: Vec::new(),
-        datagrams: 0,
-        octets: 0,
-        records: 0,
-        messages: 0,
-        datagrams_per_s: 0.0,
-        records_per_s: 0.0,
-        bits_per_s: 0.0,
-        lost: 0,
-        errors: 0,
-        templates: 0,
-        sampling: Vec::new(),
-        snmp: None,
-    }
+fn silent(exporter: &super::plan::ExporterPlan) -> ExporterStatus {
+    let settings = &exporter.settings;
+    ExporterStatus::silent(
+        exporter.link,
+        settings.name.clone(),
+        settings.addresses.clone(),
+        settings.enabled,
+    )
 }
 
 fn add(status: &mut ExporterStatus, report: &ExporterReport) {
