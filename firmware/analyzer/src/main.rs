@@ -264,6 +264,7 @@ async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Readers)
             AnalyzerRequest::Device(q) => query::device(&shared, &q).and_then(server::reply),
             AnalyzerRequest::GaugeSeries(q) => query::gauge_series(&shared, &q).and_then(server::reply),
             AnalyzerRequest::Logs(q) => query::logs(&shared, &q).and_then(server::reply),
+            _ => Err(Failure::new(FailureKind::Unavailable, "this is not answered yet")),
         };
         drop(place);
         answered

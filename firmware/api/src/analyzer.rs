@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::ingest::LinkInfo;
 use crate::service;
 
+pub use model::Scope;
+
 service! {
     /// A request to the analyzer.
     Analyzer, AnalyzerRequest {
@@ -34,6 +36,18 @@ service! {
         GaugeSeries(GaugeSeriesQuery) -> GaugeSeries,
         /// Log records.
         Logs(LogsQuery) -> Logs,
+        /// Begins to answer a question about flow records.
+        StartQuery(StartQuery) -> Started,
+        /// How far a question is; its answer once it is there.
+        PollQuery(PollQuery) -> QueryState,
+        /// Gives a question up.
+        CancelQuery(CancelQuery) -> (),
+        /// Reads a filter, and says what may come next.
+        Filter(FilterRequest) -> FilterAnswer,
+        /// What is kept, and what takes how much room.
+        Storage(StorageQuery) -> Storage,
+        /// Replaces the database of countries.
+        ImportCountries(ImportCountries) -> Countries,
     }
 }
 
@@ -96,31 +110,6 @@ pub struct LinkNow {
 
 const fn one_second() -> u32 {
     1
-}
-
-/// Which links an answer adds up. Ports and exporters are never added together: they may have seen the same packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// All capture ports.
-    #[default]
-    Ports,
-    /// All exporters.
-    Exporters,
-    /// One link.
-    Link(LinkId),
-}
-
-impl Scope {
-    /// Whether a link belongs to it.
-    #[must_use]
-    pub fn holds(self, link: LinkId) -> bool {
-        match self {
-            Self::Ports => link.exporter().is_none(),
-            Self::Exporters => link.exporter().is_some(),
-            Self::Link(one) => one == link,
-        }
-    }
 }
 
 /// Asks for a link's counters over time. The analyzer answers at most 3,600 points.
@@ -436,4 +425,207 @@ pub struct Logs {
     pub read: u64,
     /// Whether everything up to `next` was searched: else time ran out, and `next` goes on from there.
     pub complete: bool,
+}
+
+/// Begins to answer a question. At most 16 are answered or kept at a time, and 2 of them read at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartQuery {
+    /// The question.
+    pub query: model::Query,
+}
+
+/// A question that was accepted: its filter is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// Its number, hard to guess, since whoever knows it may read the answer.
+    pub id: u64,
+}
+
+/// Asks how far a question is. A question that nobody asks about for 30 s is given up, and its answer forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollQuery {
+    /// Its number.
+    pub id: u64,
+    /// Waits so long for the answer, at most 10,000 ms.
+    #[serde(default)]
+    pub wait_ms: u32,
+    /// Also what was found so far, while it is not done.
+    #[serde(default)]
+    pub partial: bool,
+}
+
+/// How far a question is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueryState {
+    /// How far.
+    pub progress: model::Progress,
+    /// Whether it is done: then the answer is there, and is forgotten 30 s after it was last asked for.
+    pub done: bool,
+    /// The answer; before it is done, what was found so far where that was asked for.
+    pub answer: Option<model::Answer>,
+}
+
+/// Gives a question up; one that is not there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelQuery {
+    /// Its number.
+    pub id: u64,
+}
+
+/// Asks about the text of a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterRequest {
+    /// The text.
+    pub text: String,
+    /// Where the writer is, in characters (Unicode scalar values), for completion.
+    #[serde(default)]
+    pub cursor: Option<u32>,
+}
+
+/// What a filter's text is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterAnswer {
+    /// The filter, printed anew; `None` where it is wrong.
+    pub filter: Option<String>,
+    /// What is wrong.
+    pub problem: Option<FilterProblem>,
+    /// What may stand at the cursor; at most 50.
+    pub completions: Vec<Completion>,
+}
+
+/// What is wrong with a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterProblem {
+    /// Where: the first character, and the one after the last.
+    pub at: (u32, u32),
+    /// What, in English.
+    pub english: String,
+    /// What, in Chinese.
+    pub chinese: String,
+    /// What may have been meant: the text in that place, replaced.
+    pub suggestion: Option<String>,
+}
+
+/// What may stand somewhere in a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The characters that it replaces: the first, and the one after the last.
+    pub at: (u32, u32),
+    /// The text.
+    pub text: String,
+    /// What it is, in English.
+    pub english: String,
+    /// What it is, in Chinese.
+    pub chinese: String,
+}
+
+/// Asks what is kept.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct StorageQuery {}
+
+/// What is kept on the analyzer's disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Storage {
+    /// The disk's size in octets.
+    pub disk_bytes: u64,
+    /// Octets of it that are free.
+    pub free_bytes: u64,
+    /// The share in use, in percent, from which on the oldest is removed.
+    pub full_percent: u8,
+    /// By class.
+    pub classes: Vec<StorageClass>,
+    /// What was removed lately, and why; the newest first, at most 200.
+    pub removed: Vec<Removed>,
+    /// Files set aside because they were damaged.
+    pub damaged_files: Vec<DamagedFile>,
+    /// Hours that are over and not in index and rollups yet.
+    pub hours_open: u64,
+    /// The database of countries.
+    pub countries: Option<Countries>,
+}
+
+/// What is kept of a class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StorageClass {
+    /// Which.
+    pub class: settings::KeptClass,
+    /// How much of it is to be kept.
+    pub limit: settings::KeepLimit,
+    /// Octets that it takes.
+    pub bytes: u64,
+    /// Flow records or log records; `None` where it has none of either.
+    pub records: Option<u64>,
+    /// The start of the oldest that is there.
+    pub oldest: Option<Timestamp>,
+    /// The end of the newest.
+    pub newest: Option<Timestamp>,
+    /// Octets a day, by the last 7 days; `None` before there is a whole day.
+    pub bytes_per_day: Option<u64>,
+    /// What is removed next: a file or a day.
+    pub next: Option<String>,
+    /// When, by age, or by size at the rate of now; `None` where that cannot be said.
+    pub next_at: Option<Timestamp>,
+    /// Why that will be.
+    pub next_why: Option<RemovedWhy>,
+}
+
+/// Something that was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// When.
+    pub at: Timestamp,
+    /// Of which class.
+    pub class: settings::KeptClass,
+    /// The file or the day.
+    pub what: String,
+    /// Octets that it took.
+    pub bytes: u64,
+    /// Why.
+    pub why: RemovedWhy,
+}
+
+/// Why something is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovedWhy {
+    /// It is older than the class is kept.
+    Age,
+    /// The class takes more than it may.
+    Size,
+    /// The disk is full.
+    DiskFull,
+}
+
+/// A file that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DamagedFile {
+    /// Its name now.
+    pub name: String,
+    /// Its octets.
+    pub bytes: u64,
+}
+
+/// Replaces the database of countries, or takes it away. Larger files come in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportCountries {
+    /// What it is called: the file's name.
+    pub name: String,
+    /// Lines `first address,last address,country` (quotes and further fields are allowed), or a MaxMind DB file, in
+    /// base64; at most 8 MiB of octets a part.
+    pub part: String,
+    /// Octets of the file before this part; 0 begins anew.
+    pub offset: u64,
+    /// Whether this is the last part. An empty file takes the database away.
+    pub last: bool,
+}
+
+/// The database of countries.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Countries {
+    /// What it is called; empty where there is none.
+    pub name: String,
+    /// When it was imported.
+    pub imported: Option<Timestamp>,
+    /// Ranges of addresses in it.
+    pub ranges: u64,
 }

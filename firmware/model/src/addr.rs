@@ -35,7 +35,7 @@ impl MacAddr {
 }
 
 /// An IPv4 or IPv6 prefix, such as 10.0.0.0/8; host bits are zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Prefix {
     base: IpAddr,
     length: u8,
@@ -64,6 +64,15 @@ impl Prefix {
     #[must_use]
     pub const fn base(&self) -> IpAddr {
         self.base
+    }
+
+    /// Its last address.
+    #[must_use]
+    pub fn last(&self) -> IpAddr {
+        match self.base {
+            IpAddr::V4(base) => IpAddr::V4((u32::from(base) | !mask32(self.length)).into()),
+            IpAddr::V6(base) => IpAddr::V6((u128::from(base) | !mask128(self.length)).into()),
+        }
     }
 
     /// Its length in bits.

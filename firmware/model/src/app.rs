@@ -100,6 +100,41 @@ impl App {
         Self(number)
     }
 
+    /// Numbers above this are applications that an administrator defined.
+    const DEFINED: u16 = 0x8000;
+
+    /// The application that an administrator defined under this number; `None` beyond 1–32,767.
+    #[must_use]
+    pub fn defined(number: u32) -> Option<Self> {
+        let number = u16::try_from(number).ok().filter(|n| (1..Self::DEFINED).contains(n))?;
+        Some(Self(Self::DEFINED + number))
+    }
+
+    /// The number of the definition, of an application that an administrator defined.
+    #[must_use]
+    pub const fn definition(self) -> Option<u32> {
+        match self.0.checked_sub(Self::DEFINED) {
+            None | Some(0) => None,
+            Some(number) => Some(number as u32),
+        }
+    }
+
+    /// The firmware's application of a name, `unknown` included.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        if name == "unknown" {
+            return Some(Self::UNKNOWN);
+        }
+        APPS.iter()
+            .find(|(_, n, ..)| *n == name)
+            .map(|(number, ..)| Self(*number))
+    }
+
+    /// All applications that the firmware knows, `unknown` not among them.
+    pub fn known() -> impl Iterator<Item = Self> {
+        APPS.iter().map(|(number, ..)| Self(*number))
+    }
+
     /// The application that the IANA registry gives to the protocol and one of the ports: the
     /// destination's first, since that is where a server listens.
     #[must_use]

@@ -9,6 +9,9 @@ mod export;
 mod interface;
 mod log;
 mod log_block;
+mod objects;
+mod query;
+mod range;
 mod record;
 mod time;
 mod window;
@@ -24,6 +27,12 @@ pub use export::{EnterpriseFields, Exported, MplsLabels, Observed, Translated};
 pub use interface::{CounterSource, InterfaceDetail, InterfaceFacts, InterfaceId, InterfaceMinute, LinkState};
 pub use log::{LogRecord, LogSource, Severity};
 pub use log_block::{Keyword, LogBlock, LogDirectory, LogHead, LogRow, LogRows, LogTexts, fold};
+pub use objects::{Application, Business, Endpoint, InterfaceGroup, IpGroup, LinkGroup, Objects};
+pub use query::{
+    Answer, AnsweredFrom, Ask, Found, Key, KeyValue, Measure, Order, Progress, Query, Read, Scope, SeriesRow, Sums,
+    TopRow,
+};
+pub use range::{AddressRange, ParseAddressRangeError, ParsePortRangeError, PortRange};
 pub use record::{Direction, EndReason, FlowRecord, IcmpType};
 pub use time::{ParseTimestampError, Timestamp};
 pub use window::{

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{App, Exported, LinkId, MacAddr, Timestamp};
 
 /// Why a record was closed: flowEndReason, IPFIX element 136 (RFC 5102, section 5.11.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum EndReason {
@@ -24,7 +24,7 @@ pub enum EndReason {
 }
 
 /// Where traffic goes, relative to the home network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Direction {

@@ -3,12 +3,13 @@
 mod change;
 mod exporters;
 mod network;
+mod retention;
 mod secrets;
 mod validate;
 
 use std::collections::BTreeMap;
 
-use model::HomeNetworks;
+use model::{HomeNetworks, Objects};
 use serde::{Deserialize, Serialize};
 
 pub use exporters::{
@@ -16,6 +17,7 @@ pub use exporters::{
     SnmpPrivacy, UtilisationLimits,
 };
 pub use network::{Ipv4Config, Ipv6Config, Management};
+pub use retention::{KeepLimit, KeptClass, Retention};
 pub use validate::{SettingsError, hostname_problem, password_problem, ssh_key_problem};
 
 /// The version of the document that this release writes.
@@ -130,6 +132,12 @@ pub struct Settings {
     /// SNMP credentials by name; at most 256.
     #[serde(default)]
     pub snmp: BTreeMap<String, SnmpCredentials>,
+    /// Applications, businesses and groups that were defined.
+    #[serde(default)]
+    pub objects: Objects,
+    /// How much is kept of what.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 impl Default for Settings {
@@ -149,6 +157,8 @@ impl Default for Settings {
             exporters: BTreeMap::new(),
             exporter_numbers: 0,
             snmp: BTreeMap::new(),
+            objects: Objects::default(),
+            retention: Retention::default(),
         }
     }
 }
