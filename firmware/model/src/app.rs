@@ -1,6 +1,7 @@
 //! Applications.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -136,13 +137,17 @@ impl App {
     }
 
     /// The application that the IANA registry gives to the protocol and one of the ports: the
-    /// destination's first, since that is where a server listens.
+    /// destination's first, since that is where a server listens. A look-up in a table.
+    #[inline]
     #[must_use]
     pub fn by_port(protocol: u8, src_port: u16, dst_port: u16) -> Self {
-        let transport = match protocol {
-            6 => 't',
-            17 => 'u',
-            132 => 's',
+        static TCP: LazyLock<Vec<u16>> = LazyLock::new(|| by_ports('t'));
+        static UDP: LazyLock<Vec<u16>> = LazyLock::new(|| by_ports('u'));
+        static SCTP: LazyLock<Vec<u16>> = LazyLock::new(|| by_ports('s'));
+        let table = match protocol {
+            6 => &*TCP,
+            17 => &*UDP,
+            132 => &*SCTP,
             1 => return Self(200),
             58 => return Self(201),
             2 => return Self(202),
@@ -156,12 +161,11 @@ impl App {
             88 => return Self(210),
             _ => return Self::UNKNOWN,
         };
-        let find = |port: u16| {
-            APPS.iter()
-                .find(|(_, _, transports, ports)| transports.contains(transport) && ports.contains(&port))
-                .map(|(number, ..)| Self(*number))
-        };
-        find(dst_port).or_else(|| find(src_port)).unwrap_or(Self::UNKNOWN)
+        let of = |port: u16| table.get(usize::from(port)).copied().unwrap_or(0);
+        match (of(dst_port), of(src_port)) {
+            (0, by_src) => Self(by_src),
+            (by_dst, _) => Self(by_dst),
+        }
     }
 
     /// The name, lower case, as the filter language writes it; `None` for a number not known here.
@@ -174,6 +178,19 @@ impl App {
             .find(|(number, ..)| *number == self.0)
             .map(|(_, name, ..)| *name)
     }
+}
+
+/// The number of the application of each port, as far as any has one: a flow has no time for a search.
+fn by_ports(transport: char) -> Vec<u16> {
+    let highest = APPS.iter().flat_map(|(.., ports)| ports.iter()).max();
+    let mut table = vec![0; highest.map_or(0, |port| usize::from(*port) + 1)];
+    // The first application that names a port has it.
+    for (number, _, transports, ports) in APPS.iter().rev() {
+        for port in ports.iter().filter(|_| transports.contains(transport)) {
+            table[usize::from(*port)] = *number;
+        }
+    }
+    table
 }
 
 impl fmt::Display for App {
@@ -197,6 +214,24 @@ mod tests {
         assert_eq!(App::by_port(6, 50_000, 50_001), App::UNKNOWN);
         assert_eq!(App::by_port(58, 0, 0).to_string(), "icmpv6");
         assert_eq!(App::from_number(9_999).to_string(), "app-9999");
+    }
+
+    #[test]
+    fn the_tables_say_what_the_list_says() {
+        for (protocol, transport) in [(6, 't'), (17, 'u'), (132, 's')] {
+            let find = |port: u16| {
+                let found = APPS
+                    .iter()
+                    .find(|(_, _, t, ports)| t.contains(transport) && ports.contains(&port));
+                found.map(|(number, ..)| App(*number))
+            };
+            for port in 0..=u16::MAX {
+                let other = port.rotate_left(5) ^ 443;
+                let naive = find(port).or_else(|| find(other)).unwrap_or(App::UNKNOWN);
+                assert_eq!(App::by_port(protocol, other, port), naive, "{protocol} {other} {port}");
+            }
+        }
+        assert_eq!(App::by_port(200, 53, 53), App::UNKNOWN);
     }
 
     #[test]

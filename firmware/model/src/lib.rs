@@ -27,7 +27,10 @@ pub use export::{EnterpriseFields, Exported, MplsLabels, Observed, Translated};
 pub use interface::{CounterSource, InterfaceDetail, InterfaceFacts, InterfaceId, InterfaceMinute, LinkState};
 pub use log::{LogRecord, LogSource, Severity};
 pub use log_block::{Keyword, LogBlock, LogDirectory, LogHead, LogRow, LogRows, LogTexts, fold};
-pub use objects::{Application, Business, Endpoint, InterfaceGroup, IpGroup, LinkGroup, Objects};
+pub use objects::{
+    Application, Business, Definitions, Endpoint, EndpointIndex, GroupIndex, InterfaceGroup, IpGroup, LinkGroup,
+    Objects, Place,
+};
 pub use query::{
     Answer, AnsweredFrom, Ask, Found, Key, KeyValue, Measure, Order, Progress, Query, Read, Scope, SeriesRow, Sums,
     TopRow,

@@ -3,11 +3,17 @@
 //! Each object has a number of its kind that is never given twice, since rollups keep it, and a name that is unique
 //! within its kind.
 
+mod matching;
+mod ranges;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{AddressRange, App, InterfaceId, LinkId, PortRange};
+
+pub use matching::{Definitions, EndpointIndex, GroupIndex};
+pub use ranges::Place;
 
 /// Where something is served. An end of a flow matches where its address is one of `addresses` and its port one of
 /// `ports`, and the flow's protocol is `protocol`; what is empty or `None` matches anything, but not all three are.
