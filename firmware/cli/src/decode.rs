@@ -1,20 +1,18 @@
 //! `spanwatch decode`: prints what exporters sent, record by record, from captures of their datagrams.
 
+mod reading;
 mod summary;
 mod table;
 
 use std::io::{self, BufWriter, Write};
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::Context;
-use capture::{Polled, Source};
 use clap::{Args, ValueEnum};
-use decode::{Config, Decoder, Extractor, Limits, Origin, Record, Sink, ipfix_messages, looks_exported};
-use model::{FlowRecord, Timestamp};
+use decode::{Origin, Record, Sink};
+use model::{FlowRecord, HomeNetworks};
 
-use summary::Summary;
+pub(crate) use reading::Reading;
 
 /// Decode captures (pcap or pcapng, also gzipped) of NetFlow v1, v5, v7, v9, IPFIX and sFlow v5, and print one record a line.
 ///
@@ -47,31 +45,23 @@ enum Format {
     Table,
 }
 
-/// Ports that exporters usually send to: what comes there is decoded whatever it looks like.
-const USUAL: [u16; 7] = [2_055, 2_056, 4_739, 6_343, 9_555, 9_995, 9_996];
-/// The longest IPFIX file that is read.
-const IPFIX_FILE_MAX: u64 = 1 << 30;
-
 /// Runs the command.
 pub(crate) fn run(args: DecodeArgs) -> anyhow::Result<()> {
-    let mut run = Run {
-        decoder: Decoder::new(offline()),
-        extractor: Extractor::default(),
-        printer: Printer::new(args.format),
-        ports: args.ports,
-        summary: Summary::default(),
-    };
+    let mut reading = Reading::new(args.ports, HomeNetworks::private());
+    let mut printer = Printer::new(args.format);
     let mut failures = Vec::new();
     for file in &args.files {
-        if let Err(error) = run.read(file) {
-            failures.push(error);
-        }
-        if run.printer.failure.is_some() {
+        failures.extend(
+            reading
+                .read(file, &mut printer, |printer, _| printer.failure.is_none())
+                .err(),
+        );
+        if printer.failure.is_some() {
             break;
         }
     }
-    let read = run.summary.frames + run.summary.messages;
-    match run.printer.finish() {
+    let read = reading.summary.frames + reading.summary.messages;
+    match printer.finish() {
         // A reader who has seen enough is no failure.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
         written => written.context("cannot write the records to standard output")?,
@@ -82,107 +72,8 @@ pub(crate) fn run(args: DecodeArgs) -> anyhow::Result<()> {
     for error in &failures {
         eprintln!("{error:#}");
     }
-    eprint!("{}", run.summary.text(&run.decoder, &run.extractor));
+    eprint!("{}", reading.text());
     Ok(())
-}
-
-/// Templates and waiting data last to the end of the captures, and nobody has to be held off.
-fn offline() -> Config {
-    let limits = Limits {
-        exporters: 1 << 20,
-        pending_domain: 256 << 20,
-        pending_total: 1 << 30,
-        fields_total: 64 << 20,
-        ..Limits::default()
-    };
-    Config {
-        limits,
-        pending_lifetime: Duration::MAX,
-        ..Config::default()
-    }
-}
-
-struct Run {
-    decoder: Decoder,
-    extractor: Extractor,
-    printer: Printer,
-    ports: Vec<u16>,
-    summary: Summary,
-}
-
-impl Run {
-    fn read(&mut self, path: &Path) -> anyhow::Result<()> {
-        let mut source = match crate::captures::open(path) {
-            Ok(source) => source,
-            Err(error) => return self.read_ipfix(path).unwrap_or(Err(error)),
-        };
-        loop {
-            let Self {
-                decoder,
-                extractor,
-                printer,
-                ports,
-                summary,
-            } = self;
-            let polled = source.poll(Duration::ZERO, |frame| {
-                summary.frames += 1;
-                let datagram = extractor.push(&dissect::Frame {
-                    link_type: frame.link_type,
-                    data: frame.data,
-                    wire_len: frame.wire_len,
-                    vlan_tci: frame.vlan_tci,
-                });
-                let Some(datagram) = datagram else { return };
-                summary.datagrams += 1;
-                if is_wanted(ports, datagram.dst_port, &datagram.payload) {
-                    summary.decoded += 1;
-                    decoder.decode(frame.time, datagram.src, &datagram.payload, printer);
-                }
-            });
-            match polled.with_context(|| path.display().to_string())? {
-                Polled::Frames(_) | Polled::Idle if self.printer.failure.is_none() => {}
-                Polled::End | Polled::Frames(_) | Polled::Idle => return Ok(()),
-            }
-        }
-    }
-
-    /// Reads an IPFIX file; `None` where it is none. Its messages name no exporter.
-    fn read_ipfix(&mut self, path: &Path) -> Option<anyhow::Result<()>> {
-        let size = std::fs::metadata(path).ok()?;
-        if !size.is_file() || size.len() > IPFIX_FILE_MAX {
-            return None;
-        }
-        let octets = std::fs::read(path).ok()?;
-        let mut used = 0;
-        for message in ipfix_messages(&octets) {
-            used += message.len();
-            self.summary.messages += 1;
-            let exported = message
-                .get(4..8)
-                .and_then(|time| time.try_into().ok())
-                .map(u32::from_be_bytes);
-            let now = Timestamp::from_secs(u64::from(exported.unwrap_or(0)));
-            let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-            self.decoder.decode(now, nobody, message, &mut self.printer);
-        }
-        let left = octets.len() - used;
-        match (used, left) {
-            (0, _) => None,
-            (_, 0) => Some(Ok(())),
-            _ => Some(Err(anyhow::anyhow!(
-                "{}: the IPFIX file is cut off or damaged at byte {used}",
-                path.display()
-            ))),
-        }
-    }
-}
-
-/// Whether a datagram is to be decoded.
-fn is_wanted(ports: &[u16], port: u16, payload: &[u8]) -> bool {
-    match ports {
-        [] => USUAL.contains(&port) || looks_exported(payload),
-        ports => ports.contains(&port),
-    }
 }
 
 /// Prints every record.
@@ -230,18 +121,5 @@ impl Sink for Printer {
         if let Err(error) = self.out.write_all(&self.line) {
             self.failure = Some(error);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ports_that_are_named_are_the_only_ones() {
-        let v5 = [&[0, 5, 0, 1][..], &[0; 68]].concat();
-        assert!(is_wanted(&[], 9_995, b"anything"));
-        assert!(is_wanted(&[], 12_345, &v5) && !is_wanted(&[], 12_345, b"anything"));
-        assert!(is_wanted(&[12_345], 12_345, b"anything") && !is_wanted(&[12_345], 9_995, &v5));
     }
 }

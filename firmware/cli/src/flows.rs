@@ -2,21 +2,21 @@
 
 mod csv;
 mod json;
+mod metering;
 mod summary;
 mod table;
 pub(crate) mod text;
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use capture::{Polled, Source};
+use anyhow::Context;
 use clap::{Args, ValueEnum};
-use meter::{Config, Meter};
+use meter::Config;
 use model::{FlowRecord, Timestamp};
 
-use summary::Summary;
+pub(crate) use metering::Metering;
 
 /// Meter captures (pcap or pcapng, also gzipped) and print one flow a line, by start time.
 ///
@@ -48,9 +48,6 @@ pub(crate) struct FlowsArgs {
     max_flows: usize,
 }
 
-/// Packets that are metered together: they stay in the first-level cache.
-const BATCH: usize = 64;
-
 /// How flows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -70,91 +67,36 @@ pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
     config.vlan_in_key = args.split_vlans;
     config.max_flows = args.max_flows;
     let mut run = Run {
-        timed: config.idle.is_some() || config.active.is_some(),
-        meter: Meter::new(config),
+        metering: Metering::new(config),
         records: Vec::new(),
-        summary: Summary::default(),
-        latest: Timestamp::EPOCH,
     };
     let mut failures = Vec::new();
     for file in &args.files {
-        if let Err(error) = run.read(file) {
-            failures.push(error);
-        }
+        let records = &mut run.records;
+        let read = crate::captures::open(file).and_then(|mut source| {
+            let name = file.display().to_string();
+            run.metering
+                .read(&mut source, &name, &mut |record| records.push(record), |_| true)
+        });
+        failures.extend(read.err());
     }
-    if failures.len() == args.files.len() && run.summary.frames == 0 {
+    if failures.len() == args.files.len() && run.metering.summary.frames == 0 {
         // Nothing to print; one failure says it all.
         return crate::captures::report(failures, args.files.len());
     }
     let records = &mut run.records;
-    run.meter.flush(&mut |record| records.push(record));
-    run.summary.finish(records.len(), &run.meter.statistics());
+    run.metering.finish(&mut |record| records.push(record));
     run.print(args.format)?;
-    eprint!("{}", run.summary);
+    eprint!("{}", run.metering.summary);
     crate::captures::report(failures, args.files.len())
 }
 
 struct Run {
-    timed: bool,
-    meter: Meter,
+    metering: Metering,
     records: Vec<FlowRecord>,
-    summary: Summary,
-    /// The latest time in the captures: the meter's clock.
-    latest: Timestamp,
 }
 
 impl Run {
-    fn read(&mut self, path: &Path) -> anyhow::Result<()> {
-        let name = || path.display().to_string();
-        let mut source = crate::captures::open(path)?;
-        let before = self.summary;
-        let mut packets = Vec::with_capacity(BATCH);
-        loop {
-            let Self {
-                meter,
-                records,
-                summary,
-                latest,
-                ..
-            } = self;
-            let polled = source.poll(Duration::ZERO, |frame| {
-                summary.frames += 1;
-                *latest = (*latest).max(frame.time);
-                match dissect::dissect(&dissect::Frame {
-                    link_type: frame.link_type,
-                    data: frame.data,
-                    wire_len: frame.wire_len,
-                    vlan_tci: frame.vlan_tci,
-                }) {
-                    Ok(packet) => packets.push((frame.time, packet)),
-                    Err(reason) => summary.count(reason),
-                }
-                if packets.len() >= BATCH {
-                    meter.observe_all(&packets, &mut |record| records.push(record), |_| {});
-                    packets.clear();
-                }
-            });
-            meter.observe_all(&packets, &mut |record| records.push(record), |_| {});
-            packets.clear();
-            match polled.with_context(name)? {
-                Polled::End => break,
-                Polled::Frames(_) | Polled::Idle => {}
-            }
-            if self.timed {
-                let records = &mut self.records;
-                self.meter.advance(self.latest, &mut |record| records.push(record));
-            }
-        }
-        if let Some(link_type) = self.summary.only_unsupported(&before) {
-            bail!(
-                "{}: frames of link type {link_type} cannot be read; Ethernet, raw IP, PPP, Linux cooked, \
-                 loopback and unencrypted 802.11 ones can",
-                path.display()
-            );
-        }
-        Ok(())
-    }
-
     /// Prints the flows; a reader who has seen enough is no failure.
     fn print(&mut self, format: Format) -> anyhow::Result<()> {
         let mut order: Vec<(Timestamp, usize)> = self.records.iter().map(|r| r.start).zip(0..).collect();
