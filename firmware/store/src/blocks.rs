@@ -5,6 +5,7 @@ mod flows;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use model::{Block, BlockError, BlockRef, FlowRecord, InterfaceId, Timestamp, Unpacker};
@@ -14,13 +15,13 @@ use crate::day::Day;
 use crate::dayfiles::DayFiles;
 use crate::disk::Disk;
 use crate::value::opened;
-use crate::{BatchKey, StoreError};
+use crate::{BatchKey, BlockId, BlockMeta, StoreError};
 
 pub use filter::Filter;
 pub use flows::InterfaceRecord;
 
 /// (latest end of a record, epoch, sequence): a batch that comes twice has the same key.
-type Key = (u64, u64, u64);
+pub(crate) type Key = (u64, u64, u64);
 /// The blocks' octets.
 const BLOCKS: TableDefinition<Key, &[u8]> = TableDefinition::new("blocks");
 /// (earliest start of a record, number of records): what a query needs to step over a block.
@@ -96,6 +97,85 @@ impl Blocks {
         stored
     }
 
+    /// The days whose files may hold records that end at or after `from`, the latest first.
+    pub(crate) fn days_from(&self, from: Timestamp) -> impl Iterator<Item = Day> + use<> {
+        let days = self.files.days();
+        // A block is filed under the day of its latest end, or an earlier one (see `day_of`).
+        let first = days.last().map_or(Day(0), |last| Day::of(from).min(*last));
+        days.into_iter().rev().take_while(move |day| *day >= first)
+    }
+
+    /// A day's blocks whose latest end is at or after `from`.
+    pub(crate) fn list(&self, day: Day, from: Timestamp) -> Result<Vec<BlockMeta>, StoreError> {
+        let list = self.files.file(day).read(|txn| {
+            let mut list = Vec::new();
+            let Some(index) = opened(txn.open_table(INDEX))? else {
+                return Ok(list);
+            };
+            for entry in index.range((from.as_nanos(), 0, 0)..)? {
+                let (key, meta) = entry?;
+                let (key, (min_start, records)) = (key.value(), meta.value());
+                list.push(BlockMeta {
+                    id: BlockId { day, key },
+                    min_start: Timestamp::from_nanos(min_start),
+                    max_end: Timestamp::from_nanos(key.0),
+                    records,
+                });
+            }
+            Ok(list)
+        });
+        self.files.close_if_old(day);
+        list
+    }
+
+    /// Gives the octets of blocks of one day to `each`.
+    pub(crate) fn read(
+        &self,
+        ids: &[&BlockId],
+        each: &mut impl FnMut(&BlockId, Result<&[u8], StoreError>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(day) = ids.first().map(|id| id.day) else {
+            return ControlFlow::Continue(());
+        };
+        let gone = || StoreError::Gone {
+            file: day.file_name(KIND),
+        };
+        if !self.files.has(day) {
+            return ids.iter().try_for_each(|id| each(id, Err(gone())));
+        }
+        let mut done = 0;
+        let read = self.files.file(day).read(|txn| {
+            let blocks = opened(txn.open_table(BLOCKS))?;
+            for id in ids {
+                let octets = match &blocks {
+                    Some(blocks) => blocks.get(id.key)?,
+                    None => None,
+                };
+                done += 1;
+                let went = match octets {
+                    Some(octets) => each(id, Ok(octets.value())),
+                    None => each(id, Err(gone())),
+                };
+                if went.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        self.files.close_if_old(day);
+        match read {
+            Ok(went) => went,
+            Err(problem) => {
+                let mut rest = ids.iter().skip(done);
+                match rest.next() {
+                    Some(first) => each(first, Err(problem))?,
+                    None => return ControlFlow::Continue(()),
+                }
+                rest.try_for_each(|id| each(id, Err(gone())))
+            }
+        }
+    }
+
     /// Records that the filter takes, that end at or after `from` and start before `to`, the latest end first. `go_on`
     /// is asked before each block that is read: where it says no, what was found until then is the answer.
     pub(crate) fn records(
@@ -151,10 +231,7 @@ impl Blocks {
 
     /// Walks through the blocks of a span, those with later ends first.
     fn walk(&self, (from, to): (Timestamp, Timestamp), walker: &mut impl Walker, problems: &mut Vec<StoreError>) {
-        let days = self.files.days();
-        // A block is filed under the day of its latest end, or an earlier one (see `day_of`).
-        let first = days.last().map_or(Day(0), |last| Day::of(from).min(*last));
-        for day in days.into_iter().rev().take_while(|day| *day >= first) {
+        for day in self.days_from(from) {
             let read = self
                 .files
                 .file(day)

@@ -53,6 +53,11 @@ impl DayFiles {
         files.range(first..=last).map(|(day, _)| *day).collect()
     }
 
+    /// Whether there is a file of the day.
+    pub(crate) fn has(&self, day: Day) -> bool {
+        self.lock().contains_key(&day)
+    }
+
     /// A day's file, which is made when it is first written.
     pub(crate) fn file(&self, day: Day) -> Arc<DbFile> {
         let mut files = self.lock();

@@ -39,6 +39,12 @@ pub enum StoreError {
         /// What is wrong with the block.
         source: BlockError,
     },
+    /// What was read for was removed, by retention or because its file was damaged.
+    #[error("records of {file} are gone: they were removed, or the file was set aside as damaged")]
+    Gone {
+        /// The file.
+        file: String,
+    },
     /// The disk or redb failed.
     #[error("{file} cannot be used: {source}; check the disk's health")]
     Failed {

@@ -5,6 +5,8 @@
 
 mod append;
 mod blocks;
+mod candidates;
+mod closing;
 mod day;
 mod dayfiles;
 mod devices;
@@ -12,6 +14,8 @@ mod disk;
 mod error;
 mod exporters;
 mod file;
+mod hour;
+mod hour_index;
 mod logs;
 mod seen;
 mod state;
@@ -39,9 +43,13 @@ use windows::Windows;
 
 pub use append::{Batch, BatchKey, Content, Outcome};
 pub use blocks::{Filter, Found, InterfaceRecord, Walked};
+pub use candidates::{BlockId, BlockMeta, Candidates, Probe};
+pub use closing::{DayToClose, DayToken, HourToClose, HourToken};
 pub use disk::{Disk, Folder, Room};
 pub use error::StoreError;
 pub use file::file_in_use;
+pub use hour::{Hour, Period, RollupRow};
+pub use hour_index::{HourIndex, HourIndexBuilder};
 pub use logs::{LogCursor, LogSearch, LogsFound, ParseLogCursorError};
 pub use windows::{ALL_EXPORTERS, Grain, Row};
 
