@@ -29,7 +29,7 @@ pub use log::{LogRecord, LogSource, Severity};
 pub use log_block::{Keyword, LogBlock, LogDirectory, LogHead, LogRow, LogRows, LogTexts, fold};
 pub use objects::{
     Application, Business, Definitions, Endpoint, EndpointIndex, GroupIndex, InterfaceGroup, IpGroup, LinkGroup,
-    Objects, Place,
+    ObjectKind, Objects, Place,
 };
 pub use query::{
     Answer, AnsweredFrom, Ask, Found, Key, KeyValue, Measure, Order, Progress, Query, Read, Scope, SeriesRow, Sums,

@@ -20,13 +20,38 @@ pub enum KeptClass {
     Packets,
 }
 
+impl KeptClass {
+    /// All of them, in the order of [`Retention`].
+    pub const ALL: [Self; 6] = [
+        Self::Records,
+        Self::Seconds,
+        Self::Minutes,
+        Self::Rollups,
+        Self::Logs,
+        Self::Packets,
+    ];
+
+    /// The name in [`Retention`].
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Seconds => "seconds",
+            Self::Minutes => "minutes",
+            Self::Rollups => "rollups",
+            Self::Logs => "logs",
+            Self::Packets => "packets",
+        }
+    }
+}
+
 /// How much is kept of a class: whatever is reached first removes the oldest, never the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeepLimit {
     /// For so long: hours of seconds, days of all else.
     pub age: u32,
-    /// So many GB (10⁹ octets); `None`: as much as the disk has room for.
+    /// So many GB (10⁹ octets), 1 at least; `None`: as much as the disk has room for.
     #[serde(default)]
     pub gb: Option<u32>,
 }
@@ -41,7 +66,7 @@ pub struct Retention {
     pub seconds: KeepLimit,
     /// Windows of a minute: 1–400 days.
     pub minutes: KeepLimit,
-    /// Rollups of hours and days: 1–3,650 days.
+    /// Rollups of hours and days: 1–3,650 days, no less than records.
     pub rollups: KeepLimit,
     /// Log records: 1–3,650 days.
     pub logs: KeepLimit,
@@ -77,6 +102,18 @@ impl Retention {
             KeptClass::Rollups => self.rollups,
             KeptClass::Logs => self.logs,
             KeptClass::Packets => self.packets,
+        }
+    }
+
+    /// The limit of a class, to be changed.
+    pub const fn of_mut(&mut self, class: KeptClass) -> &mut KeepLimit {
+        match class {
+            KeptClass::Records => &mut self.records,
+            KeptClass::Seconds => &mut self.seconds,
+            KeptClass::Minutes => &mut self.minutes,
+            KeptClass::Rollups => &mut self.rollups,
+            KeptClass::Logs => &mut self.logs,
+            KeptClass::Packets => &mut self.packets,
         }
     }
 }

@@ -53,7 +53,7 @@ impl Settings {
                     .and_then(|known| known.secrets().into_iter().find(|(other, _)| *other == what));
                 let Some((_, same)) = same else {
                     return Err(SettingsError::Field {
-                        field: "snmp",
+                        field: "snmp".into(),
                         problem: format!("{name:?}: no {what} is stored under this name: type it in"),
                     });
                 };

@@ -2,8 +2,11 @@
 
 mod collection;
 mod exporters;
+mod objects;
+mod retention;
 mod snmp;
 
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
 use crate::{FlowTimeouts, Ipv4Config, Ipv6Config, Settings, VERSION};
@@ -25,8 +28,8 @@ pub enum SettingsError {
     /// A field has a value that cannot be right.
     #[error("{field}: {problem}")]
     Field {
-        /// The field's place, such as `management.ipv4.gateway`.
-        field: &'static str,
+        /// The field's place, such as `management.ipv4.gateway` or `objects.businesses.3.endpoints[2].ports`.
+        field: Cow<'static, str>,
         /// What is wrong, and what would be right.
         problem: String,
     },
@@ -144,18 +147,24 @@ impl Settings {
         collection::check(self)?;
         snmp::check(&self.snmp)?;
         exporters::check(self)?;
+        objects::check(self)?;
+        retention::check(&self.retention)?;
         self.check_length()
     }
 
     fn check_length(&self) -> Result<(), SettingsError> {
-        let mut length = Length(0);
-        serde_json::to_writer(&mut length, self).map_err(|e| SettingsError::Json(e.to_string()))?;
-        if length.0 > DOCUMENT_MAX {
+        let whole = length(self)?;
+        if whole > DOCUMENT_MAX {
+            // Both can be long; what is longer is where most is won.
+            let (place, fewer) = if length(&self.objects)? > whole / 2 {
+                ("objects", "addresses and ports")
+            } else {
+                ("exporters.interfaces", "interfaces")
+            };
             let problem = format!(
-                "the settings have {} octets, more than {DOCUMENT_MAX}: name fewer interfaces, or shorter",
-                length.0
+                "the settings have {whole} octets, more than {DOCUMENT_MAX}: name fewer {fewer}, or give shorter names"
             );
-            return field("exporters.interfaces", problem);
+            return field(place, problem);
         }
         Ok(())
     }
@@ -168,6 +177,13 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Octets of JSON without spaces.
+fn length(value: &impl serde::Serialize) -> Result<usize, SettingsError> {
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value).map_err(|e| SettingsError::Json(e.to_string()))?;
+    Ok(length.0)
 }
 
 /// Counts what is written.
@@ -201,8 +217,11 @@ const MANAGEMENT: AddressFields = AddressFields {
     address6: "management.ipv6.address",
 };
 
-fn field(field: &'static str, problem: String) -> Result<(), SettingsError> {
-    Err(SettingsError::Field { field, problem })
+fn field(field: impl Into<Cow<'static, str>>, problem: String) -> Result<(), SettingsError> {
+    Err(SettingsError::Field {
+        field: field.into(),
+        problem,
+    })
 }
 
 fn check_addresses(ipv4: &Ipv4Config, ipv6: &Ipv6Config, at: &AddressFields) -> Result<(), SettingsError> {
@@ -251,20 +270,17 @@ fn label_problem(label: &str) -> Option<String> {
 
 fn check_timeouts(flow: FlowTimeouts) -> Result<(), SettingsError> {
     if !(1..=600).contains(&flow.idle_s) {
-        return Err(SettingsError::Field {
-            field: "flow.idle_s",
-            problem: format!("{} is not between 1 and 600 seconds", flow.idle_s),
-        });
+        return field(
+            "flow.idle_s",
+            format!("{} is not between 1 and 600 seconds", flow.idle_s),
+        );
     }
     if !(flow.idle_s..=3_600).contains(&flow.active_s) {
         let problem = format!(
             "{} is not between idle_s ({}) and 3600 seconds",
             flow.active_s, flow.idle_s
         );
-        return Err(SettingsError::Field {
-            field: "flow.active_s",
-            problem,
-        });
+        return field("flow.active_s", problem);
     }
     Ok(())
 }
@@ -340,7 +356,7 @@ mod tests {
         assert_eq!(Settings::parse(&old), Ok(Settings::default()));
     }
 
-    /// The document of the release before exporters, and one with every field of this release.
+    /// The documents of before exporters and of before objects, and one with every field of this release.
     #[test]
     fn documents_on_disk_are_these() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
@@ -350,9 +366,19 @@ mod tests {
         assert_eq!((collection, numbers), (crate::Collection::default(), 0));
         assert!(old.hostname == "probe-1" && old.ports.len() == 1 && old.exporters.is_empty() && old.snmp.is_empty());
 
+        let old = Settings::parse(&read("settings-before-objects.json")).unwrap();
+        assert_eq!(old.exporters.keys().copied().collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(old.objects, model::Objects::default());
+        assert_eq!(old.retention, crate::Retention::default());
+
         let full = Settings::parse(&read("settings.json")).unwrap();
         assert_eq!(full.to_json(), read("settings.json"));
         assert_eq!(full.exporters.keys().copied().collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(full.objects.app_of("网银"), model::App::defined(2));
+        assert_eq!(
+            (full.next_object_number(), full.retention.records.gb),
+            (10, Some(2_000))
+        );
     }
 
     #[test]
