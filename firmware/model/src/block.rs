@@ -9,6 +9,8 @@ mod builder;
 mod dictionary;
 mod directory;
 mod field;
+mod fuse;
+mod hashes;
 mod pack;
 mod places;
 mod planes;
@@ -21,6 +23,8 @@ use directory::Directory;
 
 pub use builder::BlockBuilder;
 pub use field::{Dictionary, Field};
+pub use fuse::{Filter, address_hash, flow_hash};
+pub use hashes::BlockHashes;
 pub use unpack::{Addresses, Codes, Column, Unpacker, Values, address_order};
 
 const MAGIC: [u8; 4] = *b"SWBK";
@@ -226,10 +230,16 @@ impl Block {
     pub fn parse(bytes: Vec<u8>) -> Result<Self, BlockError> {
         let block = Self::open(bytes)?;
         let body = block.head.body(&block.bytes);
-        let Directory { entries, unknown } = &block.head.directory;
+        let Directory {
+            entries,
+            unknown,
+            filters,
+        } = &block.head.directory;
         let known = entries.iter().map(|entry| &entry.body);
+        let filters = filters.iter().flatten().map(|(_, extent)| extent);
         known
             .chain(unknown)
+            .chain(filters)
             .try_for_each(|extent| extent.verify(extent.of(body)))?;
         Ok(block)
     }
@@ -324,6 +334,51 @@ impl<'a> BlockRef<'a> {
     /// When the directory says of it what cannot be.
     pub fn column(&self, field: Field) -> Result<Column<'a>, BlockError> {
         self.head.column(self.bytes, field)
+    }
+
+    /// The filter of the addresses of [`Field::SrcIp`] and [`Field::DstIp`], to be asked with [`address_hash`]; `None`
+    /// where the block has none, as those of earlier releases.
+    ///
+    /// # Errors
+    /// When its octets are damaged.
+    pub fn address_filter(&self) -> Result<Option<Filter<'a>>, BlockError> {
+        self.filter(0)
+    }
+
+    /// The filter of the 5-tuples, to be asked with [`flow_hash`]; `None` where the block has none, as those of earlier
+    /// releases.
+    ///
+    /// # Errors
+    /// When its octets are damaged.
+    pub fn flow_filter(&self) -> Result<Option<Filter<'a>>, BlockError> {
+        self.filter(1)
+    }
+
+    fn filter(&self, which: usize) -> Result<Option<Filter<'a>>, BlockError> {
+        let Some((shape, extent)) = self.head.directory.filters.get(which).copied().flatten() else {
+            return Ok(None);
+        };
+        let octets = extent.of(self.head.body(self.bytes));
+        extent.verify(octets)?;
+        Ok(Some(Filter::new(shape, octets)))
+    }
+
+    /// Whether a record may have the address as source or destination; `hash` is its [`address_hash`]. Never false
+    /// where one has it. Verifies the filter each time: who asks more than once takes [`BlockRef::address_filter`].
+    ///
+    /// # Errors
+    /// When the filter's octets are damaged.
+    pub fn may_have_address(&self, hash: u64) -> Result<bool, BlockError> {
+        Ok(self.address_filter()?.is_none_or(|filter| filter.may_have(hash)))
+    }
+
+    /// Whether a record may have the 5-tuple, in either direction; `hash` is its [`flow_hash`]. Never false where one
+    /// has it. Verifies the filter each time: who asks more than once takes [`BlockRef::flow_filter`].
+    ///
+    /// # Errors
+    /// When the filter's octets are damaged.
+    pub fn may_have_flow(&self, hash: u64) -> Result<bool, BlockError> {
+        Ok(self.flow_filter()?.is_none_or(|filter| filter.may_have(hash)))
     }
 
     /// The addresses that columns refer to.

@@ -39,6 +39,16 @@ impl<T: Number> Column<T> {
         self.values.extend_from_slice(lanes);
     }
 
+    /// The value of a record.
+    #[inline]
+    pub(super) fn at(&self, at: usize) -> T {
+        if self.varied {
+            self.values.get(at).copied().unwrap_or_default()
+        } else {
+            self.first
+        }
+    }
+
     fn clear(&mut self) {
         self.first = T::default();
         self.varied = false;

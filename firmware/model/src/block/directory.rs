@@ -2,6 +2,7 @@
 
 use super::BlockError;
 use super::field::Field;
+use super::fuse::Shape;
 use super::planes::{plane_bits, plane_octets, planes};
 
 /// How an array of codes lies in a column's octets.
@@ -219,6 +220,41 @@ pub(super) struct Directory {
     pub(super) entries: Vec<Entry>,
     /// The octets of columns that this release does not know.
     pub(super) unknown: Vec<Extent>,
+    /// The filters of addresses and of 5-tuples.
+    pub(super) filters: [Option<(Shape, Extent)>; 2],
+}
+
+/// The numbers of the filters.
+pub(super) const FILTERS: [u8; 2] = [240, 241];
+/// The only kind of filter so far.
+const FUSE: u8 = 1;
+
+/// Appends a filter's entry; `body` are its octets.
+pub(super) fn write_filter(number: u8, shape: &Shape, body: &[u8], out: &mut Vec<u8>, room: &mut Vec<u8>) {
+    room.clear();
+    room.push(FUSE);
+    room.extend_from_slice(&shape.seed.to_le_bytes());
+    put(room, u128::from(shape.bits));
+    put(room, u128::from(shape.segments));
+    out.push(number);
+    put(out, room.len() as u128);
+    put(out, body.len() as u128);
+    out.extend_from_slice(&crc32fast::hash(body).to_le_bytes());
+    out.extend_from_slice(room);
+}
+
+/// The shape of a filter of so many octets; `None` where it is of a kind that this release does not know.
+fn read_filter(mut fields: Fields<'_>, octets: usize) -> Result<Option<Shape>, BlockError> {
+    if fields.octet()? != FUSE {
+        return Ok(None);
+    }
+    let shape = Shape {
+        seed: u64::from_le_bytes(fields.take()?),
+        bits: fields.u32()?,
+        segments: fields.u32()?,
+    };
+    bound(fields.0.is_empty() && shape.fits(octets))?;
+    Ok(Some(shape))
 }
 
 impl Directory {
@@ -241,8 +277,13 @@ impl Directory {
             let (entry, after) = rest.0.split_at_checked(length).ok_or(FAULT)?;
             rest = Fields(after);
             let extent = Extent { offset, octets, crc };
+            let filter = FILTERS.iter().zip(&mut read.filters).find(|(own, _)| **own == number);
             if is_known(number) {
                 read.entries.push(Entry::read(number, Fields(entry), records, extent)?);
+            } else if let Some((_, filter)) = filter
+                && let Some(shape) = read_filter(Fields(entry), octets)?
+            {
+                *filter = Some((shape, extent));
             } else {
                 read.unknown.push(extent);
             }

@@ -4,8 +4,9 @@ use zstd::zstd_safe::CParameter;
 
 use super::builder::{Column, Contents};
 use super::dictionary::{Dictionary, Seed};
-use super::directory::{Entry, Extent, Form, Part, SCALES};
+use super::directory::{Entry, Extent, FILTERS, Form, Part, SCALES, write_filter};
 use super::field::Field;
+use super::fuse::{Maker, address_key, end_of, flow_of};
 use super::places::{Places, Sorted};
 use super::planes::{Number, planes, split};
 use super::{Block, BlockError, Dictionary as AddressDictionary, Head, LEVEL};
@@ -25,6 +26,9 @@ pub(super) struct Packer {
     plane: Vec<u8>,
     frame: Vec<u8>,
     room: Vec<u8>,
+    /// What addresses are known by, in the order of their places.
+    keys: Vec<u64>,
+    maker: Maker,
 }
 
 /// What is known of a column before its octets are.
@@ -60,6 +64,8 @@ impl Packer {
             plane: Vec::new(),
             frame: Vec::new(),
             room: Vec::new(),
+            keys: Vec::new(),
+            maker: Maker::default(),
         }
     }
 
@@ -151,6 +157,7 @@ impl Packer {
         self.side(Field::Macs, contents.macs.values())?;
         self.side(Field::MplsLabels, &contents.labels)?;
         self.side(Field::EnterpriseOctets, &contents.enterprise)?;
+        self.filters(contents, &addresses, &src, &dst);
         let ends = if c.end.varied {
             c.end.values.as_slice()
         } else {
@@ -161,6 +168,38 @@ impl Packer {
         let spans = [contents.min_start, contents.max_start, ends.min, ends.max];
         let bytes = Head::write(count, spans, &self.directory, &self.body)?;
         Block::open(bytes)
+    }
+
+    /// The filters of the addresses and of the 5-tuples; left out where none could be made.
+    fn filters(&mut self, contents: &Contents, addresses: &Sorted, src: &Places, dst: &Places) {
+        let c = &contents.columns;
+        self.keys.clear();
+        self.keys
+            .extend((0..addresses.len()).map(|place| address_key(addresses.key(place))));
+        let used = (0..).zip(&self.keys).filter(|(at, _)| src.has(*at) || dst.has(*at));
+        self.maker.set_keys(used.map(|(_, key)| *key));
+        self.filter(FILTERS[0]);
+        let keys = &self.keys;
+        let end = |place: Option<&u32>, port: u16| {
+            let key = place.and_then(|place| keys.get(*place as usize));
+            end_of(key.copied().unwrap_or_default(), port)
+        };
+        let flow = |at: usize| {
+            flow_of(
+                end(src.at(at), c.src_port.at(at)),
+                end(dst.at(at), c.dst_port.at(at)),
+                c.protocol.at(at),
+            )
+        };
+        self.maker.set_keys((0..contents.len).map(flow));
+        self.filter(FILTERS[1]);
+    }
+
+    fn filter(&mut self, number: u8) {
+        if let Some((shape, octets)) = self.maker.make() {
+            self.body.extend_from_slice(octets);
+            write_filter(number, &shape, octets, &mut self.directory, &mut self.room);
+        }
     }
 
     fn numbers<T: Number>(&mut self, field: Field, column: &Column<T>, count: usize) -> Result<(), BlockError> {

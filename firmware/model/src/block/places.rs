@@ -115,6 +115,18 @@ impl Places {
         self.bounds = (first.0.min(second.0), first.1.max(second.1));
     }
 
+    /// The place of a record's address.
+    #[inline]
+    pub(super) fn at(&self, at: usize) -> Option<&u32> {
+        // One alone is that of all records.
+        self.values.get(at).or(self.values.first())
+    }
+
+    /// Whether a record has the address of a place.
+    pub(super) fn has(&self, place: usize) -> bool {
+        self.used.get(place).copied().unwrap_or_default()
+    }
+
     /// The values by address, where each address of this column has one value only; the others' are made up.
     pub(super) fn led<T: Number>(&self, values: &[T]) -> Option<Vec<T>> {
         // Nothing is to be had of addresses that hardly come again.

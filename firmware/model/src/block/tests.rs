@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 
@@ -223,6 +224,7 @@ proptest! {
         };
         prop_assert_eq!((read.min_start(), read.max_start()), spans(|r| r.start));
         prop_assert_eq!((read.min_end(), read.max_end()), spans(|r| r.end));
+        assert_filters_know(&read.view(), &records);
         prop_assert_eq!(read.records().unwrap(), records);
     }
 
@@ -315,6 +317,8 @@ proptest! {
                 Ok(block) => {
                     // Either an error or records; never a panic.
                     let _ = block.records();
+                    let _ = BlockHashes::new().read(&block.view(), &mut Unpacker::new());
+                    let _ = (block.view().may_have_address(1), block.view().may_have_flow(1));
                     break;
                 }
                 Err(BlockError::Checksum { found, expected }) => {
@@ -334,6 +338,7 @@ fn large_blocks_come_back_and_pack_every_way() {
         for records in [varied(count), routed(count)] {
             let block = Block::encode(&records).unwrap();
             assert!(block.records().unwrap() == records, "{count}");
+            assert_filters_know(&block.view(), &records);
         }
     }
     let block = Block::encode(&routed(2_000)).unwrap();
@@ -363,10 +368,13 @@ fn every_flipped_bit_is_noticed() {
         for bit in (0..8).filter(|bit| at < 2 * HEADER || at % 8 == *bit) {
             let mut bytes = good.clone();
             bytes[at] ^= 1 << bit;
-            assert!(
-                BlockRef::open(&bytes).and_then(|block| block.records()).is_err(),
-                "octet {at}, bit {bit}"
-            );
+            let read = BlockRef::open(&bytes).and_then(|block| {
+                block.records()?;
+                // The records do not need these.
+                block.address_filter()?;
+                block.flow_filter()
+            });
+            assert!(read.is_err(), "octet {at}, bit {bit}");
             assert!(Block::parse(bytes).is_err(), "octet {at}, bit {bit}");
         }
     }
@@ -500,6 +508,73 @@ fn the_format_stays_what_it_is() {
     let golden = include_bytes!("golden.block");
     let block = Block::parse(golden.to_vec()).unwrap();
     assert!(block.records().unwrap() == golden_records());
+    let block = block.view();
+    assert!(block.address_filter().unwrap().is_some() && block.flow_filter().unwrap().is_some());
+    assert_filters_know(&block, &golden_records());
+}
+
+#[test]
+fn a_block_without_filters_is_read_and_may_have_anything() {
+    let golden = include_bytes!("golden-without-filters.block");
+    let block = Block::parse(golden.to_vec()).unwrap();
+    assert!(block.records().unwrap() == golden_records());
+    let block = block.view();
+    assert!(block.address_filter().unwrap().is_none() && block.flow_filter().unwrap().is_none());
+    assert_eq!(
+        (block.may_have_address(1), block.may_have_flow(2)),
+        (Ok(true), Ok(true))
+    );
+}
+
+/// The filters have every record, the hashes are those of the records, and what is not there is mostly denied.
+fn assert_filters_know(block: &BlockRef<'_>, records: &[FlowRecord]) {
+    for record in records {
+        for address in [record.src_ip, record.dst_ip] {
+            assert_eq!(block.may_have_address(address_hash(address)), Ok(true));
+        }
+        assert_eq!(block.may_have_flow(flow_of(record)), Ok(true));
+    }
+    let mut hashes = BlockHashes::new();
+    hashes.read(block, &mut Unpacker::new()).unwrap();
+    assert!(hashes.flows().iter().copied().eq(records.iter().map(flow_of)));
+    let found: HashSet<u64> = hashes.addresses().iter().copied().collect();
+    assert_eq!(found.len(), hashes.addresses().len());
+    assert!(
+        records
+            .iter()
+            .all(|r| found.contains(&address_hash(r.src_ip)) && found.contains(&address_hash(r.dst_ip)))
+    );
+}
+
+fn flow_of(record: &FlowRecord) -> u64 {
+    flow_hash(
+        record.dst_ip,
+        record.src_ip,
+        record.dst_port,
+        record.src_port,
+        record.protocol,
+    )
+}
+
+#[test]
+fn a_filter_of_a_kind_that_is_not_known_is_stepped_over_and_one_that_lies_is_refused() {
+    let block = Block::encode(&sample(5)).unwrap();
+    let bytes = block.bytes();
+    // The entry: number, octets of the rest, octets in the body, their checksum, kind, seed, bits, segments.
+    let at = (HEADER..block.head.body)
+        .rfind(|at| bytes[*at] == 240 && bytes[at + 1] == 11)
+        .unwrap();
+    let mut other = bytes.to_vec();
+    other[at + 7] = 2;
+    let other = resealed(other);
+    let read = BlockRef::open(&other).unwrap();
+    assert!(read.address_filter().unwrap().is_none() && read.flow_filter().unwrap().is_some());
+    assert!(Block::parse(other.clone()).is_ok());
+    for place in [16, 17] {
+        let mut wrong = bytes.to_vec();
+        wrong[at + place] ^= 1;
+        assert_eq!(Block::parse(resealed(wrong)), Err(BlockError::Contents("directory")));
+    }
 }
 
 /// What the golden block was made of, by `Block::encode`.
