@@ -457,6 +457,8 @@ pub struct PollQuery {
 /// How far a question is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QueryState {
+    /// The question, its end made out.
+    pub query: model::Query,
     /// How far.
     pub progress: model::Progress,
     /// Whether it is done: then the answer is there, and is forgotten 30 s after it was last asked for.

@@ -26,7 +26,7 @@ pub(crate) struct Changed {
 }
 
 /// Reads the settings, edits them, applies them; once more where someone else was faster.
-async fn amend(
+pub(crate) async fn amend(
     app: &App,
     user: String,
     what: &str,

@@ -3,10 +3,12 @@
 mod account;
 mod amend;
 mod assets;
+mod export;
 mod exporters;
 mod failure;
 mod guard;
 mod identity;
+mod labels;
 mod listen;
 mod live;
 mod logs;
@@ -14,11 +16,13 @@ mod names;
 #[cfg(test)]
 mod played;
 mod pulse;
+mod queries;
 mod redirect;
 mod routes;
 mod scope;
 mod serve;
 mod session;
+mod storage;
 mod system;
 mod traffic;
 

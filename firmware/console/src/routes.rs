@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::failure::{ApiError, Kind};
 use crate::pulse::Pulse;
 use crate::session::{SessionKey, Sessions, Token};
-use crate::{account, amend, assets, exporters, guard, live, logs, system, traffic};
+use crate::{account, amend, assets, exporters, guard, live, logs, queries, storage, system, traffic};
 
 /// The longest body of a request in octets.
 const BODY_MAX: usize = 64 << 10;
@@ -175,6 +175,18 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         )
         .route("/logs", get(logs::logs))
         .route("/logs/file", get(logs::file))
+        .route("/queries", post(queries::ask))
+        .route("/queries/{id}", get(queries::poll).delete(queries::cancel))
+        .route("/queries/{id}/export", get(queries::export))
+        .route("/filter", post(queries::filter))
+        .route("/storage", get(storage::storage))
+        .route("/retention", put(storage::set_retention))
+        .route(
+            "/countries",
+            post(storage::import_countries)
+                .delete(storage::remove_countries)
+                .layer(DefaultBodyLimit::disable()),
+        )
         .route("/password", post(account::change_password))
         .layer(middleware::from_fn_with_state(app.clone(), signed_in));
     let after_setup = Router::new()

@@ -386,3 +386,104 @@ async fn logs_are_paged_and_taken_away_as_files() {
     let (status, _) = browser.send("GET", "/api/v1/logs?from=0&severity=bad", None).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn questions_are_asked_waited_for_and_given_up() {
+    let stage = Stage::open();
+    let _analyzer = stage.analyzer();
+    let mut browser = signed_in_browser(&stage).await;
+    let question = |filter: &str| Some(json!({ "from": 0, "filter": filter, "ask": { "totals": {} } }));
+    let (status, asked) = browser.send("POST", "/api/v1/queries", question("")).await;
+    assert_eq!(
+        (status, &asked["id"]),
+        (StatusCode::OK, &json!(crate::played::QUESTION.to_string()))
+    );
+    let path = format!("/api/v1/queries/{}", crate::played::QUESTION);
+    let (status, state) = browser.send("GET", &path, None).await;
+    assert_eq!(
+        (status, &state["done"], &state["answer"]),
+        (StatusCode::OK, &json!(false), &Value::Null)
+    );
+    let (_, state) = browser.send("GET", &format!("{path}?wait=10&partial=1"), None).await;
+    assert_eq!(state["answer"]["found"]["totals"]["total"]["bytes"], 7);
+    assert_eq!(browser.send("DELETE", &path, None).await.0, StatusCode::NO_CONTENT);
+    let file = format!("{path}/export?format=csv");
+    assert_eq!(
+        browser.send("GET", &file, None).await.0,
+        StatusCode::CONFLICT,
+        "it is not done"
+    );
+    assert_eq!(
+        browser.send("GET", "/api/v1/queries/1", None).await.0,
+        StatusCode::NOT_FOUND
+    );
+    let (status, answer) = browser.send("POST", "/api/v1/queries", question("srk 1")).await;
+    assert_eq!(
+        (status, &answer["error"]["message"]),
+        (StatusCode::BAD_REQUEST, &json!("srk is no word of a filter"))
+    );
+    for nonsense in [json!({ "from": 0 }), json!({ "from": 0, "ask": "all" }), json!([])] {
+        let (status, _) = browser.send("POST", "/api/v1/queries", Some(nonsense)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+    }
+    let (status, answer) = browser
+        .send("POST", "/api/v1/filter", Some(json!({ "text": "tcp", "cursor": 3 })))
+        .await;
+    assert_eq!((status, &answer["filter"]), (StatusCode::OK, &json!("tcp")));
+    browser.cookie = None;
+    for (method, path) in [
+        ("POST", "/api/v1/queries"),
+        ("GET", path.as_str()),
+        ("POST", "/api/v1/filter"),
+    ] {
+        assert_eq!(
+            browser.send(method, path, question("")).await.0,
+            StatusCode::UNAUTHORIZED,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_goes_into_the_settings() {
+    let stage = Stage::open();
+    let mut browser = signed_in_browser(&stage).await;
+    let mut retention = settings::Retention::default();
+    retention.records.age = 30;
+    let body = serde_json::to_value(&retention).unwrap();
+    let (status, answer) = browser.send("PUT", "/api/v1/retention", Some(body)).await;
+    assert_eq!((status, &answer["revision"]), (StatusCode::OK, &json!(1)), "{answer}");
+    assert_eq!(stage.settings.lock().unwrap().retention, retention);
+}
+
+#[tokio::test]
+async fn a_database_of_countries_comes_in_parts() {
+    let stage = Stage::open();
+    let _analyzer = stage.analyzer();
+    let browser = signed_in_browser(&stage).await;
+    let send = |octets: usize| {
+        let mut request = Request::post("/api/v1/countries?name=dbip.csv")
+            .header("host", "box")
+            .header("origin", "https://box")
+            .header("cookie", browser.cookie.clone().unwrap())
+            .body(Body::from(vec![b'x'; octets]))
+            .unwrap();
+        request.extensions_mut().insert(Source("192.0.2.1".parse().unwrap()));
+        let router = browser.router.clone();
+        async move {
+            let response = router.oneshot(request).await.unwrap();
+            let status = response.status();
+            let bytes = response.into_body().collect().await.unwrap().to_bytes();
+            (status, serde_json::from_slice::<Value>(&bytes).unwrap())
+        }
+    };
+    let (status, answer) = send(9 << 20).await;
+    let base64 = |octets: u64| octets.div_ceil(3) * 4;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(
+        (&answer["name"], &answer["ranges"]),
+        (&json!("dbip.csv"), &json!((8 << 20) + base64(1 << 20)))
+    );
+    assert_eq!(send(0).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(send(crate::storage::COUNTRIES_MAX + 1).await.0, StatusCode::BAD_REQUEST);
+}

@@ -1,0 +1,168 @@
+//! The names that people know things by: links, interfaces, objects.
+
+use std::collections::HashMap;
+
+use api::analyzer::{InterfacesQuery, LinksQuery};
+use api::client::{CallError, Client};
+use api::supervisor::SettingsQuery;
+use model::{App, Direction, EndReason, InterfaceId, Key, KeyValue, LinkId, Objects};
+
+use crate::names;
+
+/// Names by number. What has none is shown by its number.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Labels {
+    links: HashMap<LinkId, String>,
+    interfaces: HashMap<InterfaceId, String>,
+    objects: Objects,
+}
+
+impl Labels {
+    /// Asks analyzer and supervisor.
+    pub(crate) async fn read(client: &Client) -> Result<Self, CallError> {
+        let links = client.call(LinksQuery {}).await?.into_iter();
+        let settings = client.call(SettingsQuery::default()).await?.settings;
+        let mut labels = Self {
+            links: links.map(|link| (link.info.id, link.info.name)).collect(),
+            interfaces: HashMap::new(),
+            objects: settings.objects,
+        };
+        // There may be more than are answered at a time: they are then known by their numbers.
+        for interface in client.call(InterfacesQuery::default()).await.unwrap_or_default() {
+            labels.interfaces.insert(interface.id, interface.facts.name);
+        }
+        Ok(labels)
+    }
+
+    /// Names of objects alone.
+    #[cfg(test)]
+    pub(crate) fn of_objects(objects: Objects) -> Self {
+        Self {
+            objects,
+            ..Self::default()
+        }
+    }
+
+    /// A link's name.
+    pub(crate) fn link(&self, link: LinkId) -> String {
+        match self.links.get(&link).filter(|name| !name.is_empty()) {
+            Some(name) => name.clone(),
+            None => match link.exporter() {
+                Some(number) => format!("exporter {number}"),
+                None => format!("port {link}"),
+            },
+        }
+    }
+
+    /// An application's name.
+    pub(crate) fn app(&self, app: App) -> String {
+        self.objects
+            .app_name(app)
+            .map_or_else(|| app.to_string(), str::to_owned)
+    }
+
+    /// An interface's name, after its exporter's.
+    pub(crate) fn interface(&self, interface: InterfaceId) -> String {
+        let name = self.interfaces.get(&interface).filter(|name| !name.is_empty());
+        let name = name.cloned().unwrap_or_else(|| interface.index.to_string());
+        format!("{}:{name}", self.link(interface.exporter))
+    }
+
+    fn object(&self, key: Key, number: u32) -> String {
+        let objects = &self.objects;
+        let name = match key {
+            Key::Business => objects.businesses.get(&number).map(|o| &o.name),
+            Key::IpGroup | Key::SrcGroup | Key::DstGroup => objects.ip_groups.get(&number).map(|o| &o.name),
+            Key::LinkGroup => objects.link_groups.get(&number).map(|o| &o.name),
+            Key::InterfaceGroup => objects.interface_groups.get(&number).map(|o| &o.name),
+            _ => None,
+        };
+        name.cloned().unwrap_or_else(|| format!("#{number}"))
+    }
+
+    /// A value of a key in words; empty where a record has none.
+    pub(crate) fn value(&self, key: Key, value: &KeyValue) -> String {
+        match value {
+            KeyValue::None => String::new(),
+            KeyValue::Address(address) => address.to_string(),
+            KeyValue::Conversation(both) => format!("{} - {}", both.low(), both.high()),
+            KeyValue::Network(network) => network.to_string(),
+            KeyValue::Number(number) => number_of(key, *number),
+            KeyValue::App(app) => self.app(*app),
+            KeyValue::Object(number) => self.object(key, *number),
+            KeyValue::Link(link) => self.link(*link),
+            KeyValue::Interface(interface) => self.interface(*interface),
+            KeyValue::Mac(mac) => mac.to_string(),
+            KeyValue::Direction(direction) => direction_word(*direction).to_owned(),
+            KeyValue::Country(letters) => String::from_utf8_lossy(letters).into_owned(),
+            KeyValue::EndReason(reason) => reason_word(*reason).to_owned(),
+        }
+    }
+}
+
+fn number_of(key: Key, number: u64) -> String {
+    match key {
+        Key::Protocol => u8::try_from(number).map_or_else(|_| number.to_string(), names::protocol),
+        Key::TcpFlags => u8::try_from(number).map_or_else(|_| number.to_string(), flags),
+        Key::PacketSize => {
+            let classes = ["0-64", "65-128", "129-256", "257-512", "513-1024", "1025-1518", "1519-"];
+            let class = usize::try_from(number).ok().and_then(|n| classes.get(n));
+            class.map_or_else(|| number.to_string(), |text| (*text).to_owned())
+        }
+        _ => number.to_string(),
+    }
+}
+
+/// TCP flags as letters, the highest bit first: `CEUAPRSF`.
+pub(crate) fn flags(bits: u8) -> String {
+    let letters = ['C', 'E', 'U', 'A', 'P', 'R', 'S', 'F'];
+    let set = letters.into_iter().enumerate().filter(|(n, _)| bits & (0x80 >> n) != 0);
+    set.map(|(_, letter)| letter).collect()
+}
+
+/// The direction as JSON writes it.
+pub(crate) const fn direction_word(direction: Direction) -> &'static str {
+    match direction {
+        Direction::In => "in",
+        Direction::Out => "out",
+        Direction::Internal => "internal",
+        Direction::External => "external",
+        Direction::Unknown => "unknown",
+    }
+}
+
+/// The end reason as JSON writes it.
+pub(crate) const fn reason_word(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Idle => "idle",
+        EndReason::Active => "active",
+        EndReason::EndOfFlow => "end_of_flow",
+        EndReason::Forced => "forced",
+        EndReason::LackOfResources => "lack_of_resources",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_name_is_shown_by_its_number() {
+        let mut labels = Labels::default();
+        let interface = InterfaceId {
+            exporter: LinkId::of_exporter(3),
+            index: 17,
+        };
+        assert_eq!(labels.interface(interface), "exporter 3:17");
+        labels.links.insert(LinkId::of_exporter(3), "core".to_owned());
+        labels.interfaces.insert(interface, "Gi0/1".to_owned());
+        assert_eq!(labels.interface(interface), "core:Gi0/1");
+        assert_eq!(labels.value(Key::Link, &KeyValue::Link(LinkId(2))), "port 2");
+        assert_eq!(labels.value(Key::Business, &KeyValue::Object(4)), "#4");
+        assert_eq!(labels.value(Key::Protocol, &KeyValue::Number(6)), "TCP");
+        assert_eq!(labels.value(Key::DstPort, &KeyValue::Number(443)), "443");
+        assert_eq!(labels.value(Key::TcpFlags, &KeyValue::Number(0x12)), "AS");
+        assert_eq!(labels.value(Key::PacketSize, &KeyValue::Number(6)), "1519-");
+        assert_eq!(labels.value(Key::DstCountry, &KeyValue::Country(*b"CN")), "CN");
+    }
+}
