@@ -14,6 +14,7 @@ use redb::{ReadTransaction, TableDefinition};
 use crate::day::Day;
 use crate::dayfiles::DayFiles;
 use crate::disk::Disk;
+use crate::file::DbFile;
 use crate::value::opened;
 use crate::{BatchKey, BlockId, BlockMeta, StoreError};
 
@@ -30,6 +31,8 @@ const INDEX: TableDefinition<Key, (u64, u32)> = TableDefinition::new("index");
 const KIND: &str = "blocks";
 /// Memory for one file's pages.
 const CACHE_BYTES: usize = 4 << 20;
+/// Blocks that are read in one transaction.
+const BLOCKS_A_READ: usize = 16;
 
 /// The block files.
 #[derive(Debug)]
@@ -107,7 +110,10 @@ impl Blocks {
 
     /// A day's blocks whose latest end is at or after `from`.
     pub(crate) fn list(&self, day: Day, from: Timestamp) -> Result<Vec<BlockMeta>, StoreError> {
-        let list = self.files.file(day).read(|txn| {
+        let Some(file) = self.files.existing(day) else {
+            return Ok(Vec::new());
+        };
+        let list = file.read(|txn| {
             let mut list = Vec::new();
             let Some(index) = opened(txn.open_table(INDEX))? else {
                 return Ok(list);
@@ -137,43 +143,20 @@ impl Blocks {
         let Some(day) = ids.first().map(|id| id.day) else {
             return ControlFlow::Continue(());
         };
-        let gone = || StoreError::Gone {
-            file: day.file_name(KIND),
-        };
-        if !self.files.has(day) {
-            return ids.iter().try_for_each(|id| each(id, Err(gone())));
-        }
-        let mut done = 0;
-        let read = self.files.file(day).read(|txn| {
-            let blocks = opened(txn.open_table(BLOCKS))?;
-            for id in ids {
-                let octets = match &blocks {
-                    Some(blocks) => blocks.get(id.key)?,
-                    None => None,
-                };
-                done += 1;
-                let went = match octets {
-                    Some(octets) => each(id, Ok(octets.value())),
-                    None => each(id, Err(gone())),
-                };
-                if went.is_break() {
-                    return Ok(ControlFlow::Break(()));
+        // A late block may wait for the file: it gets its turn every few blocks.
+        let read = ids
+            .chunks(BLOCKS_A_READ)
+            .try_for_each(|ids| match self.files.existing(day) {
+                Some(file) => read_some(&file, ids, each),
+                None => {
+                    let gone = || StoreError::Gone {
+                        file: day.file_name(KIND),
+                    };
+                    ids.iter().try_for_each(|id| each(id, Err(gone())))
                 }
-            }
-            Ok(ControlFlow::Continue(()))
-        });
+            });
         self.files.close_if_old(day);
-        match read {
-            Ok(went) => went,
-            Err(problem) => {
-                let mut rest = ids.iter().skip(done);
-                match rest.next() {
-                    Some(first) => each(first, Err(problem))?,
-                    None => return ControlFlow::Continue(()),
-                }
-                rest.try_for_each(|id| each(id, Err(gone())))
-            }
-        }
+        read
     }
 
     /// Records that the filter takes, that end at or after `from` and start before `to`, the latest end first. `go_on`
@@ -232,16 +215,56 @@ impl Blocks {
     /// Walks through the blocks of a span, those with later ends first.
     fn walk(&self, (from, to): (Timestamp, Timestamp), walker: &mut impl Walker, problems: &mut Vec<StoreError>) {
         for day in self.days_from(from) {
-            let read = self
-                .files
-                .file(day)
-                .read(|txn| walk_day(txn, day, (from, to), walker, problems));
+            let Some(file) = self.files.existing(day) else { continue };
+            let read = file.read(|txn| walk_day(txn, day, (from, to), walker, problems));
             self.files.close_if_old(day);
             match read {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(problem) => problems.push(problem),
             }
+        }
+    }
+}
+
+/// Gives the octets of a few blocks to `each`, in one transaction.
+fn read_some(
+    file: &DbFile,
+    ids: &[&BlockId],
+    each: &mut impl FnMut(&BlockId, Result<&[u8], StoreError>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let gone = || StoreError::Gone {
+        file: file.name().to_owned(),
+    };
+    let mut done = 0;
+    let read = file.read(|txn| {
+        let blocks = opened(txn.open_table(BLOCKS))?;
+        for id in ids {
+            let octets = match &blocks {
+                Some(blocks) => blocks.get(id.key)?,
+                None => None,
+            };
+            done += 1;
+            let went = match octets {
+                Some(octets) => each(id, Ok(octets.value())),
+                None => each(id, Err(gone())),
+            };
+            if went.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    });
+    match read {
+        Ok(went) => went,
+        Err(problem) => {
+            // The first that could not be read says why; the others may be readable, but not now.
+            let file = file.name().to_owned();
+            let mut problems =
+                std::iter::once(problem).chain(std::iter::repeat_with(|| StoreError::Unread { file: file.clone() }));
+            let rest = ids.iter().skip(done);
+            rest.zip(&mut problems)
+                .try_for_each(|(id, problem)| each(id, Err(problem)))
         }
     }
 }

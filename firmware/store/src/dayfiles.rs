@@ -1,6 +1,6 @@
 //! Files of one kind, one a day, so that forgetting a day is unlinking a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::Timestamp;
@@ -10,13 +10,20 @@ use crate::day::Day;
 use crate::disk::Disk;
 use crate::file::DbFile;
 
-/// The files of one kind. The newest two stay open, and those that are being read.
+/// Days whose files stay open.
+const NEWEST: usize = 2;
+/// Files of older days that stay open after they were read.
+const OLDER_OPEN: usize = 4;
+
+/// The files of one kind. The newest two stay open, and of the others those that were read last.
 #[derive(Debug)]
 pub(crate) struct DayFiles {
     disk: Arc<dyn Disk>,
     kind: &'static str,
     cache_bytes: usize,
     files: Mutex<BTreeMap<Day, Arc<DbFile>>>,
+    /// Older days whose files are open, the one that was read last at the end.
+    read_last: Mutex<VecDeque<Day>>,
 }
 
 impl DayFiles {
@@ -26,6 +33,7 @@ impl DayFiles {
         let file = |day: Day| Arc::new(DbFile::new(disk.clone(), day.file_name(kind), cache_bytes));
         Self {
             files: Mutex::new(days.map(|day| (day, file(day))).collect()),
+            read_last: Mutex::default(),
             kind,
             cache_bytes,
             disk,
@@ -53,12 +61,7 @@ impl DayFiles {
         files.range(first..=last).map(|(day, _)| *day).collect()
     }
 
-    /// Whether there is a file of the day.
-    pub(crate) fn has(&self, day: Day) -> bool {
-        self.lock().contains_key(&day)
-    }
-
-    /// A day's file, which is made when it is first written.
+    /// A day's file to be written, which is then made where there is none.
     pub(crate) fn file(&self, day: Day) -> Arc<DbFile> {
         let mut files = self.lock();
         let make = || {
@@ -68,16 +71,33 @@ impl DayFiles {
                 self.cache_bytes,
             ))
         };
-        files.entry(day).or_insert_with(make).clone()
+        let file = files.entry(day).or_insert_with(make).clone();
+        settle(&files, day, &file);
+        file
     }
 
-    /// Closes a day's file unless it is one of the newest two.
+    /// A day's file to be read, if there is one.
+    pub(crate) fn existing(&self, day: Day) -> Option<Arc<DbFile>> {
+        let files = self.lock();
+        let file = files.get(&day)?.clone();
+        settle(&files, day, &file);
+        Some(file)
+    }
+
+    /// Closes old days' files but those that were used last.
     pub(crate) fn close_if_old(&self, day: Day) {
         let files = self.lock();
-        if files.keys().rev().take(2).all(|newer| *newer != day)
-            && let Some(file) = files.get(&day)
+        let mut last = self.read_last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.retain(|other| *other != day);
+        if is_old(&files, day) {
+            last.push_back(day);
+        }
+        while last.len() > OLDER_OPEN
+            && let Some(old) = last.pop_front()
         {
-            file.close();
+            if let Some(file) = files.get(&old).filter(|_| is_old(&files, old)) {
+                file.close();
+            }
         }
     }
 
@@ -85,7 +105,7 @@ impl DayFiles {
     pub(crate) fn forget(&self, day: Day) -> Result<String, StoreError> {
         let file = self.lock().remove(&day);
         if let Some(file) = file {
-            file.close();
+            file.retire();
         }
         let name = day.file_name(self.kind);
         self.disk.remove(&name).map_err(|source| StoreError::Disk {
@@ -98,6 +118,16 @@ impl DayFiles {
     /// Renames a damaged file of this kind; the next write of that day begins a new one.
     pub(crate) fn set_aside(&self, name: &str, now: Timestamp) -> Option<Result<String, StoreError>> {
         let file = self.lock().remove(&Day::from_file_name(self.kind, name)?)?;
+        file.retire();
         Some(file.set_aside(now))
     }
+}
+
+/// Whether a day is older than those whose files stay open.
+fn is_old(files: &BTreeMap<Day, Arc<DbFile>>, day: Day) -> bool {
+    files.keys().rev().take(NEWEST).all(|newer| *newer != day)
+}
+
+fn settle(files: &BTreeMap<Day, Arc<DbFile>>, day: Day, file: &DbFile) {
+    file.settle(is_old(files, day));
 }

@@ -37,6 +37,22 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// The system's.
     fn open(&self, name: &str) -> io::Result<Box<dyn StorageBackend>>;
 
+    /// Opens a file that is there, for reading alone.
+    ///
+    /// # Errors
+    /// The system's.
+    fn open_to_read(&self, name: &str) -> io::Result<Box<dyn StorageBackend>> {
+        self.open(name)
+    }
+
+    /// Whether there is such a file.
+    ///
+    /// # Errors
+    /// The system's.
+    fn has(&self, name: &str) -> io::Result<bool> {
+        Ok(self.list()?.iter().any(|(n, _)| n == name))
+    }
+
     /// The files' names and the octets that each takes on disk.
     ///
     /// # Errors
@@ -100,6 +116,15 @@ impl Disk for Folder {
         }
         let backend = FileBackend::new(file).map_err(io::Error::other)?;
         Ok(Box::new(backend))
+    }
+
+    fn open_to_read(&self, name: &str) -> io::Result<Box<dyn StorageBackend>> {
+        let file = File::open(self.path.join(name))?;
+        Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
+    }
+
+    fn has(&self, name: &str) -> io::Result<bool> {
+        self.path.join(name).try_exists()
     }
 
     fn list(&self) -> io::Result<Vec<(String, u64)>> {

@@ -45,6 +45,24 @@ pub enum StoreError {
         /// The file.
         file: String,
     },
+    /// Was not read, because something else in the file could not be.
+    #[error("records of {file} were not read, since others in it cannot be")]
+    Unread {
+        /// The file.
+        file: String,
+    },
+    /// Another program works in the folder.
+    #[error("{file} is in use by another program: stop that first, or work with a copy of the folder")]
+    InUse {
+        /// The file.
+        file: String,
+    },
+    /// The disk cannot be written.
+    #[error("{file} cannot be written, the disk is read-only: check its health and how it is mounted")]
+    ReadOnly {
+        /// The file.
+        file: String,
+    },
     /// The disk or redb failed.
     #[error("{file} cannot be used: {source}; check the disk's health")]
     Failed {

@@ -120,7 +120,8 @@ impl Exporters {
         mut each: impl FnMut(InterfaceMinute),
     ) -> Result<(), StoreError> {
         for day in self.files.days_between(from, to) {
-            let read = self.files.file(day).read(|txn| {
+            let Some(file) = self.files.existing(day) else { continue };
+            let read = file.read(|txn| {
                 let span = (from.as_secs(), to.as_secs());
                 interfaces::minutes(txn, interface, span, &mut each)
             });
@@ -139,7 +140,8 @@ impl Exporters {
     ) -> Result<Vec<InterfaceMinute>, StoreError> {
         let mut newest = Vec::new();
         for day in self.files.days_between(from, to).into_iter().rev() {
-            let read = self.files.file(day).read(|txn| {
+            let Some(file) = self.files.existing(day) else { continue };
+            let read = file.read(|txn| {
                 let span = (from.as_secs(), to.as_secs());
                 interfaces::newest(txn, exporter, span, few, &mut newest)
             });
@@ -170,7 +172,8 @@ impl Exporters {
         mut each: impl FnMut(Gauge),
     ) -> Result<(), StoreError> {
         for day in self.files.days_between(from, to) {
-            let read = self.files.file(day).read(|txn| {
+            let Some(file) = self.files.existing(day) else { continue };
+            let read = file.read(|txn| {
                 let span = (from.as_nanos(), to.as_nanos());
                 gauges::readings(txn, exporter, (kind, name), span, &mut each)
             });
@@ -188,7 +191,8 @@ impl Exporters {
     ) -> Result<Vec<Gauge>, StoreError> {
         let mut newest: BTreeMap<(GaugeKind, String), Gauge> = BTreeMap::new();
         for day in self.files.days_between(from, to).into_iter().rev() {
-            let read = self.files.file(day).read(|txn| {
+            let Some(file) = self.files.existing(day) else { continue };
+            let read = file.read(|txn| {
                 let span = (from.as_nanos(), to.as_nanos());
                 gauges::newest(txn, exporter, span, |gauge| {
                     newest.entry((gauge.kind, gauge.name.clone())).or_insert(gauge);

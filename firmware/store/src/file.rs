@@ -1,17 +1,23 @@
 //! One redb file: opened when needed, closed after a failure, set aside when damaged.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use model::Timestamp;
-use redb::{BackendError, Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction};
+use redb::{
+    BackendError, Builder, Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, StorageBackend,
+    WriteTransaction,
+};
 
 use crate::StoreError;
 use crate::disk::Disk;
 
 thread_local! {
     static IN_USE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Files that this thread holds open.
+    static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The file that this thread is working in. A damaged file can make redb panic: a program's panic
@@ -50,7 +56,75 @@ pub(crate) struct DbFile {
     disk: Arc<dyn Disk>,
     name: String,
     cache_bytes: usize,
-    open: Mutex<Option<Arc<Database>>>,
+    inner: Mutex<Inner>,
+    /// Told whenever a user leaves while a writer waits.
+    left: Condvar,
+    /// Whether it is written rarely: for reading it is then opened for reading alone, which neither writes nor syncs.
+    is_settled: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    open: Option<Arc<Handle>>,
+    /// Threads that use what is open.
+    users: usize,
+    /// Close it when the last of them leaves.
+    close: bool,
+    /// Threads that wait for them to leave.
+    writers: usize,
+    /// The file is no more: whoever still has this must not make it anew.
+    is_gone: bool,
+}
+
+impl Inner {
+    /// Whether a writer has to wait until it is closed.
+    fn is_in_the_way(&self) -> bool {
+        self.close || matches!(self.open.as_deref(), Some(Handle::Read(_)))
+    }
+}
+
+enum Handle {
+    Whole(Database),
+    Read(ReadOnlyDatabase),
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Whole(_) => "Whole",
+            Self::Read(_) => "Read",
+        })
+    }
+}
+
+impl Handle {
+    fn begin_read(&self) -> Result<ReadTransaction, redb::TransactionError> {
+        match self {
+            Self::Whole(db) => db.begin_read(),
+            Self::Read(db) => db.begin_read(),
+        }
+    }
+}
+
+/// What is open, for one thread; it stays open until all have left.
+struct Held<'a> {
+    file: &'a DbFile,
+    handle: Option<Arc<Handle>>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // The last handle goes under the lock: what opens the file next must not find it still in use.
+        self.handle = None;
+        HELD.set(HELD.get().saturating_sub(1));
+        let mut inner = self.file.lock();
+        inner.users = inner.users.saturating_sub(1);
+        if inner.users == 0 && inner.close {
+            inner.open = None;
+            inner.close = false;
+        }
+        self.file.left.notify_all();
+    }
 }
 
 impl DbFile {
@@ -59,7 +133,9 @@ impl DbFile {
             disk,
             name,
             cache_bytes,
-            open: Mutex::new(None),
+            inner: Mutex::default(),
+            left: Condvar::new(),
+            is_settled: AtomicBool::new(false),
         }
     }
 
@@ -67,23 +143,112 @@ impl DbFile {
         &self.name
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Database>>> {
-        // What is behind the lock is whole whenever it is released.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Says whether the file is written rarely from now on.
+    pub(crate) fn settle(&self, is_settled: bool) {
+        self.is_settled.store(is_settled, Ordering::Relaxed);
     }
 
-    fn database(&self) -> Result<Arc<Database>, StoreError> {
-        let mut open = self.lock();
-        if let Some(db) = &*open {
-            return Ok(db.clone());
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // What is behind the lock is whole whenever it is released.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn to_read(&self) -> Result<Held<'_>, StoreError> {
+        let mut inner = self.lock();
+        // Writers come first; but a thread that already reads something would wait for itself.
+        while inner.open.is_some() && inner.writers > 0 && inner.is_in_the_way() && HELD.get() == 0 {
+            inner = self.left.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
-        let files = self.disk.list().map_err(|e| self.error(e.into()))?;
-        let is_new = !files.iter().any(|(name, _)| *name == self.name);
-        let backend = self.disk.open(&self.name).map_err(|e| self.error(e.into()))?;
+        if inner.open.is_none() {
+            let read = match self.is_settled.load(Ordering::Relaxed) {
+                true => self.open_to_read(&inner)?,
+                false => None,
+            };
+            let open = match read {
+                Some(db) => Handle::Read(db),
+                None => match self.open(&inner) {
+                    Ok(db) => Handle::Whole(db),
+                    // A disk that cannot be written may still be read.
+                    Err(problem @ StoreError::ReadOnly { .. }) => {
+                        Handle::Read(self.open_to_read(&inner)?.ok_or(problem)?)
+                    }
+                    Err(problem) => return Err(problem),
+                },
+            };
+            inner.open = Some(Arc::new(open));
+            inner.close = false;
+        }
+        Ok(self.held(&mut inner))
+    }
+
+    fn to_write(&self) -> Result<Held<'_>, StoreError> {
+        let mut inner = self.lock();
+        while inner.open.is_some() && inner.is_in_the_way() {
+            if inner.users == 0 {
+                inner.open = None;
+                inner.close = false;
+            } else {
+                inner.writers += 1;
+                inner = self.left.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                inner.writers -= 1;
+            }
+        }
+        if inner.open.is_none() {
+            inner.open = Some(Arc::new(Handle::Whole(self.open(&inner)?)));
+        }
+        Ok(self.held(&mut inner))
+    }
+
+    fn held(&self, inner: &mut Inner) -> Held<'_> {
+        inner.users += 1;
+        HELD.set(HELD.get() + 1);
+        Held {
+            file: self,
+            handle: inner.open.clone(),
+        }
+    }
+
+    fn builder(&self) -> Builder {
         let mut builder = Builder::new();
         builder.set_cache_size(self.cache_bytes);
+        builder
+    }
+
+    fn gone(&self) -> StoreError {
+        StoreError::Gone {
+            file: self.name.clone(),
+        }
+    }
+
+    /// Opens the file for reading alone; `None` where it has to be repaired first.
+    fn open_to_read(&self, inner: &Inner) -> Result<Option<ReadOnlyDatabase>, StoreError> {
+        if inner.is_gone {
+            return Err(self.gone());
+        }
+        let suspect = self.disk.has(&format!("{}{SUSPECT}", self.name));
+        if suspect.map_err(|e| self.error(e.into()))? {
+            return Ok(None);
+        }
+        let Ok(backend) = self.disk.open_to_read(&self.name) else {
+            return Ok(None);
+        };
+        match self.builder().open_read_only_with_backend(Seam(backend)) {
+            Ok(db) => Ok(Some(db)),
+            Err(redb::DatabaseError::RepairAborted) => Ok(None),
+            Err(e) => Err(self.error(e.into())),
+        }
+    }
+
+    fn open(&self, inner: &Inner) -> Result<Database, StoreError> {
+        if inner.is_gone {
+            return Err(self.gone());
+        }
+        let has = |name: &str| self.disk.has(name).map_err(|e| self.error(e.into()));
+        let is_new = !has(&self.name)?;
+        let backend = self.disk.open(&self.name).map_err(|e| self.error(e.into()))?;
         let suspect = format!("{}{SUSPECT}", self.name);
-        let is_suspect = files.iter().any(|(name, _)| *name == suspect);
+        let is_suspect = has(&suspect)?;
+        let mut builder = self.builder();
         builder.set_check_integrity_on_open(is_suspect);
         let db = builder.create_with_backend(Seam(backend)).map_err(|e| {
             if is_new {
@@ -95,14 +260,23 @@ impl DbFile {
         if is_suspect {
             self.disk.remove(&suspect).map_err(|e| self.error(e.into()))?;
         }
-        let db = Arc::new(db);
-        *open = Some(db.clone());
         Ok(db)
     }
 
-    /// Closes the file; it opens again when it is next needed.
+    /// Closes the file once nobody uses it; it opens again when it is next needed.
     pub(crate) fn close(&self) {
-        *self.lock() = None;
+        let mut inner = self.lock();
+        if inner.users == 0 {
+            inner.open = None;
+        } else {
+            inner.close = true;
+        }
+    }
+
+    /// Closes the file for ever: it is about to be removed or renamed.
+    pub(crate) fn retire(&self) {
+        self.close();
+        self.lock().is_gone = true;
     }
 
     /// Runs a read.
@@ -111,19 +285,27 @@ impl DbFile {
         work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
         let _in_use = InUse::of(&self.name);
-        let db = self.database()?;
-        let run = || work(&db.begin_read()?);
+        let held = self.to_read()?;
+        let Some(handle) = &held.handle else {
+            return Err(self.gone());
+        };
+        let run = || work(&handle.begin_read()?);
         run().map_err(|e| self.error(e))
     }
 
     /// Runs a write and commits it: when this returns, it is on disk. After an error nothing of it
     /// is there and the file is closed, since redb refuses a file after a failed write.
+    ///
+    /// Waits for reads of a settled file.
     pub(crate) fn write<T>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
         let _in_use = InUse::of(&self.name);
-        let db = self.database()?;
+        let held = self.to_write()?;
+        let Some(Handle::Whole(db)) = held.handle.as_deref() else {
+            return Err(self.gone());
+        };
         let run = || {
             let mut txn = db.begin_write()?;
             // Without it, a start after a kill would read the whole file.
@@ -133,7 +315,7 @@ impl DbFile {
             Ok(done)
         };
         let result = run();
-        drop(db);
+        drop(held);
         result.map_err(|e| {
             self.close();
             self.error(e)
@@ -144,11 +326,13 @@ impl DbFile {
         let file = self.name.clone();
         match source {
             redb::Error::Corrupted(reason) => StoreError::Damaged { file, reason },
+            redb::Error::DatabaseAlreadyOpen => StoreError::InUse { file },
             redb::Error::Io(e) if is_damage(&e) => StoreError::Damaged {
                 file,
                 reason: e.to_string(),
             },
             redb::Error::Io(e) if is_full(&e) => StoreError::Full { file },
+            redb::Error::Io(e) if e.kind() == std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { file },
             source => StoreError::Failed {
                 file,
                 source: Box::new(source),

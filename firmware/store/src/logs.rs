@@ -130,10 +130,8 @@ impl Logs {
         // A block is filed under the day of its latest record, or an earlier one (see `day_of`).
         let first = days.last().map_or(Day(0), |last| Day::of(search.from).min(*last));
         for day in days.into_iter().rev().take_while(|day| *day >= first) {
-            let read = self
-                .files
-                .file(day)
-                .read(|txn| search_day(txn, day, &conditions, &mut page, &mut found, &mut go_on));
+            let Some(file) = self.files.existing(day) else { continue };
+            let read = file.read(|txn| search_day(txn, day, &conditions, &mut page, &mut found, &mut go_on));
             self.files.close_if_old(day);
             match read {
                 Ok(true) => {}
