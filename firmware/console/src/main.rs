@@ -13,6 +13,7 @@ mod listen;
 mod live;
 mod logs;
 mod names;
+mod objects;
 #[cfg(test)]
 mod played;
 mod pulse;

@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::failure::{ApiError, Kind};
 use crate::pulse::Pulse;
 use crate::session::{SessionKey, Sessions, Token};
-use crate::{account, amend, assets, exporters, guard, live, logs, queries, storage, system, traffic};
+use crate::{account, amend, assets, exporters, guard, live, logs, objects, queries, storage, system, traffic};
 
 /// The longest body of a request in octets.
 const BODY_MAX: usize = 64 << 10;
@@ -180,6 +180,17 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/queries/{id}/export", get(queries::export))
         .route("/filter", post(queries::filter))
         .route("/storage", get(storage::storage))
+        .route("/objects", get(objects::list))
+        .route(
+            "/objects/{kind}",
+            post(objects::add).layer(DefaultBodyLimit::max(SETTINGS_MAX)),
+        )
+        .route(
+            "/objects/{kind}/{number}",
+            put(objects::set)
+                .delete(objects::remove)
+                .layer(DefaultBodyLimit::max(SETTINGS_MAX)),
+        )
         .route("/retention", put(storage::set_retention))
         .route(
             "/countries",

@@ -1,5 +1,7 @@
 //! Requests to the whole router, with services that the test plays.
 
+mod objects;
+
 use std::sync::atomic::Ordering;
 
 use axum::body::Body;
