@@ -10,8 +10,10 @@ mod exporters;
 mod flows;
 mod grammar;
 mod idle;
+mod import;
 mod kinds;
 mod lang;
+mod offline;
 mod pam;
 mod physical;
 mod secret;
@@ -64,6 +66,7 @@ struct Cli {
 enum Command {
     Flows(flows::FlowsArgs),
     Decode(decode::DecodeArgs),
+    Import(import::ImportArgs),
     /// A command of the appliance, such as `show version`
     #[command(external_subcommand)]
     Appliance(Vec<String>),
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Some(Command::Flows(args)) => flows::run(args),
         Some(Command::Decode(args)) => decode::run(args),
+        Some(Command::Import(args)) => import::run(args),
         Some(Command::Appliance(words)) => return one(cli.lang, |session| session.words(words, cli.format)),
         None if cli.pam => pam::run(),
         None if cli.physical => physical::run(cli.lang),

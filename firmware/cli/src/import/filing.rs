@@ -1,0 +1,190 @@
+//! Sorts a file's records into blocks and stores them, each once.
+
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use model::{Block, BlockBuilder, FlowRecord, Timestamp};
+use store::{Batch, BatchKey, Content, Outcome, Store};
+
+/// Records that are sorted and stored together: one commit a day that they are of.
+const CHUNK: usize = 8 * Block::RECORDS_MAX;
+/// A block is cut at an hour's end where it has so many records: smaller ones go on to the day's end.
+const ENOUGH: usize = 8_192;
+
+/// Takes a file's records in. The same records in the same order make the same batches, so that a file that was
+/// imported before, in part or in whole, is stored once.
+pub(super) struct Filing<'a> {
+    store: &'a Store,
+    /// What the file's batches are numbered under.
+    epoch: u64,
+    sequence: u64,
+    now: Timestamp,
+    waiting: Vec<FlowRecord>,
+    builder: BlockBuilder,
+    /// Why nothing more is stored.
+    failure: Option<anyhow::Error>,
+    /// What was done.
+    pub(super) filed: Filed,
+}
+
+/// What was done with a file's records.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Filed {
+    /// Records that were stored.
+    pub(super) stored: u64,
+    /// Records that were stored before.
+    pub(super) known: u64,
+    /// Their packets and octets, both directions.
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    /// Blocks.
+    pub(super) blocks: u64,
+    /// Octets of the blocks.
+    pub(super) block_bytes: u64,
+    /// Earliest start and latest end.
+    pub(super) span: Option<(Timestamp, Timestamp)>,
+}
+
+impl Filed {
+    /// Records, stored now or before.
+    pub(super) fn records(&self) -> u64 {
+        self.stored + self.known
+    }
+
+    /// Adds what was done with another file.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.stored += other.stored;
+        self.known += other.known;
+        self.packets = self.packets.saturating_add(other.packets);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.blocks += other.blocks;
+        self.block_bytes += other.block_bytes;
+        self.span = match (self.span, other.span) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+impl<'a> Filing<'a> {
+    /// For a file whose batches are numbered under `epoch`.
+    pub(super) fn new(store: &'a Store, epoch: u64, now: Timestamp) -> Self {
+        Self {
+            store,
+            epoch,
+            sequence: 0,
+            now,
+            waiting: Vec::new(),
+            builder: BlockBuilder::new(),
+            failure: None,
+            filed: Filed::default(),
+        }
+    }
+
+    /// Whether records can be taken: after a failure none is.
+    pub(super) fn is_well(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// Records that were taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.filed.records() + self.waiting.len() as u64
+    }
+
+    /// Takes a record.
+    pub(super) fn push(&mut self, record: FlowRecord) {
+        if self.failure.is_some() {
+            return;
+        }
+        let filed = &mut self.filed;
+        filed.packets = filed
+            .packets
+            .saturating_add(record.packets)
+            .saturating_add(record.packets_rev);
+        filed.bytes = filed
+            .bytes
+            .saturating_add(record.bytes)
+            .saturating_add(record.bytes_rev);
+        filed.span = Some(match filed.span {
+            Some((start, end)) => (start.min(record.start), end.max(record.end)),
+            None => (record.start, record.end),
+        });
+        self.waiting.push(record);
+        if self.waiting.len() >= CHUNK {
+            self.failure = self.file().err();
+        }
+    }
+
+    /// Stores what is left.
+    ///
+    /// # Errors
+    /// Why something is not stored.
+    pub(super) fn finish(mut self) -> (Filed, anyhow::Result<()>) {
+        let done = match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => self.file(),
+        };
+        (self.filed, done)
+    }
+
+    /// Stores the records that wait, in the order of their ends.
+    fn file(&mut self) -> anyhow::Result<()> {
+        let mut records = std::mem::take(&mut self.waiting);
+        // The sort is stable: what ends together stays in the file's order.
+        records.sort_by_key(|record| record.end);
+        let mut batches = Vec::new();
+        let mut hour = None;
+        for record in &records {
+            let of = record.end.as_secs() / 3_600;
+            let is_new = hour.is_some_and(|hour| hour != of);
+            let is_new_day = hour.is_some_and(|hour| hour / 24 != of / 24);
+            if self.builder.is_full() || is_new_day || is_new && self.builder.len() >= ENOUGH {
+                self.cut(&mut batches)?;
+            }
+            hour = Some(of);
+            self.builder
+                .push(record)
+                .context("a record cannot be put into a block")?;
+        }
+        self.cut(&mut batches)?;
+        let counts: Vec<u64> = batches.iter().map(|batch| count(&batch.content)).collect();
+        let outcomes = self.store.append(&batches, self.now);
+        for (outcome, count) in outcomes.into_iter().zip(counts) {
+            match outcome {
+                Outcome::Stored => self.filed.stored += count,
+                Outcome::Duplicate => self.filed.known += count,
+                Outcome::Refused(problem) => return Err(problem).context("the store refused a block"),
+                Outcome::Later(problem) => return Err(later(&problem)),
+            }
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, batches: &mut Vec<Batch>) -> anyhow::Result<()> {
+        if self.builder.is_empty() {
+            return Ok(());
+        }
+        let block = self.builder.finish().context("a block cannot be made")?;
+        self.filed.blocks += 1;
+        self.filed.block_bytes += block.bytes().len() as u64;
+        self.sequence += 1;
+        let key = BatchKey {
+            epoch: self.epoch,
+            sequence: self.sequence,
+        };
+        let content = Content::Block(block);
+        batches.push(Batch { key, content });
+        Ok(())
+    }
+}
+
+fn count(content: &Content) -> u64 {
+    match content {
+        Content::Block(block) => block.len() as u64,
+        _ => 0,
+    }
+}
+
+fn later(problem: &Arc<store::StoreError>) -> anyhow::Error {
+    anyhow!("{problem}; what is stored stays: import the file again to store the rest")
+}
