@@ -1,0 +1,206 @@
+//! The words of the language.
+
+use crate::{End, InterfaceEnd, Quantity, Sign};
+
+/// What a word means, wherever it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    And,
+    Or,
+    Not,
+    In,
+    Sign(Sign),
+    Any,
+    /// `src` or `dst`: what follows says of what.
+    Side(End),
+    Address(End),
+    Group(End),
+    Port(End),
+    /// Wireshark's `tcp.port`: of this protocol and this port.
+    PortOf(u8, End),
+    Proto,
+    /// A protocol that is a test by itself.
+    Protocol(u8),
+    App,
+    Business,
+    Link,
+    LinkGroup,
+    Exporter,
+    Interface(InterfaceEnd),
+    InterfaceGroup,
+    Direction,
+    Flags,
+    Quantity(Quantity),
+    Vlan,
+    Mac(End),
+    As(End),
+    Dscp,
+    Country(End),
+    IpVersion(u8),
+    EndReason,
+    NextHop,
+}
+
+impl Word {
+    /// Whether it joins tests rather than being part of one.
+    pub(crate) const fn joins(self) -> bool {
+        matches!(self, Self::And | Self::Or)
+    }
+
+    /// Whether a test may begin with it.
+    pub(crate) const fn begins(self) -> bool {
+        !matches!(self, Self::And | Self::Or | Self::In | Self::Sign(_))
+    }
+}
+
+/// A word, how it is written, and what it says.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) word: Word,
+    /// As it is printed.
+    pub(crate) name: &'static str,
+    /// Other ways to write it; `_` is the same as `-`, and case does not matter.
+    pub(crate) aliases: &'static [&'static str],
+    /// A filter with it.
+    pub(crate) example: &'static str,
+    pub(crate) english: &'static str,
+    pub(crate) chinese: &'static str,
+}
+
+const fn row(
+    word: Word,
+    name: &'static str,
+    aliases: &'static [&'static str],
+    example: &'static str,
+    english: &'static str,
+    chinese: &'static str,
+) -> Row {
+    Row {
+        word,
+        name,
+        aliases,
+        example,
+        english,
+        chinese,
+    }
+}
+
+/// All words, in the order in which they are offered.
+#[rustfmt::skip]
+pub(crate) const ROWS: &[Row] = &[
+    row(Word::And, "and", &["&&", "且", "并且", "与", "和", "同时"], "tcp and port 443", "both tests", "两个条件都成立"),
+    row(Word::Or, "or", &["||", "或", "或者"], "port 80 or port 443", "one of the tests", "任一条件成立"),
+    row(Word::Side(End::Src), "src", &["source", "源", "源端", "来源"], "src 10.0.0.0/8", "the source: an address, or port, group, country, as, mac", "源端：地址，或端口、组、国家、AS、MAC"),
+    row(Word::Side(End::Dst), "dst", &["dest", "destination", "目的", "目标", "目的端"], "dst port 53", "the destination: an address, or port, group, country, as, mac", "目的端：地址，或端口、组、国家、AS、MAC"),
+    row(Word::Address(End::Any), "host", &["ip", "addr", "address", "net", "network", "ip.addr", "ipv6.addr", "主机", "地址", "ip地址", "网段", "网络"], "host 10.0.0.1,10.1.0.0/16", "an address, network or range, at either end", "任一端的地址、网段或地址范围"),
+    row(Word::Port(End::Any), "port", &["ports", "portrange", "端口"], "port 80,443,8000-8099", "ports, at either end", "任一端的端口"),
+    row(Word::Port(End::Src), "sport", &["srcport", "src-port", "source-port", "源端口"], "sport 1024-65535", "source ports", "源端口"),
+    row(Word::Port(End::Dst), "dport", &["dstport", "dst-port", "destination-port", "目的端口", "目标端口"], "dport 443", "destination ports", "目的端口"),
+    row(Word::App, "app", &["application", "应用"], "app dns,https", "applications", "应用"),
+    row(Word::Business, "business", &["biz", "业务"], "business ERP", "businesses", "业务"),
+    row(Word::Group(End::Any), "group", &["ipgroup", "ip-group", "组", "ip组", "地址组"], "src group servers", "IP groups", "IP 组"),
+    row(Word::Group(End::Src), "srcgroup", &["src-group", "源组", "源地址组"], "srcgroup servers", "IP groups of the source", "源 IP 组"),
+    row(Word::Group(End::Dst), "dstgroup", &["dst-group", "目的组", "目的地址组"], "dstgroup servers", "IP groups of the destination", "目的 IP 组"),
+    row(Word::Proto, "proto", &["protocol", "ip.proto", "协议"], "proto tcp,udp,47", "IP protocols, by name or number", "IP 协议，名称或编号"),
+    row(Word::Protocol(6), "tcp", &[], "tcp", "TCP", "TCP"),
+    row(Word::Protocol(17), "udp", &[], "udp", "UDP", "UDP"),
+    row(Word::Protocol(1), "icmp", &[], "icmp 3/1", "ICMP; with a number the type, and after a / the code", "ICMP；后跟数字为类型，斜杠后为代码"),
+    row(Word::Protocol(58), "icmpv6", &["icmp6"], "icmpv6", "ICMPv6", "ICMPv6"),
+    row(Word::Protocol(132), "sctp", &[], "sctp", "SCTP", "SCTP"),
+    row(Word::Protocol(47), "gre", &[], "gre", "GRE", "GRE"),
+    row(Word::Protocol(50), "esp", &[], "esp", "ESP of IPsec", "IPsec 的 ESP"),
+    row(Word::Protocol(51), "ah", &[], "ah", "AH of IPsec", "IPsec 的 AH"),
+    row(Word::Protocol(2), "igmp", &[], "igmp", "IGMP", "IGMP"),
+    row(Word::Protocol(89), "ospf", &[], "ospf", "OSPF", "OSPF"),
+    row(Word::Protocol(103), "pim", &[], "pim", "PIM", "PIM"),
+    row(Word::Protocol(112), "vrrp", &[], "vrrp", "VRRP", "VRRP"),
+    row(Word::Quantity(Quantity::Bytes), "bytes", &["octets", "字节", "字节数", "流量"], "bytes > 1M", "octets, both directions", "字节数（双向）"),
+    row(Word::Quantity(Quantity::Packets), "packets", &["pkts", "包数", "报文数", "数据包"], "packets >= 10k", "packets, both directions", "数据包数（双向）"),
+    row(Word::Quantity(Quantity::Duration), "duration", &["dur", "时长", "持续时间"], "duration > 5s", "from the first packet to the last", "首包到末包的时长"),
+    row(Word::Quantity(Quantity::BitsPerSecond), "bps", &["rate", "速率", "比特率"], "bps > 10M", "bits a second", "每秒比特数"),
+    row(Word::Quantity(Quantity::PacketsPerSecond), "pps", &["包速率"], "pps > 1k", "packets a second", "每秒包数"),
+    row(Word::Quantity(Quantity::BytesPerPacket), "bpp", &["平均包长"], "bpp < 100", "octets a packet", "平均每包字节数"),
+    row(Word::Quantity(Quantity::BytesForward), "bytes-forward", &["forward-bytes", "fwd-bytes", "正向字节", "正向字节数"], "bytes-forward > 1M", "octets from source to destination", "源到目的方向的字节数"),
+    row(Word::Quantity(Quantity::BytesReverse), "bytes-reverse", &["reverse-bytes", "rev-bytes", "反向字节", "反向字节数"], "bytes-reverse = 0", "octets from destination to source", "目的到源方向的字节数"),
+    row(Word::Quantity(Quantity::PacketsForward), "packets-forward", &["forward-packets", "fwd-packets", "正向包数"], "packets-forward > 100", "packets from source to destination", "源到目的方向的包数"),
+    row(Word::Quantity(Quantity::PacketsReverse), "packets-reverse", &["reverse-packets", "rev-packets", "反向包数"], "packets-reverse = 0", "packets from destination to source", "目的到源方向的包数"),
+    row(Word::Direction, "dir", &["direction", "方向"], "dir in", "direction: in, out, internal, external, unknown", "方向：in 入、out 出、internal 内部、external 外部、unknown 未知"),
+    row(Word::Flags, "flags", &["flag", "tcpflags", "tcp-flags", "tcp.flags", "标志", "标志位"], "flags S/SA", "TCP flags that are set; after a / those that are looked at", "已置位的 TCP 标志；斜杠后为要检查的标志"),
+    row(Word::Link, "link", &["链路"], "link eth1", "links: capture ports or exporters", "链路：采集口或网元"),
+    row(Word::LinkGroup, "linkgroup", &["link-group", "链路组"], "linkgroup campus", "link groups", "链路组"),
+    row(Word::Exporter, "exporter", &["router", "网元", "导出器"], "exporter core-1", "exporters, by name or number", "网元，名称或编号"),
+    row(Word::Interface(InterfaceEnd::Any), "if", &["interface", "接口"], "if core-1:17", "interfaces of exporters, by name or ifIndex", "网元接口，名称或 ifIndex"),
+    row(Word::Interface(InterfaceEnd::In), "inif", &["in-if", "iif", "入接口"], "inif core-1:Gi0/1", "interfaces by which a flow came in", "入接口"),
+    row(Word::Interface(InterfaceEnd::Out), "outif", &["out-if", "oif", "出接口"], "outif 17", "interfaces by which a flow left", "出接口"),
+    row(Word::InterfaceGroup, "ifgroup", &["if-group", "interface-group", "接口组"], "ifgroup uplinks", "interface groups", "接口组"),
+    row(Word::Country(End::Any), "country", &["geo", "国家", "地区"], "country CN,HK", "countries, at either end", "任一端的国家或地区"),
+    row(Word::Country(End::Src), "srccountry", &["src-country", "源国家"], "srccountry US", "countries of the source", "源国家或地区"),
+    row(Word::Country(End::Dst), "dstcountry", &["dst-country", "目的国家"], "dstcountry US", "countries of the destination", "目的国家或地区"),
+    row(Word::As(End::Any), "as", &["asn", "as号", "自治域", "自治系统"], "as 64512-65534", "AS numbers, at either end", "任一端的 AS 号"),
+    row(Word::As(End::Src), "srcas", &["src-as", "sas", "源as", "源自治域"], "srcas 4134", "AS numbers of the source", "源 AS 号"),
+    row(Word::As(End::Dst), "dstas", &["dst-as", "das", "目的as", "目的自治域"], "dstas 4134", "AS numbers of the destination", "目的 AS 号"),
+    row(Word::Vlan, "vlan", &["vlan-id", "vlan.id"], "vlan 100-199", "VLANs, outer or inner", "VLAN（外层或内层）"),
+    row(Word::Mac(End::Any), "mac", &["ether", "eth.addr", "mac地址"], "mac 00:11:22:33:44:55", "hardware addresses, at either end", "任一端的 MAC 地址"),
+    row(Word::Mac(End::Src), "smac", &["srcmac", "src-mac", "eth.src", "源mac"], "smac 00:11:22:33:44:55", "source hardware addresses", "源 MAC 地址"),
+    row(Word::Mac(End::Dst), "dmac", &["dstmac", "dst-mac", "eth.dst", "目的mac"], "dmac 00:11:22:33:44:55", "destination hardware addresses", "目的 MAC 地址"),
+    row(Word::Dscp, "dscp", &["ip.dsfield.dscp"], "dscp ef,46", "DSCP, by name or number", "DSCP，名称或数值"),
+    row(Word::IpVersion(4), "ipv4", &["ip4", "inet", "v4"], "ipv4", "IP version 4", "IPv4"),
+    row(Word::IpVersion(6), "ipv6", &["ip6", "inet6", "v6"], "ipv6", "IP version 6", "IPv6"),
+    row(Word::EndReason, "end", &["end-reason", "endreason", "结束", "结束原因"], "end idle,forced", "why the record was closed: idle, active, end-of-flow, forced, lack-of-resources", "记录结束原因：idle 空闲、active 活动超时、end-of-flow 正常结束、forced 强制、lack-of-resources 资源不足"),
+    row(Word::NextHop, "next-hop", &["nexthop", "next", "nh", "下一跳"], "next-hop 10.0.0.254", "next hop of the exporter", "网元的下一跳"),
+    row(Word::Not, "not", &["!", "非", "不"], "not host 8.8.8.8", "those that the test does not mean", "不满足该条件"),
+    row(Word::Any, "any", &["all", "全部", "所有"], "any", "all records", "全部记录"),
+    row(Word::Address(End::Src), "srcip", &["src-ip", "sip", "srchost", "srcnet", "srcaddr", "ip.src", "ipv6.src", "源ip", "源地址", "源主机", "源网段"], "srcip 10.0.0.1", "addresses of the source; `src` says the same", "源地址，等同于 src"),
+    row(Word::Address(End::Dst), "dstip", &["dst-ip", "dip", "dsthost", "dstnet", "dstaddr", "ip.dst", "ipv6.dst", "目的ip", "目的地址", "目标地址", "目的主机", "目的网段"], "dstip 10.0.0.1", "addresses of the destination; `dst` says the same", "目的地址，等同于 dst"),
+    row(Word::PortOf(6, End::Any), "tcp.port", &[], "tcp.port == 443", "TCP and a port at either end", "TCP 且任一端的端口"),
+    row(Word::PortOf(6, End::Src), "tcp.srcport", &[], "tcp.srcport == 443", "TCP and a source port", "TCP 且源端口"),
+    row(Word::PortOf(6, End::Dst), "tcp.dstport", &[], "tcp.dstport == 443", "TCP and a destination port", "TCP 且目的端口"),
+    row(Word::PortOf(17, End::Any), "udp.port", &[], "udp.port == 53", "UDP and a port at either end", "UDP 且任一端的端口"),
+    row(Word::PortOf(17, End::Src), "udp.srcport", &[], "udp.srcport == 53", "UDP and a source port", "UDP 且源端口"),
+    row(Word::PortOf(17, End::Dst), "udp.dstport", &[], "udp.dstport == 53", "UDP and a destination port", "UDP 且目的端口"),
+    row(Word::In, "in", &["属于"], "port in [80 443]", "a list follows, in brackets or with commas", "后跟列表，用方括号或逗号"),
+    row(Word::Sign(Sign::Equal), "=", &["==", "eq", "is", "等于", "是", "为"], "packets = 1", "equal", "等于"),
+    row(Word::Sign(Sign::NotEqual), "!=", &["<>", "≠", "ne", "不等于", "不是", "不属于"], "port != 443", "not equal: none of the list", "不等于：不是列表中任何一个"),
+    row(Word::Sign(Sign::Less), "<", &["lt", "小于"], "bytes < 100", "less", "小于"),
+    row(Word::Sign(Sign::LessOrEqual), "<=", &["≤", "le", "小于等于", "不大于"], "bytes <= 100", "less or equal", "小于等于"),
+    row(Word::Sign(Sign::Greater), ">", &["gt", "大于"], "bytes > 100", "more", "大于"),
+    row(Word::Sign(Sign::GreaterOrEqual), ">=", &["≥", "ge", "大于等于", "不小于"], "bytes >= 100", "more or equal", "大于等于"),
+];
+
+/// The word that a text is, in any case and with `_` for `-`.
+pub(crate) fn word(text: &str) -> Option<Word> {
+    // No word is longer than 20 characters.
+    if text.len() > 60 {
+        return None;
+    }
+    let text = text.to_lowercase().replace('_', "-");
+    let found = ROWS
+        .iter()
+        .find(|row| row.name == text || row.aliases.contains(&text.as_str()));
+    found.map(|row| row.word)
+}
+
+/// The row of a word.
+pub(crate) fn row_of(word: Word) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.word == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_word_has_two_meanings() {
+        let mut seen = BTreeSet::new();
+        for row in ROWS {
+            for text in std::iter::once(&row.name).chain(row.aliases) {
+                assert!(seen.insert(*text), "{text} is there twice");
+                assert_eq!(*text, text.to_lowercase().replace('_', "-"));
+                assert_eq!(word(&text.to_uppercase()), Some(row.word));
+            }
+            assert_eq!(row_of(row.word).unwrap().name, row.name);
+        }
+    }
+}
