@@ -42,7 +42,7 @@ impl Say {
     }
 }
 
-fn place(at: usize) -> u32 {
+pub(crate) fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 

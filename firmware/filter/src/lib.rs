@@ -8,6 +8,7 @@
 
 mod address;
 mod ast;
+mod complete;
 mod countries;
 mod error;
 mod names;
@@ -19,6 +20,7 @@ mod values;
 mod words;
 
 pub use ast::{Compare, End, Expr, InterfaceEnd, InterfaceTerm, Quantity, Sign, Test};
+pub use complete::{Completion, complete};
 pub use error::FilterError;
 pub use names::{InterfaceName, Names};
 pub use parse::{DEPTH_MAX, TERMS_MAX, TEXT_MAX, parse};

@@ -258,7 +258,12 @@ impl fmt::Display for Test {
             Self::Country(end, values) => {
                 f.write_str(side(*end, ""))?;
                 f.write_str("country ")?;
-                list(f, values, |f, [a, b]| write!(f, "{}{}", char::from(*a), char::from(*b)))
+                list(f, values, |f, [a, b]| {
+                    let (a, b) = (char::from(*a), char::from(*b));
+                    // No country has these letters, but nobody need know that here.
+                    let quote = if (a, b) == ('O', 'R') { "\"" } else { "" };
+                    write!(f, "{quote}{a}{b}{quote}")
+                })
             }
             Self::IpVersion(version) => write!(f, "ipv{version}"),
             Self::Icmp(kind, code) => match code {

@@ -194,6 +194,7 @@ impl<'a> Parser<'a> {
                 .word
                 .is_none_or(|word| may_name(word) && self.names.find(kind, text).is_some()),
             Field::Direction => values::by_name(DIRECTIONS, text).is_some(),
+            Field::Dscp => token.word.is_none() || values::by_name(DSCPS, text).is_some(),
             Field::EndReason => values::by_name(END_REASONS, text).is_some(),
             Field::Country => {
                 // A word such as `as` is a country where nothing follows that it could be said of.
