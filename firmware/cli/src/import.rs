@@ -162,6 +162,8 @@ impl Import<'_> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             options: self.options(kind, settings),
             records: None,
+            left_out: 0,
+            damage: None,
         };
         if let Known::Done(before) = ledger::look_up(self.store, &fingerprint, &entry.options)? {
             of_file.before = Some(before);
@@ -170,12 +172,17 @@ impl Import<'_> {
         ledger::note(self.store, &fingerprint, &entry)?;
         let mut filing = Filing::new(self.store, fingerprint.epoch(), self.now);
         let read = self.read(path, kind, &mut filing, of_file);
-        let (filed, stored) = filing.finish();
+        let broke_off = read.as_ref().is_err_and(is_circumstance);
+        let (filed, stored) = filing.finish(!broke_off);
         of_file.filed = filed;
         of_file.ends_all = stored.is_err();
         stored?;
-        entry.records = Some(filed.records());
-        ledger::note(self.store, &fingerprint, &entry)?;
+        if !broke_off {
+            entry.records = Some(filed.records());
+            entry.left_out = of_file.skipped.count();
+            entry.damage = read.as_ref().err().map(|error| format!("{error:#}"));
+            ledger::note(self.store, &fingerprint, &entry)?;
+        }
         read
     }
 
@@ -226,11 +233,12 @@ impl Import<'_> {
         config.max_flows = self.args.max_flows;
         self.links.keep(self.store)?;
         let mut metering = Metering::new(config);
-        let mut source = crate::captures::open(path).map_err(without_name)?;
+        let name = of_file.name.clone();
+        let mut source = crate::captures::open(path)?;
         let filing = std::cell::RefCell::new(filing);
         let mut emit = |record| filing.borrow_mut().push(record);
         let progress = &self.progress;
-        let read = metering.read(&mut source, "the capture", &mut emit, |octets| {
+        let read = metering.read(&mut source, &name, &mut emit, |octets| {
             progress.tick(octets, filing.borrow().taken());
             filing.borrow().is_well()
         });
@@ -363,7 +371,11 @@ fn spool() -> anyhow::Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-/// An error of opening a capture names the file, which the report does already.
-fn without_name(error: anyhow::Error) -> anyhow::Error {
-    anyhow!("{}", error.root_cause())
+/// Whether reading ended for a reason that lies not in the file, so that another time it may go further.
+fn is_circumstance(error: &anyhow::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    error.chain().any(|cause| match cause.downcast_ref::<io::Error>() {
+        Some(io) => !matches!(io.kind(), InvalidData | InvalidInput | UnexpectedEof),
+        None => cause.is::<store::StoreError>(),
+    })
 }

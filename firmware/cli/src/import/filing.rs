@@ -115,14 +115,16 @@ impl<'a> Filing<'a> {
         }
     }
 
-    /// Stores what is left.
+    /// Stores what is left; unless it is not all that the file has: the blocks would be others than those of the whole,
+    /// and one of the two would be taken for the other.
     ///
     /// # Errors
     /// Why something is not stored.
-    pub(super) fn finish(mut self) -> (Filed, anyhow::Result<()>) {
+    pub(super) fn finish(mut self, is_all: bool) -> (Filed, anyhow::Result<()>) {
         let done = match self.failure.take() {
             Some(failure) => Err(failure),
-            None => self.file(),
+            None if is_all => self.file(),
+            None => Ok(()),
         };
         (self.filed, done)
     }

@@ -66,6 +66,12 @@ pub(super) struct Entry {
     pub(super) options: String,
     /// Records in it; `None`: it was begun and not finished.
     pub(super) records: Option<u64>,
+    /// Records in it that could not be read.
+    #[serde(default)]
+    pub(super) left_out: u64,
+    /// How it is damaged.
+    #[serde(default)]
+    pub(super) damage: Option<String>,
 }
 
 /// What is known of a file.

@@ -52,10 +52,12 @@ impl Nfdump {
         let complaint = self.complaint.join().unwrap_or_default();
         let complaint = String::from_utf8_lossy(&complaint);
         let complaint = complaint.split_whitespace().collect::<Vec<_>>().join(" ");
-        match (status.success(), complaint.is_empty()) {
-            (true, true) => Ok(()),
-            (_, false) => Err(anyhow!("nfdump says: {complaint}")),
-            (false, true) => Err(anyhow!("nfdump failed with {status}")),
+        match (status.code(), complaint.is_empty()) {
+            (Some(0), true) => Ok(()),
+            (Some(_), false) => Err(anyhow!("nfdump says: {complaint}")),
+            (Some(code), true) => Err(anyhow!("nfdump failed with status {code}")),
+            // It was killed: nothing is wrong with the file.
+            (None, _) => Err(std::io::Error::other(format!("nfdump was ended by {status}")).into()),
         }
     }
 }
@@ -81,11 +83,13 @@ fn command(path: &Path) -> Command {
 }
 
 fn missing(error: std::io::Error) -> anyhow::Error {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => anyhow!(
+    let text = match error.kind() {
+        std::io::ErrorKind::NotFound => {
             "this is a file of nfcapd, and the program nfdump, which reads it, is not installed: install it (Debian: apt \
              install nfdump), or import what `nfdump -r FILE -o json` writes elsewhere"
-        ),
-        _ => anyhow!("nfdump cannot be started: {error}"),
-    }
+                .to_owned()
+        }
+        _ => format!("nfdump cannot be started: {error}"),
+    };
+    anyhow::Error::from(std::io::Error::new(error.kind(), text))
 }

@@ -59,7 +59,10 @@ impl OfFile {
 
     /// Whether something of it is not in the store.
     pub(super) fn is_bad(&self) -> bool {
-        self.problem.is_some() || self.skipped.count() > 0
+        let before = self.before.as_ref();
+        self.problem.is_some()
+            || self.skipped.count() > 0
+            || before.is_some_and(|b| b.left_out > 0 || b.damage.is_some())
     }
 
     /// Says on standard error what was left out, and why.
@@ -79,14 +82,24 @@ impl OfFile {
             }
         }
         if let Some(problem) = &self.problem {
-            eprintln!("{name}: {problem:#}");
+            let problem = format!("{problem:#}");
+            // Some readers name the file themselves.
+            let prefix = format!("{name}: ");
+            eprintln!("{prefix}{}", problem.strip_prefix(&prefix).unwrap_or(&problem));
+        }
+        if let Some(damage) = self.before.as_ref().and_then(|before| before.damage.as_ref()) {
+            eprintln!("{name}: {damage}");
         }
     }
 
     fn state(&self) -> String {
         if let Some(before) = &self.before {
             let records = count(before.records.unwrap_or(0), "record");
-            return format!("already imported {} as {}: {records}", time(before.at), before.name);
+            let mut state = format!("already imported {} as {}: {records}", time(before.at), before.name);
+            if before.left_out > 0 {
+                state.push_str(&format!(", {} left out", count(before.left_out, "record")));
+            }
+            return state;
         }
         let filed = &self.filed;
         let mut state = match (self.kind, self.problem.is_some()) {
