@@ -19,7 +19,7 @@ mod unpack;
 
 use crate::{FlowRecord, Timestamp};
 
-use directory::Directory;
+use directory::{Directory, FILTERS};
 
 pub use builder::BlockBuilder;
 pub use field::{Dictionary, Field};
@@ -396,6 +396,20 @@ impl<'a> BlockRef<'a> {
     /// When the octets are damaged or contradict the directory.
     pub fn records(&self) -> Result<Vec<FlowRecord>, BlockError> {
         records::read(self)
+    }
+
+    /// What takes how many octets: the numbers of columns and filters (docs/formats.md), without their places in the
+    /// directory, which is number 0.
+    #[must_use]
+    pub fn octets(&self) -> Vec<(u8, usize)> {
+        let directory = &self.head.directory;
+        let columns = directory.entries.iter().map(|entry| (entry.number, entry.body.octets));
+        let filters = FILTERS.into_iter().zip(&directory.filters);
+        let filters = filters.filter_map(|(number, filter)| Some((number, filter.as_ref()?.1.octets)));
+        std::iter::once((0, self.head.body))
+            .chain(columns)
+            .chain(filters)
+            .collect()
     }
 
     /// How many records there are; never 0.
