@@ -42,6 +42,22 @@ impl Say {
     }
 }
 
+/// Chinese with a space where it meets Latin letters or digits, as it is set; what is in backquotes stays as it is.
+fn spaced(text: &str) -> String {
+    let han = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    let mut made = String::with_capacity(text.len() + 8);
+    let (mut quoted, mut last) = (false, ' ');
+    for c in text.chars() {
+        if !quoted && ((han(last) && c.is_ascii_alphanumeric()) || (last.is_ascii_alphanumeric() && han(c))) {
+            made.push(' ');
+        }
+        made.push(c);
+        quoted ^= c == '`';
+        last = c;
+    }
+    made
+}
+
 pub(crate) fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
@@ -51,7 +67,7 @@ impl FilterError {
         Self {
             at: place(at.start)..place(at.end),
             english: say.english,
-            chinese: say.chinese,
+            chinese: spaced(&say.chinese),
             suggestion: say.suggestion,
             unfinished: false,
         }

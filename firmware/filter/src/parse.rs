@@ -316,7 +316,11 @@ impl<'a> Parser<'a> {
                 "a comma stands between values of one list, such as `port 80,443`: between tests write `and` or `or`",
                 "逗号用于同一列表的值之间，如 `port 80,443`：条件之间请写 `and` 或 `or`",
             )
-            .suggest(" and"),
+            .suggest(if self.text.get(token.at.end).is_some_and(|c| c.is_whitespace()) {
+                " and"
+            } else {
+                " and "
+            }),
             _ if begins || address::looks_like_address(&token.text) => say!(
                 "two tests stand side by side: write `and` or `or` between them",
                 "两个条件之间缺少连接词：请在中间写 `and` 或 `or`",
@@ -336,10 +340,18 @@ impl<'a> Parser<'a> {
                         .suggest(join),
                         _ => {
                             let before = self.test_so_far();
-                            say!(
+                            let say = say!(
                                 "`{written}` cannot stand after `{before}`: write `and` or `or` before a further test, or a comma before a further value",
                                 "`{before}` 后不能是 `{written}`：后面是条件请先写 `and` 或 `or`，是同类的值请先写逗号",
-                            )
+                            );
+                            // A number after a number is one more of the list.
+                            let number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+                            let last = self.last_written().is_some_and(|last| number(&last));
+                            if last && number(&written) {
+                                say.suggest(format!(",{written}"))
+                            } else {
+                                say
+                            }
                         }
                     }
                 }
@@ -524,7 +536,16 @@ impl<'a> Parser<'a> {
     fn field(&mut self, end: End) -> Result<Expr, FilterError> {
         self.want(Want::Side);
         let Some(word) = self.peek_word() else {
-            return self.addresses(end);
+            let values = matches!(
+                self.peek().map(|token| token.kind),
+                Some(Kind::Word | Kind::Quoted | Kind::ListOpen)
+            );
+            self.want(Want::Value(Field::Address));
+            return if values {
+                self.addresses(end)
+            } else {
+                Err(self.no_field())
+            };
         };
         let known = matches!(
             word,
@@ -543,16 +564,18 @@ impl<'a> Parser<'a> {
             Word::Mac(End::Any) => self.macs(end),
             Word::As(End::Any) => self.as_numbers(end),
             Word::Country(End::Any) => self.countries(end),
-            Word::In | Word::Sign(_) => self.addresses(end),
-            _ => {
-                let before = self.test_so_far();
-                let say = say!(
-                    "after `{before}` comes an address, `port`, `group`, `country`, `as` or `mac`",
-                    "`{before}` 后应为地址、`port`、`group`、`country`、`as` 或 `mac`",
-                );
-                Err(self.error(self.peek(), say))
-            }
+            Word::In | Word::Not | Word::Sign(_) => self.addresses(end),
+            _ => Err(self.no_field()),
         }
+    }
+
+    fn no_field(&self) -> FilterError {
+        let before = self.test_so_far();
+        let say = say!(
+            "after `{before}` comes an address such as 10.0.0.0/8, or `port`, `group`, `country`, `as` or `mac`",
+            "`{before}` 后应为地址（如 10.0.0.0/8）或 `port`、`group`、`country`、`as`、`mac`",
+        );
+        self.error(self.peek(), say)
     }
 
     /// After `host`, `ip`, `net`.

@@ -181,6 +181,11 @@ impl fmt::Display for Test {
                 shown(f, values)
             }
             Self::Protocol(values) => {
+                if let [one] = **values
+                    && let Some(row) = row_of(Word::Protocol(one))
+                {
+                    return f.write_str(row.name);
+                }
                 f.write_str("proto ")?;
                 list(f, values, |f, value| {
                     named(f, PROTOCOLS, value).unwrap_or_else(|| number(f, value))

@@ -317,10 +317,15 @@ pub(crate) fn quantity(quantity: Quantity, text: &str) -> Result<u64, Say> {
     }
 }
 
+/// Of a number that has the form of one, and cannot be counted.
 fn too_fine(text: &str, smallest: &str) -> Say {
+    let whole = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    if whole > 15 || !text.contains('.') {
+        return say!("`{text}` is larger than a counter can be", "`{text}` 超出计数范围");
+    }
     say!(
-        "`{text}` is larger than a counter can be, or has a fraction of {smallest}",
-        "`{text}` 超出计数范围，或带有小于 {smallest} 的小数",
+        "`{text}` has a fraction, and nothing less than {smallest} is counted",
+        "`{text}` 带有小数，最小计数单位为 {smallest}",
     )
 }
 

@@ -103,8 +103,12 @@ impl<'a> Parser<'a> {
                     self.next += 1;
                     self.want(Want::Value(field));
                 }
+                let close = match open.map(|open| open.kind) {
+                    Some(Kind::Open) => Kind::Close,
+                    _ => Kind::ListClose,
+                };
                 match self.peek() {
-                    Some(token) if matches!(token.kind, Kind::ListClose | Kind::Close) => {
+                    Some(token) if token.kind == close => {
                         if values.is_empty() {
                             return Err(self.missing_value(field, Some(token)));
                         }
@@ -312,9 +316,10 @@ impl<'a> Parser<'a> {
             let range = Some(value).filter(|(first, last)| first == last);
             let Some(range) = range.and_then(|(value, _)| range_of(sign, value, most)) else {
                 let (english, chinese) = what;
+                let written = last.map_or("", |last| last.text.as_str());
                 let say = say!(
-                    "no {english} compares so: they go from 0 to {most}",
-                    "没有满足该比较的{chinese}：取值为 0 到 {most}",
+                    "no {english} is {sign} {written}: one number from 0 to {most} is compared with",
+                    "没有{chinese} {sign} {written}：应与 0 到 {most} 的一个数比较",
                 );
                 return Err(self.error(last, say));
             };
@@ -393,8 +398,8 @@ impl<'a> Parser<'a> {
             .flat_map(|one| std::iter::once(one.name).chain(one.aliases.iter().copied()));
         let say = match nearest(names, text) {
             Some(near) => say!(
-                "`{text}` is not {english}: did you mean `{near}`?",
-                "`{text}` 不是{chinese}：是否想写 `{near}`？",
+                "`{text}` is not {english}; did you mean `{near}`?",
+                "`{text}` 不是{chinese}；是否想写 `{near}`？",
             )
             .suggest(near),
             None => say!("`{text}` is not {english}", "`{text}` 不是{chinese}"),
@@ -543,6 +548,10 @@ impl<'a> Parser<'a> {
             return Ok(text.to_owned());
         }
         let (english, chinese, noun) = (kind.said().0, kind.said().1, kind.noun());
+        if text.is_empty() {
+            let say = say!("the name of {english} is not empty", "{chinese}名称不能为空");
+            return Err(self.error(Some(token), say));
+        }
         let say = match nearest(self.names.of(kind), text) {
             Some(near) => {
                 let meant = kind.print(near).to_string();
