@@ -28,9 +28,9 @@ use api::server;
 use api::supervisor::SettingsQuery;
 use api::{INGEST_SOCKET, Service};
 use clap::Parser;
-use model::{HomeNetworks, Timestamp};
+use model::{Definitions, HomeNetworks, Timestamp};
 use service::{NotifyState, Workers, tell};
-use settings::FlowTimeouts;
+use settings::{FlowTimeouts, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -202,6 +202,7 @@ impl Collector {
 /// # Errors
 /// When there is no supervisor and what the command line gives cannot be read.
 async fn follow(options: &Options, collector: &Arc<Collector>) -> anyhow::Result<()> {
+    let mut definitions = DefinitionsInUse::default();
     if options.alone() {
         let home = match options.home.as_slice() {
             [] => HomeNetworks::private(),
@@ -214,8 +215,9 @@ async fn follow(options: &Options, collector: &Arc<Collector>) -> anyhow::Result
         let mut again = signal(SignalKind::hangup())?;
         let mut settings = options.settings()?;
         loop {
-            let ports = plan::from_names(&options.interface, &home, timeouts);
-            apply(collector, ports, intake::from_settings(&settings)).await;
+            let definitions = definitions.of(&settings);
+            let ports = plan::from_names(&options.interface, &home, timeouts, &definitions);
+            apply(collector, ports, intake::from_settings(&settings, &definitions)).await;
             again.recv().await;
             match options.settings() {
                 Ok(new) => settings = new,
@@ -232,8 +234,9 @@ async fn follow(options: &Options, collector: &Arc<Collector>) -> anyhow::Result
                 silent = false;
                 // The same answer again is the end of a wait in which nothing changed.
                 if newer_than.replace(answer.change) != Some(answer.change) {
-                    let intake = intake::from_settings(&answer.settings);
-                    apply(collector, plan::from_settings(&answer), intake).await;
+                    let definitions = definitions.of(&answer.settings);
+                    let intake = intake::from_settings(&answer.settings, &definitions);
+                    apply(collector, plan::from_settings(&answer, &definitions), intake).await;
                 }
             }
             Err(e) => {
@@ -245,6 +248,21 @@ async fn follow(options: &Options, collector: &Arc<Collector>) -> anyhow::Result
                 tokio::time::sleep(SETTINGS_RETRY).await;
             }
         }
+    }
+}
+
+/// The definitions of applications that are in use: shared by all threads, and another value only where they changed.
+#[derive(Default)]
+struct DefinitionsInUse(Arc<Definitions>);
+
+impl DefinitionsInUse {
+    fn of(&mut self, settings: &Settings) -> Arc<Definitions> {
+        let applications = &settings.objects.applications;
+        if self.0.applications() != applications {
+            log::info!(EVENT = "definitions"; "{} applications are defined", applications.len());
+            self.0 = Arc::new(Definitions::new(applications));
+        }
+        self.0.clone()
     }
 }
 

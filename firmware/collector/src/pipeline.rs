@@ -57,7 +57,8 @@ impl Pipeline {
         &self.plan
     }
 
-    /// Changes the plan; where flows are metered differently from now on, the open ones are closed.
+    /// Changes the plan; where flows are metered differently from now on, the open ones are closed. Other definitions
+    /// of applications close none.
     pub(crate) fn replan(&mut self, plan: PortPlan) {
         if self.plan.meters_differently(&plan) {
             self.close_second(self.now.as_secs());
@@ -65,6 +66,8 @@ impl Pipeline {
             self.meter = Meter::new(plan.meter_config());
             self.evictions = 0;
             self.window = WindowBuilder::new(plan.link, self.now, 1);
+        } else if self.plan.definitions != plan.definitions {
+            self.meter.set_definitions(plan.definitions.clone());
         }
         self.plan = plan;
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::supervisor::{PortRole, SettingsAnswer};
-use model::{HomeNetworks, LinkId};
+use model::{Definitions, HomeNetworks, LinkId};
 use settings::{FlowTimeouts, PortDirection, Role};
 
 /// Flows that one port's cache can hold.
@@ -22,6 +23,8 @@ pub(crate) struct PortPlan {
     pub(crate) capacity_bps: Option<u64>,
     pub(crate) home: HomeNetworks,
     pub(crate) timeouts: FlowTimeouts,
+    /// The applications that the firmware does not know.
+    pub(crate) definitions: Arc<Definitions>,
 }
 
 impl PortPlan {
@@ -36,6 +39,7 @@ impl PortPlan {
             max_flows: FLOWS_MAX,
             idle: Some(Duration::from_secs(self.timeouts.idle_s.into())),
             active: Some(Duration::from_secs(self.timeouts.active_s.into())),
+            definitions: self.definitions.clone(),
             ..meter::Config::live(self.link, self.home.clone())
         }
     }
@@ -45,7 +49,7 @@ impl PortPlan {
 pub(crate) type Plans = BTreeMap<String, PortPlan>;
 
 /// The plans that settings and ports call for; none where the box only analyzes.
-pub(crate) fn from_settings(answer: &SettingsAnswer) -> Plans {
+pub(crate) fn from_settings(answer: &SettingsAnswer, definitions: &Arc<Definitions>) -> Plans {
     let settings = &answer.settings;
     if settings.role == Role::Analyzer {
         return Plans::new();
@@ -61,6 +65,7 @@ pub(crate) fn from_settings(answer: &SettingsAnswer) -> Plans {
             capacity_bps: own.capacity_bps.or(port.speed_bps),
             home: settings.home_networks.clone(),
             timeouts: settings.flow,
+            definitions: definitions.clone(),
         };
         Some((port.name.clone(), plan))
     });
@@ -68,7 +73,12 @@ pub(crate) fn from_settings(answer: &SettingsAnswer) -> Plans {
 }
 
 /// The plans that the command line calls for: the interfaces are links 1, 2, 3 …
-pub(crate) fn from_names(names: &[String], home: &HomeNetworks, timeouts: FlowTimeouts) -> Plans {
+pub(crate) fn from_names(
+    names: &[String],
+    home: &HomeNetworks,
+    timeouts: FlowTimeouts,
+    definitions: &Arc<Definitions>,
+) -> Plans {
     let plans = (1u16..).zip(names).map(|(number, name)| {
         let plan = PortPlan {
             link: LinkId(u32::from(number)),
@@ -78,6 +88,7 @@ pub(crate) fn from_names(names: &[String], home: &HomeNetworks, timeouts: FlowTi
             capacity_bps: capture::nic::info(Path::new("/sys/class/net"), name).speed,
             home: home.clone(),
             timeouts,
+            definitions: definitions.clone(),
         };
         (name.clone(), plan)
     });
@@ -128,27 +139,39 @@ mod tests {
         }
     }
 
+    fn erp() -> Definitions {
+        let application = model::Application {
+            name: "erp".to_owned(),
+            endpoints: vec![model::Endpoint {
+                protocol: Some(6),
+                ..model::Endpoint::default()
+            }],
+        };
+        Definitions::new(&BTreeMap::from([(1, application)]))
+    }
+
     #[test]
     fn capture_ports_are_captured_as_the_settings_say() {
-        let plans = from_settings(&answer(Role::Standalone));
+        let plans = from_settings(&answer(Role::Standalone), &Arc::default());
         assert_eq!(plans.keys().collect::<Vec<_>>(), ["enp2", "enp3"]);
         let (named, plain) = (&plans["enp2"], &plans["enp3"]);
         assert_eq!((named.label.as_str(), named.direction), ("core", PortDirection::In));
         assert_eq!((named.link, named.capacity_bps), (LinkId(1), Some(1_000_000_000)));
         assert_eq!((plain.link, plain.capacity_bps), (LinkId(2), Some(10_000_000_000)));
         assert_eq!(plain.home, HomeNetworks::private());
-        assert!(from_settings(&answer(Role::Analyzer)).is_empty());
+        assert!(from_settings(&answer(Role::Analyzer), &Arc::default()).is_empty());
     }
 
     #[test]
     fn only_what_concerns_the_meter_cuts_flows() {
-        let plan = from_settings(&answer(Role::Collector))["enp3"].clone();
+        let plan = from_settings(&answer(Role::Collector), &Arc::default())["enp3"].clone();
         let changed = |change: fn(&mut PortPlan)| {
             let mut other = plan.clone();
             change(&mut other);
             plan.meters_differently(&other)
         };
         assert!(!changed(|p| p.label = "x".to_owned()) && !changed(|p| p.capacity_bps = None));
+        assert!(!changed(|p| p.definitions = Arc::new(erp())));
         assert!(changed(|p| p.timeouts.idle_s = 7) && changed(|p| p.direction = PortDirection::Out));
         assert!(changed(|p| p.home = HomeNetworks::default()));
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use model::App;
+use model::{App, Definitions, FlowRecord};
 
 /// Names that exporters give to what we call otherwise.
 const ALIASES: &[(&str, &str)] = &[
@@ -82,13 +82,8 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// The application that an exporter's name means; unknown where we have none for it.
 pub(crate) fn by_name(name: &str) -> App {
-    static NAMES: LazyLock<HashMap<&'static str, App>> = LazyLock::new(|| {
-        // Numbers are given out from 1 on, with a second range from 200.
-        (1..1_000)
-            .map(App::from_number)
-            .filter_map(|app| Some((app.name()?, app)))
-            .collect()
-    });
+    static NAMES: LazyLock<HashMap<&'static str, App>> =
+        LazyLock::new(|| App::known().filter_map(|app| Some((app.name()?, app))).collect());
     let name = name.trim().to_ascii_lowercase().replace(['_', ' '], "-");
     let ours = ALIASES
         .iter()
@@ -97,27 +92,12 @@ pub(crate) fn by_name(name: &str) -> App {
     NAMES.get(ours.unwrap_or(&name)).copied().unwrap_or(App::UNKNOWN)
 }
 
-/// As [`App::by_port`], from tables: a record has no time for a search.
+/// The application of a record whose exporter names none: by port, else by the definitions.
 #[inline]
-pub(crate) fn by_port(protocol: u8, src_port: u16, dst_port: u16) -> App {
-    static TCP: LazyLock<Vec<u16>> = LazyLock::new(|| table(6));
-    static UDP: LazyLock<Vec<u16>> = LazyLock::new(|| table(17));
-    let table = match protocol {
-        6 => &*TCP,
-        17 => &*UDP,
-        _ => return App::by_port(protocol, src_port, dst_port),
-    };
-    let of = |port: u16| table.get(usize::from(port)).copied().unwrap_or(0);
-    match (of(dst_port), of(src_port)) {
-        (0, by_src) => App::from_number(by_src),
-        (by_dst, _) => App::from_number(by_dst),
-    }
-}
-
-fn table(protocol: u8) -> Vec<u16> {
-    (0..=u16::MAX)
-        .map(|port| App::by_port(protocol, 0, port).number())
-        .collect()
+pub(crate) fn of(record: &FlowRecord, definitions: &Definitions) -> App {
+    let app = App::by_port(record.protocol, record.src_port, record.dst_port);
+    let (src, dst) = (record.src_ip, record.dst_ip);
+    definitions.name(app, record.protocol, src, record.src_port, dst, record.dst_port)
 }
 
 /// applicationId as [`model::Exported`] keeps it: the classification engine in the upper 8 of 64 bits, the selector
@@ -134,7 +114,7 @@ pub(crate) fn by_identifier(id: u64, protocol: u8) -> App {
     let selector = id & 0x00ff_ffff_ffff_ffff;
     match (id >> 56, u16::try_from(selector)) {
         (1, Ok(number)) => u8::try_from(number).map_or(App::UNKNOWN, |protocol| App::by_port(protocol, 0, 0)),
-        (3, Ok(port)) => by_port(protocol, 0, port),
+        (3, Ok(port)) => App::by_port(protocol, 0, port),
         _ => App::UNKNOWN,
     }
 }
@@ -142,26 +122,6 @@ pub(crate) fn by_identifier(id: u64, protocol: u8) -> App {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tables_say_what_the_model_says() {
-        for protocol in [1, 6, 17, 58, 132, 200] {
-            for (src, dst) in [
-                (0, 443),
-                (443, 0),
-                (53, 443),
-                (50_000, 50_001),
-                (22, 60_000),
-                (514, 514),
-            ] {
-                assert_eq!(
-                    by_port(protocol, src, dst),
-                    App::by_port(protocol, src, dst),
-                    "{protocol} {src} {dst}"
-                );
-            }
-        }
-    }
 
     #[test]
     fn exporters_names_find_ours() {

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 
 use model::{
-    App, Direction, EndReason, Exported, FlowRecord, IcmpType, LinkId, MacAddr, MplsLabels, Observed, Timestamp,
-    Translated,
+    App, Definitions, Direction, EndReason, Exported, FlowRecord, IcmpType, LinkId, MacAddr, MplsLabels, Observed,
+    Timestamp, Translated,
 };
 
 use crate::apps;
@@ -37,6 +37,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) rate_override: Option<NonZeroU32>,
     pub(crate) names: &'a Names,
     pub(crate) home: &'a Home,
+    pub(crate) definitions: &'a Definitions,
 }
 
 /// A flow record that says nothing.
@@ -161,7 +162,7 @@ pub(crate) fn assemble(
     if let Some(rate) = rate.filter(|rate| rate.get() > 1) {
         multiply(record, rate);
     }
-    record.app = application(record, export.application, around.names);
+    record.app = application(record, export.application, around);
     record.direction = around.home.direction(record.src_ip, record.dst_ip);
     record.export = Some(export);
     outcome
@@ -397,9 +398,9 @@ fn multiply(record: &mut FlowRecord, rate: NonZeroU32) {
 }
 
 #[inline]
-fn application(record: &FlowRecord, id: Option<u64>, names: &Names) -> App {
+fn application(record: &FlowRecord, id: Option<u64>, around: &Surroundings<'_>) -> App {
     if let Some(id) = id.filter(|id| *id != 0) {
-        let known = names.application(id).map_or(App::UNKNOWN, |(app, _)| app);
+        let known = around.names.application(id).map_or(App::UNKNOWN, |(app, _)| app);
         if known != App::UNKNOWN {
             return known;
         }
@@ -408,7 +409,7 @@ fn application(record: &FlowRecord, id: Option<u64>, names: &Names) -> App {
             return said;
         }
     }
-    apps::by_port(record.protocol, record.src_port, record.dst_port)
+    apps::of(record, around.definitions)
 }
 
 const ROUTING: Mask = Mask::of(&[

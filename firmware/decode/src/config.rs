@@ -1,8 +1,9 @@
 //! What a decoder can be told, and what bounds it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::HomeNetworks;
+use model::{Definitions, HomeNetworks};
 
 /// What a peer can make the decoder keep, and no more. What is evicted or refused is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ impl Default for Limits {
 pub struct Config {
     /// What is inside, for the records' direction.
     pub home: HomeNetworks,
+    /// The applications that the firmware does not know.
+    pub definitions: Arc<Definitions>,
     /// What bounds it.
     pub limits: Limits,
     /// How long data waits for its template. Exporters repeat templates every 30 min at the latest by default.
@@ -69,6 +72,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             home: HomeNetworks::private(),
+            definitions: Arc::default(),
             limits: Limits::default(),
             pending_lifetime: Duration::from_secs(35 * 60),
             template_lifetime: None,

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::{FlowRecord, Timestamp};
+use model::{Definitions, FlowRecord, Timestamp};
 
 use crate::assemble;
 use crate::config::Config;
@@ -93,6 +94,11 @@ impl Decoder {
     pub fn set_home(&mut self, home: model::HomeNetworks) {
         self.shared.home = Home::new(&home);
         self.shared.config.home = home;
+    }
+
+    /// Sets the definitions of applications anew: for the records that come from now on.
+    pub fn set_definitions(&mut self, definitions: Arc<Definitions>) {
+        self.shared.config.definitions = definitions;
     }
 
     /// Sets an exporter's sampling rate, whatever it says itself; `None` believes it again. 1 multiplies nothing.

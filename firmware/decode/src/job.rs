@@ -402,6 +402,7 @@ impl<S: Sink> Job<'_, S> {
             rate_override: self.rate_override,
             names: &self.exporter.names,
             home: &self.shared.home,
+            definitions: &self.shared.config.definitions,
         };
         let context = Context {
             templates: Some(&domain.templates),

@@ -191,7 +191,7 @@ impl<S: Sink> Job<'_, S> {
             record.bytes = record.bytes.saturating_mul(each);
             (record.start, record.end) = (self.now, self.now);
             record.end_reason = EndReason::Active;
-            record.app = apps::by_port(record.protocol, record.src_port, record.dst_port);
+            record.app = apps::of(record, &self.shared.config.definitions);
             record.direction = self.shared.home.direction(record.src_ip, record.dst_ip);
             record.link = self.sink.link(origin, sample.input.index(), sample.output.index());
             self.sink.flow(origin, record);

@@ -1,8 +1,9 @@
 //! What a meter can be told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::{HomeNetworks, LinkId};
+use model::{Definitions, HomeNetworks, LinkId};
 
 /// The settings of a meter.
 #[derive(Debug, Clone)]
@@ -11,6 +12,8 @@ pub struct Config {
     pub link: LinkId,
     /// What is inside, for the records' direction.
     pub home: HomeNetworks,
+    /// The applications that the firmware does not know.
+    pub definitions: Arc<Definitions>,
     /// Flows in the cache; about 200 octets each, taken as they come.
     pub max_flows: usize,
     /// A flow that was silent for longer is closed; `None` never closes one for that.
@@ -33,6 +36,7 @@ impl Config {
         Self {
             link,
             home,
+            definitions: Arc::default(),
             max_flows: 1 << 20,
             idle: Some(Duration::from_secs(30)),
             active: Some(Duration::from_secs(60)),
@@ -49,6 +53,7 @@ impl Config {
         Self {
             link: LinkId::default(),
             home: HomeNetworks::private(),
+            definitions: Arc::default(),
             max_flows: 4 << 20,
             idle: None,
             active: None,

@@ -1,7 +1,9 @@
 //! A flow in the cache.
 
 use dissect::Packet;
-use model::{App, Counters, Direction, EndReason, FlowDelta, FlowRecord, IcmpType, LinkId, MacAddr, Timestamp};
+use model::{
+    App, Counters, Definitions, Direction, EndReason, FlowDelta, FlowRecord, IcmpType, LinkId, MacAddr, Timestamp,
+};
 use std::net::IpAddr;
 use std::ops::{Index, IndexMut};
 
@@ -116,7 +118,14 @@ pub(crate) struct Arrival {
 
 impl Flow {
     /// An empty flow that starts with this packet.
-    pub(crate) fn new(key: Key, from_low: bool, packet: &Packet, first: u64, direction: Direction) -> Self {
+    pub(crate) fn new(
+        key: Key,
+        from_low: bool,
+        packet: &Packet,
+        first: u64,
+        direction: Direction,
+        definitions: &Definitions,
+    ) -> Self {
         let is_syn = packet.protocol == TCP && packet.tcp_flags & (SYN | ACK) == SYN;
         Self {
             key,
@@ -141,6 +150,25 @@ impl Flow {
             app: App::by_port(packet.protocol, packet.src_port, packet.dst_port),
             direction,
         }
+        .named(definitions)
+    }
+
+    fn named(mut self, definitions: &Definitions) -> Self {
+        self.name(definitions);
+        self
+    }
+
+    /// Names the flow by the definitions, where the firmware does not know what it is.
+    #[inline]
+    pub(crate) fn name(&mut self, definitions: &Definitions) {
+        self.app = definitions.name(
+            self.app,
+            self.protocol,
+            self.src_ip,
+            self.src_port,
+            self.dst_ip,
+            self.dst_port,
+        );
     }
 
     /// Counts a packet; whether it goes forward.

@@ -1,10 +1,11 @@
 //! The cache itself.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dissect::Packet;
-use model::{Counters, Direction, EndReason, FlowDelta, FlowRecord, Timestamp};
+use model::{Counters, Definitions, Direction, EndReason, FlowDelta, FlowRecord, Timestamp};
 
 use crate::Config;
 use crate::flow::{Arrival, Flow, Flows};
@@ -67,6 +68,8 @@ pub struct Meter {
     dirty: Vec<u32>,
     orphans: Vec<FlowDelta>,
     statistics: Statistics,
+    /// Whether flows may be open that other definitions named.
+    redefined: bool,
 }
 
 impl Meter {
@@ -91,8 +94,16 @@ impl Meter {
             dirty: Vec::new(),
             orphans: Vec::new(),
             statistics: Statistics::default(),
+            redefined: false,
             config: Config { max_flows, ..config },
         }
+    }
+
+    /// Takes other definitions of applications. They name the flows that begin, and the next record of those that are
+    /// open.
+    pub fn set_definitions(&mut self, definitions: Arc<Definitions>) {
+        self.redefined |= self.statistics.active > 0;
+        self.config.definitions = definitions;
     }
 
     /// Counts a packet, and gives its direction. Records that it closes go to `sink`.
@@ -240,7 +251,7 @@ impl Meter {
         self.close_record(number, reason, sink);
         if reason != EndReason::Active {
             let direction = self.config.home.direction(packet.src, packet.dst);
-            self.flows[number] = Flow::new(place.key, place.from_low, packet, arrival.first, direction);
+            self.flows[number] = self.flow(place, packet, arrival, direction);
             self.statistics.flows += 1;
         }
     }
@@ -251,7 +262,7 @@ impl Meter {
             self.evict(arrival.last, sink);
         }
         let direction = self.config.home.direction(packet.src, packet.dst);
-        let flow = Flow::new(place.key, place.from_low, packet, arrival.first, direction);
+        let flow = self.flow(place, packet, arrival, direction);
         let number = match self.free.pop() {
             Some(number) => {
                 self.flows[number] = flow;
@@ -268,6 +279,11 @@ impl Meter {
         let deadline = self.deadline(number);
         self.wheel.schedule(number, deadline, arrival.last, &mut self.links);
         number
+    }
+
+    fn flow(&self, place: &Place, packet: &Packet, arrival: &Arrival, direction: Direction) -> Flow {
+        let definitions = &self.config.definitions;
+        Flow::new(place.key, place.from_low, packet, arrival.first, direction, definitions)
     }
 
     /// When a flow has to be looked at next.
@@ -310,6 +326,9 @@ impl Meter {
     /// Emits a flow's record; what was new in it is kept for the deltas.
     fn close_record(&mut self, number: u32, reason: EndReason, sink: &mut impl FnMut(FlowRecord)) {
         let flow = &mut self.flows[number];
+        if self.redefined {
+            flow.name(&self.config.definitions);
+        }
         if let Some(delta) = flow.take_delta() {
             if self.orphans.len() < MAX_ORPHANS {
                 self.orphans.push(delta);

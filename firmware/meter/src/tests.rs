@@ -1,10 +1,15 @@
 //! The cache against a naive model, and its edges one by one.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dissect::{Fragment, Packet, Payload};
-use model::{Counters, Direction, EndReason, FlowRecord, HomeNetworks, IcmpType, LinkId, Timestamp};
+use model::{
+    AddressRange, App, Application, Counters, Definitions, Direction, EndReason, Endpoint, FlowRecord, HomeNetworks,
+    IcmpType, LinkId, PortRange, Timestamp,
+};
 use proptest::prelude::*;
 
 use crate::{Config, Meter};
@@ -157,6 +162,70 @@ fn timeouts_close_and_report() {
     let seen: Vec<_> = records.iter().map(|r| (r.packets, r.end_reason)).collect();
     assert_eq!(seen, [(60, EndReason::Active), (40, EndReason::Active)]);
     assert!(records[1].start > records[0].end);
+}
+
+/// TCP port 9 of one host.
+fn defined(number: u32) -> Arc<Definitions> {
+    let endpoint = Endpoint {
+        protocol: Some(6),
+        ports: PortRange::new(9, 9).into_iter().collect(),
+        addresses: vec![AddressRange::One(v4(9))],
+    };
+    let application = Application {
+        name: format!("a{number}"),
+        endpoints: vec![endpoint],
+    };
+    Arc::new(Definitions::new(&BTreeMap::from([(number, application)])))
+}
+
+#[test]
+fn definitions_name_what_is_unknown() {
+    let config = Config {
+        definitions: defined(7),
+        ..offline()
+    };
+    // Either end matches; SSH is known, whatever is defined of the other end.
+    let ssh = packet(6, (v4(9), 9), (v4(2), 22), SYN);
+    let records = run(
+        config,
+        &[(0, tcp(9, 1, SYN)), (1, tcp(2, 9, SYN)), (2, tcp(1, 2, SYN)), (3, ssh)],
+    );
+    let mut apps: Vec<_> = records.iter().map(|r| (r.start, r.app)).collect();
+    apps.sort();
+    let seven = App::defined(7).unwrap();
+    let ssh = App::by_name("ssh").unwrap();
+    assert_eq!(
+        apps,
+        [(at(0), seven), (at(1), seven), (at(2), App::UNKNOWN), (at(3), ssh)]
+    );
+}
+
+#[test]
+fn a_flow_s_next_record_has_the_name_of_today() {
+    let config = Config {
+        active: Some(Duration::from_secs(10)),
+        ..offline()
+    };
+    let mut meter = Meter::new(config);
+    let mut records = Vec::new();
+    let mut second = 0;
+    let mut go_on = |meter: &mut Meter, records: &mut Vec<FlowRecord>| {
+        for _ in 0..10 {
+            meter.observe(&tcp(9, 1, ACK), at(second * 1_000), &mut |r| records.push(r));
+            second += 1;
+        }
+    };
+    go_on(&mut meter, &mut records);
+    meter.set_definitions(defined(7));
+    go_on(&mut meter, &mut records);
+    meter.set_definitions(defined(8));
+    go_on(&mut meter, &mut records);
+    // What is defined no more is unknown again.
+    meter.set_definitions(Arc::default());
+    meter.flush(&mut |r| records.push(r));
+    let seen: Vec<_> = records.iter().map(|r| (r.packets, r.app.definition())).collect();
+    assert_eq!(seen, [(10, Some(7)), (10, Some(8)), (10, None)]);
+    assert_eq!(records[2].app, App::UNKNOWN);
 }
 
 #[test]

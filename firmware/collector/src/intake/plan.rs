@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api::collector::SocketPurpose;
 use foldhash::fast::RandomState;
-use model::{HomeNetworks, LinkId};
+use model::{Definitions, HomeNetworks, LinkId};
 use settings::{Collection, Exporter, Listen, Role, Settings};
 
 /// A registered exporter.
@@ -40,6 +40,8 @@ pub(crate) struct Registry {
     /// Whether senders that are not registered are listed.
     pub(crate) discovery: bool,
     pub(crate) home: HomeNetworks,
+    /// The applications that the firmware does not know.
+    pub(crate) definitions: Arc<Definitions>,
 }
 
 impl Registry {
@@ -56,6 +58,15 @@ impl Registry {
             exporters,
             discovery,
             home,
+            definitions: Arc::default(),
+        }
+    }
+
+    /// With the applications that the firmware does not know.
+    pub(crate) fn with_definitions(self, definitions: &Arc<Definitions>) -> Self {
+        Self {
+            definitions: definitions.clone(),
+            ..self
         }
     }
 
@@ -97,7 +108,7 @@ impl IntakePlan {
 }
 
 /// What the settings call for; nothing where the box only analyzes.
-pub(crate) fn from_settings(settings: &Settings) -> IntakePlan {
+pub(crate) fn from_settings(settings: &Settings, definitions: &Arc<Definitions>) -> IntakePlan {
     if settings.role == Role::Analyzer {
         return IntakePlan::default();
     }
@@ -111,11 +122,14 @@ pub(crate) fn from_settings(settings: &Settings) -> IntakePlan {
     });
     IntakePlan {
         listens: listens(&settings.collection),
-        registry: Arc::new(Registry::new(
-            exporters.collect(),
-            settings.collection.discovery,
-            settings.home_networks.clone(),
-        )),
+        registry: Arc::new(
+            Registry::new(
+                exporters.collect(),
+                settings.collection.discovery,
+                settings.home_networks.clone(),
+            )
+            .with_definitions(definitions),
+        ),
     }
 }
 

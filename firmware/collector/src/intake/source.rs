@@ -135,6 +135,7 @@ impl Source {
         let mut source = Self {
             decoder: Decoder::new(Config {
                 home: registry.home.clone(),
+                definitions: registry.definitions.clone(),
                 limits: Limits {
                     pending_total: share(limits.pending_total),
                     fields_total: share(limits.fields_total),
@@ -171,6 +172,7 @@ impl Source {
         if before.home != registry.home {
             self.decoder.set_home(registry.home.clone());
         }
+        self.decoder.set_definitions(registry.definitions.clone());
         let gone: Vec<IpAddr> = self
             .decoder
             .exporters()

@@ -1,4 +1,7 @@
-use model::{App, HomeNetworks, LinkId, TopKey, Window};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{App, Application, Definitions, Endpoint, HomeNetworks, LinkId, PortRange, TopKey, Window};
 use settings::FlowTimeouts;
 
 use super::*;
@@ -15,6 +18,7 @@ fn plan() -> PortPlan {
         capacity_bps: None,
         home: HomeNetworks::private(),
         timeouts: FlowTimeouts { idle_s: 2, active_s: 5 },
+        definitions: Arc::default(),
     }
 }
 
@@ -248,4 +252,65 @@ fn new_settings_apply_while_it_runs() {
         ..plan()
     });
     assert!(p.take_output().is_empty());
+}
+
+/// UDP port 9999 of hosts at home.
+fn defined(number: u32) -> Arc<Definitions> {
+    let endpoint = Endpoint {
+        protocol: Some(17),
+        ports: PortRange::new(9_999, 9_999).into_iter().collect(),
+        addresses: Vec::new(),
+    };
+    let application = Application {
+        name: format!("a{number}"),
+        endpoints: vec![endpoint],
+    };
+    Arc::new(Definitions::new(&BTreeMap::from([(number, application)])))
+}
+
+/// As [`udp`], to port 9999.
+fn to_9999(host: u8) -> Vec<u8> {
+    let mut frame = udp(host, 0);
+    frame[36..38].copy_from_slice(&9_999_u16.to_be_bytes());
+    frame
+}
+
+#[test]
+fn definitions_name_flows_and_other_ones_close_none() {
+    let mut p = Pipeline::new(plan(), at(0));
+    feed(&mut p, at(100), &to_9999(1));
+    feed(&mut p, at(110), &udp(1, 0));
+    for (ms, number) in [(200, 7), (300, 8)] {
+        p.replan(PortPlan {
+            definitions: defined(number),
+            ..plan()
+        });
+        p.tick(at(ms), true);
+        feed(&mut p, at(ms + 50), &to_9999(1));
+        feed(&mut p, at(ms + 60), &to_9999(u8::try_from(number).unwrap()));
+    }
+    assert!(p.take_output().is_empty(), "nothing was closed");
+    p.finish();
+    let out = p.take_output();
+    let mut seen: Vec<_> = records(&out)
+        .iter()
+        .map(|r| (r.src_ip, r.packets, r.dst_port, r.app))
+        .collect();
+    seen.sort();
+    let ip = |host| std::net::IpAddr::from([10, 0, 0, host]);
+    let app = App::defined(8).unwrap();
+    let dns = App::by_name("dns").unwrap();
+    // All were open when the last definitions came: their records have its name.
+    assert_eq!(
+        seen,
+        [
+            (ip(1), 1, 53, dns),
+            (ip(1), 3, 9_999, app),
+            (ip(7), 1, 9_999, app),
+            (ip(8), 1, 9_999, app)
+        ]
+    );
+    let window = windows(&out)[0];
+    let of_apps = window.apps.rows.iter().find(|r| r.0 == TopKey::App(app));
+    assert!(of_apps.is_some_and(|r| r.1.total.packets >= 1), "{:?}", window.apps);
 }

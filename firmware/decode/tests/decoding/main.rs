@@ -1,5 +1,6 @@
 //! Datagrams made to order, and what becomes of them.
 
+mod definitions;
 mod exporters;
 mod hostile;
 mod learning;

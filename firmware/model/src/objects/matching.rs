@@ -315,14 +315,15 @@ impl Definitions {
         App::defined(number)
     }
 
-    /// `app`, or what the definitions say where it is unknown.
+    /// What the firmware knows of a flow stays; the rest is what the definitions say, whatever they said before.
     #[inline]
     #[must_use]
     pub fn name(&self, app: App, protocol: u8, src_ip: IpAddr, src_port: u16, dst_ip: IpAddr, dst_port: u16) -> App {
-        if app != App::UNKNOWN || self.is_empty() {
+        if app != App::UNKNOWN && app.definition().is_none() {
             return app;
         }
-        self.app(protocol, src_ip, src_port, dst_ip, dst_port).unwrap_or(app)
+        self.app(protocol, src_ip, src_port, dst_ip, dst_port)
+            .unwrap_or(App::UNKNOWN)
     }
 }
 

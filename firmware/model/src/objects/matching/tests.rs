@@ -84,6 +84,8 @@ proptest! {
             prop_assert_eq!(definitions.app(protocol, src, src_port, dst, dst_port), naive);
             let named = definitions.name(App::UNKNOWN, protocol, src, src_port, dst, dst_port);
             prop_assert_eq!(named, naive.unwrap_or(App::UNKNOWN));
+            let renamed = definitions.name(App::defined(99).unwrap(), protocol, src, src_port, dst, dst_port);
+            prop_assert_eq!(renamed, named);
             let known = App::by_name("dns").unwrap();
             prop_assert_eq!(definitions.name(known, protocol, src, src_port, dst, dst_port), known);
         }
