@@ -7,7 +7,7 @@ use model::{Block, BlockBuilder, FlowRecord, Timestamp};
 use store::{Batch, BatchKey, Content, Outcome, Store};
 
 /// Records that are sorted and stored together: one commit a day that they are of.
-const CHUNK: usize = 8 * Block::RECORDS_MAX;
+const CHUNK: usize = 4 * Block::RECORDS_MAX;
 /// A block is cut at an hour's end where it has so many records: smaller ones go on to the day's end.
 const ENOUGH: usize = 8_192;
 

@@ -67,7 +67,8 @@ impl Kind {
         if text.starts_with(b"Date first seen") || text.starts_with(b"Date flow start") {
             bail!("this is nfdump's output for people: have it written with `nfdump -o json` or `-o csv`");
         }
-        if text.get(..20).is_some_and(|begin| begin.is_ascii()) && text.contains(&b',') {
+        let first = text.split(|octet| *octet == b'\n').next().unwrap_or_default();
+        if first.is_ascii() && first.iter().filter(|octet| **octet == b',').count() >= 3 {
             bail!("this looks like CSV without the header line that says what its columns are: write it without -q");
         }
         // Whatever else it may be, this says what it looks like.

@@ -64,7 +64,11 @@ pub(super) enum Column {
     Domain,
     App,
     EndReason,
-    /// Known, and of no use here.
+    /// Metered here: zeros are zeros.
+    SeenVlan,
+    SeenSrcMac,
+    SeenDstMac,
+    /// Of no use here.
     Ignored,
 }
 
@@ -219,9 +223,9 @@ const NAMES: &[(&str, Column)] = &[
     ("packets_rev", Column::PacketsRev),
     ("bytes_rev", Column::BytesRev),
     ("tcp_flags_rev", Column::FlagsRev),
-    ("vlan", Column::SrcVlan),
-    ("src_mac", Column::SrcMac),
-    ("dst_mac", Column::DstMac),
+    ("vlan", Column::SeenVlan),
+    ("src_mac", Column::SeenSrcMac),
+    ("dst_mac", Column::SeenDstMac),
     ("app", Column::App),
     ("end_reason", Column::EndReason),
 ];
@@ -423,6 +427,7 @@ impl Row {
     fn set_besides(&mut self, column: Column, value: Datum<'_>) -> Option<Result<(), &'static str>> {
         const NUMBER: &str = "a number that fits";
         const ADDRESS: &str = "an IP address";
+        const MAC: &str = "a MAC address";
         /// Zero is nothing; so is what is there already.
         fn put<T: PartialEq + Default>(
             place: &mut Option<T>,
@@ -470,8 +475,11 @@ impl Row {
             Column::Domain => Some(value.small().ok_or(NUMBER).map(|domain| export.domain = domain)),
             Column::Router => put_address(&mut self.router, value.address()),
             Column::SrcVlan | Column::DstVlan => put(&mut self.vlan, value.small(), NUMBER),
-            Column::SrcMac | Column::OutSrcMac => put(&mut self.src_mac, value.mac(), "a MAC address"),
-            Column::DstMac | Column::OutDstMac => put(&mut self.dst_mac, value.mac(), "a MAC address"),
+            Column::SrcMac | Column::OutSrcMac => put(&mut self.src_mac, value.mac(), MAC),
+            Column::DstMac | Column::OutDstMac => put(&mut self.dst_mac, value.mac(), MAC),
+            Column::SeenVlan => Some(value.small().ok_or(NUMBER).map(|vlan| self.vlan = Some(vlan))),
+            Column::SeenSrcMac => Some(value.mac().ok_or(MAC).map(|mac| self.src_mac = Some(mac))),
+            Column::SeenDstMac => Some(value.mac().ok_or(MAC).map(|mac| self.dst_mac = Some(mac))),
             Column::MinTtl => put(&mut self.ttl.0, value.small(), NUMBER),
             Column::MaxTtl => put(&mut self.ttl.1, value.small(), NUMBER),
             Column::Mpls => Some(label(&mut export.mpls, value).ok_or("a label such as 16-0-1")),
