@@ -412,6 +412,14 @@ impl<'a> BlockRef<'a> {
             .collect()
     }
 
+    /// The records of some numbers, which ascend; a number that no record has is stepped over.
+    ///
+    /// # Errors
+    /// When the octets are damaged or contradict the directory.
+    pub fn records_at(&self, numbers: &[u32]) -> Result<Vec<FlowRecord>, BlockError> {
+        records::read_some(self, numbers)
+    }
+
     /// How many records there are; never 0.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a block is never empty")]

@@ -71,8 +71,8 @@ const FIELDS: &[Field] = &[
     Field::EnterpriseLength,
 ];
 
-/// All records of a block.
-pub(super) fn read(block: &BlockRef<'_>) -> Result<Vec<FlowRecord>, BlockError> {
+/// A block's columns, and what they refer to.
+fn unpack(block: &BlockRef<'_>) -> Result<(Vec<(Field, Values)>, Sides), BlockError> {
     let mut unpacker = Unpacker::new();
     let mut columns = Vec::new();
     for field in FIELDS {
@@ -89,7 +89,7 @@ pub(super) fn read(block: &BlockRef<'_>) -> Result<Vec<FlowRecord>, BlockError> 
         unpacker.unpack(&block.column(field)?, &mut values)?;
         Ok::<_, BlockError>(values)
     };
-    let mut sides = Sides {
+    let sides = Sides {
         addresses: block.addresses(Dictionary::Addresses, &mut unpacker)?,
         routers: block.addresses(Dictionary::Routers, &mut unpacker)?,
         macs: side(Field::Macs, &mut unpacker)?,
@@ -98,6 +98,48 @@ pub(super) fn read(block: &BlockRef<'_>) -> Result<Vec<FlowRecord>, BlockError> 
         enterprise: side(Field::EnterpriseOctets, &mut unpacker)?,
         octet: 0,
     };
+    Ok((columns, sides))
+}
+
+/// Records of a block by their numbers, which ascend.
+pub(super) fn read_some(block: &BlockRef<'_>, numbers: &[u32]) -> Result<Vec<FlowRecord>, BlockError> {
+    let (columns, mut sides) = unpack(block)?;
+    let inside = numbers.iter().map(|n| *n as usize).filter(|n| *n < block.len());
+    let rows: Vec<usize> = inside.collect();
+    let mut records = vec![blank(); rows.len()];
+    let mut values_of = vec![0; rows.len()];
+    for (field, values) in &columns {
+        let optional = u64::from(field.is_optional());
+        for (out, row) in values_of.iter_mut().zip(&rows) {
+            *out = values.get(*row).map_or(0, |value| value.saturating_add(optional));
+        }
+        if !matches!(field, Field::MplsDepth | Field::EnterpriseLength) {
+            sides.fill(*field, &mut records, &values_of)?;
+            continue;
+        }
+        // These are one record's after another's: those of records between are stepped over.
+        let mut next = 0;
+        for ((record, value), row) in records.iter_mut().zip(&values_of).zip(&rows) {
+            for between in next..*row {
+                let length = values
+                    .get(between)
+                    .and_then(|length| usize::try_from(length).ok())
+                    .unwrap_or(0);
+                match field {
+                    Field::MplsDepth => sides.label = sides.label.saturating_add(length),
+                    _ => sides.octet = sides.octet.saturating_add(length),
+                }
+            }
+            next = row + 1;
+            sides.fill(*field, std::slice::from_mut(record), &[*value])?;
+        }
+    }
+    Ok(records)
+}
+
+/// All records of a block.
+pub(super) fn read(block: &BlockRef<'_>) -> Result<Vec<FlowRecord>, BlockError> {
+    let (columns, mut sides) = unpack(block)?;
     let mut records = vec![blank(); block.len()];
     let mut numbers = [0; LANES];
     for (lane, from) in records.chunks_mut(LANES).zip((0..).step_by(LANES)) {

@@ -288,6 +288,13 @@ impl Values {
         (!self.distinct.is_empty()).then_some(self.distinct.as_slice())
     }
 
+    /// The smallest value, and what a code, without the "no value" of code 0, is multiplied by before that is added; of
+    /// no meaning where there are distinct values. The second is never 0.
+    #[must_use]
+    pub const fn scaling(&self) -> (u64, u64) {
+        (self.min, if self.scale == 0 { 1 } else { self.scale })
+    }
+
     /// A record's code; 0 where there is no such record.
     #[must_use]
     pub fn code(&self, at: usize) -> u64 {

@@ -1,0 +1,274 @@
+//! What a worker gathered.
+
+use std::sync::Arc;
+
+use model::{Ask, KeyValue, Order, Sums, Timestamp};
+
+use super::{Compiled, Inner};
+use crate::compile::ask::Work;
+use crate::distinct::Distinct;
+use crate::group::local::SUMS;
+use crate::group::table::{Table, Weight};
+use crate::records::{Page, number};
+
+/// What blocks and rollups gave a question so far; a clone is a state to show meanwhile.
+#[derive(Debug, Clone)]
+pub struct Partial {
+    inner: Arc<Inner>,
+    /// Of all records, in the span and in the one before.
+    pub(super) totals: [[u64; SUMS]; 2],
+    pub(super) groups: Option<Groups>,
+    /// The points of all groups together, or of all records where there are no groups; then those of the span before.
+    pub(super) line: Vec<[u64; SUMS]>,
+    pub(super) distinct: Vec<Distinct>,
+    pub(super) page: Option<Page>,
+    /// A rollup left groups out.
+    pub(super) cut: bool,
+}
+
+/// Groups, and their points where there are any.
+#[derive(Debug, Clone)]
+pub(super) struct Groups {
+    /// Key, the span's sums, those of the span before.
+    pub(super) table: Table,
+    /// Key and point, sums. Points of the span before come after those of the span.
+    pub(super) cells: Option<Table>,
+}
+
+/// Sums of a group: in the span, and before.
+pub(super) const BOTH: usize = SUMS * 2;
+
+impl Groups {
+    fn new(words: usize, weight: Weight, inner: &Inner, octets: usize, cells: bool) -> Self {
+        let seed = inner.seed;
+        let (own, theirs) = if cells {
+            (octets / 4, octets / 4 * 3)
+        } else {
+            (octets, 0)
+        };
+        let sums = if inner.plan.before.is_some() { BOTH } else { SUMS };
+        Self {
+            table: Table::new(words, sums, seed, weight, own),
+            cells: cells.then(|| {
+                let mut table = Table::new(words + 1, SUMS, seed, weight, theirs);
+                table.never_prune();
+                table
+            }),
+        }
+    }
+
+    /// Makes room: points go with their groups, the lightest groups first.
+    pub(super) fn settle(&mut self) {
+        let Some(cells) = &mut self.cells else { return };
+        let mut dropped = self.table.take_pruned();
+        while cells.is_full() && self.table.len() > 1 {
+            self.table.prune();
+            self.table.take_pruned();
+            dropped = false;
+            Self::sweep(&self.table, cells);
+        }
+        if dropped {
+            Self::sweep(&self.table, cells);
+        }
+    }
+
+    fn sweep(table: &Table, cells: &mut Table) {
+        cells.retain(|_, key| key.split_last().is_some_and(|(_, group)| table.find(group).is_some()));
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.table.merge(&other.table);
+        if let (Some(cells), Some(others)) = (&mut self.cells, &other.cells) {
+            cells.merge(others);
+        }
+        self.settle();
+    }
+}
+
+impl Partial {
+    pub(super) fn new(compiled: &Compiled, octets: usize) -> Self {
+        let inner = &compiled.0;
+        let (mut groups, mut line, mut distinct, mut page) = (None, Vec::new(), Vec::new(), None);
+        match &inner.plan.work {
+            Work::Records { offset, limit, .. } => page = Some(Page::new(*offset as usize + *limit as usize)),
+            Work::Top {
+                shape,
+                weight,
+                intervals,
+                ..
+            } => groups = Some(Groups::new(shape.words(), *weight, inner, octets, intervals.is_some())),
+            Work::Series {
+                shape, weight, points, ..
+            } => {
+                let spans = 1 + usize::from(inner.plan.before.is_some());
+                line = vec![[0; SUMS]; points.count() as usize * spans];
+                if !shape.keys().is_empty() {
+                    groups = Some(Groups::new(shape.words(), *weight, inner, octets, true));
+                }
+            }
+            Work::Totals { distinct: shapes } => {
+                let each = octets / shapes.len().max(1);
+                let new = |shape: &crate::group::value::Shape| Distinct::new(shape.words(), inner.seed, each);
+                distinct = shapes.iter().map(new).collect();
+            }
+        }
+        Self {
+            inner: Arc::clone(inner),
+            totals: [[0; SUMS]; 2],
+            groups,
+            line,
+            distinct,
+            page,
+            cut: false,
+        }
+    }
+
+    /// Adds what another has, of the same question.
+    pub fn merge(&mut self, other: Self) {
+        for (sums, more) in self.totals.iter_mut().zip(&other.totals) {
+            add(sums, more);
+        }
+        if let (Some(groups), Some(others)) = (&mut self.groups, &other.groups) {
+            groups.merge(others);
+        }
+        for (sums, more) in self.line.iter_mut().zip(&other.line) {
+            add(sums, more);
+        }
+        for (distinct, more) in self.distinct.iter_mut().zip(&other.distinct) {
+            distinct.merge(more);
+        }
+        if let (Some(page), Some(more)) = (&mut self.page, other.page) {
+            page.merge(more);
+        }
+        self.cut |= other.cut;
+    }
+
+    /// Which span a time is in, and its point: of a rollup that begins there.
+    fn place(&self, at: Timestamp) -> Option<(usize, usize)> {
+        let plan = &self.inner.plan;
+        let inside = |(from, to): (Timestamp, Timestamp)| from <= at && at < to;
+        let which = if inside((plan.from, plan.to)) {
+            0
+        } else if plan.before.is_some_and(inside) {
+            1
+        } else {
+            return None;
+        };
+        let point = match &plan.work {
+            Work::Series { points, .. } => {
+                let later = if which == 1 { plan.length() } else { 0 };
+                points.of(at.as_nanos(), later) as usize + which * points.count() as usize
+            }
+            _ => 0,
+        };
+        Some((which, point))
+    }
+
+    /// Adds a rollup's sums of a group; `at` is its start, and says which span and point it belongs to. Totals are
+    /// another matter: [`Partial::add_total`]. Of no effect where the question has no groups, or of other keys, or the
+    /// time is in neither span.
+    pub fn add_group(&mut self, values: &[KeyValue], sums: Sums, at: Timestamp) {
+        let Some((which, point)) = self.place(at) else { return };
+        let sums = words(sums);
+        match &self.inner.plan.work {
+            Work::Top { shape, .. } | Work::Series { shape, .. } => {
+                let (Some(groups), Some(mut key)) = (&mut self.groups, shape.of(values)) else {
+                    return;
+                };
+                let hash = groups.table.hash(&key);
+                groups.table.add(&key, hash, which * SUMS, &sums);
+                if let (Some(cells), Work::Series { .. }) = (&mut groups.cells, &self.inner.plan.work) {
+                    key.push(point as u64);
+                    let hash = cells.hash(&key);
+                    cells.add(&key, hash, 0, &sums);
+                    if let Some(line) = self.line.get_mut(point) {
+                        add(line, &sums);
+                    }
+                }
+                groups.settle();
+            }
+            Work::Totals { distinct: shapes } => {
+                for (shape, distinct) in shapes.iter().zip(&mut self.distinct) {
+                    if let Some(key) = shape.of(values).filter(|key| which == 0 && !shape.has_none(key)) {
+                        distinct.add(&key);
+                    }
+                }
+            }
+            Work::Records { .. } => {}
+        }
+    }
+
+    /// Adds a rollup's sums of all records, each once, that ended in a time that starts at `at`.
+    pub fn add_total(&mut self, sums: Sums, at: Timestamp) {
+        let Some((which, point)) = self.place(at) else { return };
+        let sums = words(sums);
+        add(&mut self.totals[which], &sums);
+        if let (None, Some(line)) = (&self.groups, self.line.get_mut(point)) {
+            add(line, &sums);
+        }
+    }
+
+    /// Adds the sums of groups that a rollup left out: they are in the rest of a series, and the answer is not exact.
+    pub fn add_others(&mut self, sums: Sums, at: Timestamp) {
+        let Some((_, point)) = self.place(at) else { return };
+        if sums == Sums::default() {
+            return;
+        }
+        self.cut = true;
+        if let (Some(_), Some(line)) = (&self.groups, self.line.get_mut(point)) {
+            add(line, &words(sums));
+        }
+    }
+
+    /// The groups and their sums in the span, in no order.
+    pub fn groups(&self) -> impl Iterator<Item = (Vec<KeyValue>, Sums)> {
+        let shape = match &self.inner.plan.work {
+            Work::Top { shape, .. } | Work::Series { shape, .. } => Some(shape),
+            _ => None,
+        };
+        let rows = self.groups.iter().flat_map(|groups| groups.table.rows());
+        let pairs = shape
+            .into_iter()
+            .flat_map(move |shape| rows.clone().map(move |row| (shape, row)));
+        pairs.map(|(shape, (key, sums))| (shape.read(key), super::finish::sums(sums)))
+    }
+
+    /// The sum of all records of the span.
+    #[must_use]
+    pub fn total(&self) -> Sums {
+        super::finish::sums(&self.totals[0])
+    }
+
+    /// Whether nothing was left out for want of memory, or by a rollup.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        let whole = |groups: &Groups| groups.table.dropped() == 0;
+        !self.cut && self.groups.as_ref().is_none_or(whole) && self.distinct.iter().all(Distinct::is_exact)
+    }
+
+    pub(super) fn settled_at(&self, compiled: &Compiled, max_end: Timestamp) -> bool {
+        let Ask::Records {
+            order: Order::End,
+            ascending: false,
+            ..
+        } = compiled.ask()
+        else {
+            return false;
+        };
+        // A record of the same end may still come to stand before another.
+        let number = number(max_end.as_nanos(), false);
+        self.page
+            .as_ref()
+            .is_some_and(|page| page.knows_of_more() && !page.takes_number(number))
+    }
+}
+
+pub(super) fn add(sums: &mut [u64], more: &[u64]) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum = sum.saturating_add(*more);
+    }
+}
+
+const fn words(sums: Sums) -> [u64; SUMS] {
+    [sums.flows, sums.packets, sums.bytes, sums.packets_rev, sums.bytes_rev]
+}
