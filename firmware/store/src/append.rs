@@ -9,7 +9,7 @@ use crate::blocks::Blocks;
 use crate::day::Day;
 use crate::exporters::Parts;
 use crate::logs::Logs;
-use crate::{Event, Store, StoreError, windows};
+use crate::{BlockId, BlockMeta, Event, Store, StoreError, windows};
 
 /// The number of a batch, unique for ever: a collector's run, and a count within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,8 +136,7 @@ impl Store {
         // Batches whose contents are on disk and whose numbers are not yet.
         let mut others = Vec::new();
         for (day, list) in &sorted.blocks {
-            let blocks: Vec<_> = list.iter().map(|(_, key, block)| (*key, *block)).collect();
-            let appended = self.blocks.append(*day, &blocks);
+            let appended = self.append_blocks(*day, list, now);
             self.note(list, appended, &mut others, &mut outcomes, now);
         }
         for (day, list) in &sorted.logs {
@@ -202,6 +201,32 @@ impl Store {
             }
         }
         sorted
+    }
+
+    /// Stores a day's blocks, after what is closed and would not be right with them was taken back.
+    fn append_blocks(
+        &self,
+        day: Day,
+        list: &[(usize, BatchKey, &Block)],
+        now: Timestamp,
+    ) -> Result<Vec<bool>, StoreError> {
+        let days: Vec<_> = list.iter().map(|(_, _, block)| (day, *block)).collect();
+        let coming = match self.hours.begin(&days, now) {
+            // Without the damaged file nothing is closed that would have to be taken back.
+            Err(problem @ StoreError::Damaged { .. }) => {
+                self.mend(&problem, now);
+                self.hours.begin(&days, now)?
+            }
+            coming => coming?,
+        };
+        let blocks: Vec<_> = list.iter().map(|(_, key, block)| (*key, *block)).collect();
+        let new = self.blocks.append(day, &blocks)?;
+        let metas = blocks
+            .iter()
+            .zip(&new)
+            .map(|((key, block), new)| new.then(|| meta(day, *key, block)));
+        coming.stored(metas);
+        Ok(new)
     }
 
     /// Notes what became of a day's blocks: which are new to it, or why none is stored.
@@ -272,6 +297,18 @@ impl Store {
                 outcomes.later(devices.iter().map(|(at, ..)| *at), problem);
             }
         }
+    }
+}
+
+fn meta(day: Day, batch: BatchKey, block: &Block) -> BlockMeta {
+    BlockMeta {
+        id: BlockId {
+            day,
+            key: (block.max_end().as_nanos(), batch.epoch, batch.sequence),
+        },
+        min_start: block.min_start(),
+        max_end: block.max_end(),
+        records: u32::try_from(block.len()).unwrap_or(u32::MAX),
     }
 }
 

@@ -28,7 +28,7 @@ const BLOCKS: TableDefinition<Key, &[u8]> = TableDefinition::new("blocks");
 /// (earliest start of a record, number of records): what a query needs to step over a block.
 const INDEX: TableDefinition<Key, (u64, u32)> = TableDefinition::new("index");
 
-const KIND: &str = "blocks";
+pub(crate) const KIND: &str = "blocks";
 /// Memory for one file's pages.
 const CACHE_BYTES: usize = 4 << 20;
 /// Blocks that are read in one transaction.

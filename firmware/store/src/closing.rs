@@ -1,10 +1,13 @@
 //! Closing hours and days: once over, an hour's blocks are read once to make its index and its rollups.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use model::Timestamp;
 
-use crate::{BlockMeta, Hour, HourIndex, Period, RollupRow, Store, StoreError};
+use crate::day::Day;
+use crate::hours::{Due, filed};
+use crate::{BlockMeta, Hour, HourIndex, Period, Probe, RollupRow, Store, StoreError};
 
 /// An hour that is over and is not in index or rollups yet.
 #[derive(Debug)]
@@ -23,7 +26,9 @@ pub struct HourToClose {
 /// Says which state of an hour was read.
 #[derive(Debug)]
 pub struct HourToken {
-    pub(crate) hour: Hour,
+    due: Due,
+    now: Timestamp,
+    filed: Vec<BlockMeta>,
 }
 
 /// A day that is over and whose hours are closed.
@@ -40,7 +45,8 @@ pub struct DayToClose {
 /// Says which state of a day's hours was read.
 #[derive(Debug)]
 pub struct DayToken {
-    pub(crate) day: u32,
+    start: u32,
+    generation: u64,
 }
 
 impl Store {
@@ -50,8 +56,59 @@ impl Store {
     /// # Errors
     /// When a file cannot be read.
     pub fn hours_to_close(&self, now: Timestamp, objects: u64, limit: usize) -> Result<Vec<HourToClose>, StoreError> {
-        let _ = (now, objects, limit);
-        Ok(Vec::new())
+        let files = self.blocks.files();
+        let mut hours = Vec::new();
+        for due in self.hours.due(now, objects, |day| files.existing(day).is_some()) {
+            if hours.len() >= limit {
+                break;
+            }
+            match self.to_close(due, now) {
+                Ok(Some(hour)) => hours.push(hour),
+                Ok(None) => {}
+                // What is damaged is set aside at the next upkeep; the others go on.
+                Err(problem @ StoreError::Damaged { .. }) => self.report(problem),
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(hours)
+    }
+
+    fn to_close(&self, due: Due, now: Timestamp) -> Result<Option<HourToClose>, StoreError> {
+        let hour = Hour(due.hour);
+        let mut list = Vec::new();
+        if due.index {
+            list = self.blocks.list(Day::of(hour.start()), hour.start())?;
+            list.retain(|block| filed(block) == due.hour);
+            if list.is_empty() {
+                self.hours.has_no_blocks(due);
+            }
+        }
+        let mut rolled = Vec::new();
+        if due.rollups {
+            let candidates = self.candidates((hour.start(), hour.end()), &Probe::default());
+            if let Some(problem) = candidates.problems.into_iter().next() {
+                return Err(problem);
+            }
+            rolled = candidates.blocks;
+        }
+        let due = Due {
+            index: !list.is_empty(),
+            ..due
+        };
+        if !due.index && !due.rollups {
+            return Ok(None);
+        }
+        let token = HourToken {
+            due,
+            now,
+            filed: list.clone(),
+        };
+        Ok(Some(HourToClose {
+            token,
+            hour,
+            filed: list,
+            rolled,
+        }))
     }
 
     /// Stores an hour's index and rollups; what it had before is replaced. `objects` says by which objects the rollups
@@ -66,8 +123,8 @@ impl Store {
         rollups: Vec<RollupRow>,
         objects: u64,
     ) -> Result<bool, StoreError> {
-        let _ = (token.hour, index, rollups, objects);
-        Ok(false)
+        let made = (&index, rollups.as_slice());
+        self.hours.close(token.due, token.now, &token.filed, made, objects)
     }
 
     /// Days that are over, whose hours are all closed with these objects, and that are not closed themselves; the newest
@@ -76,8 +133,16 @@ impl Store {
     /// # Errors
     /// When a file cannot be read.
     pub fn days_to_close(&self, now: Timestamp, objects: u64, limit: usize) -> Result<Vec<DayToClose>, StoreError> {
-        let _ = (now, objects, limit);
-        Ok(Vec::new())
+        let due = self.hours.days_due(now, objects).into_iter().take(limit);
+        let day = |(start, generation): (u32, u64)| {
+            let hours = start..start.saturating_add(24);
+            Ok(DayToClose {
+                token: DayToken { start, generation },
+                rows: self.hours.rollups.scopes(hours.clone())?,
+                hours,
+            })
+        };
+        due.map(day).collect()
     }
 
     /// Stores a day's rollups; see [`Store::close_hour`].
@@ -85,8 +150,7 @@ impl Store {
     /// # Errors
     /// When it cannot be written.
     pub fn close_day(&self, token: DayToken, rollups: Vec<RollupRow>, objects: u64) -> Result<bool, StoreError> {
-        let _ = (token.day, rollups, objects);
-        Ok(false)
+        self.hours.close_day((token.start, token.generation), &rollups, objects)
     }
 
     /// The hours of a range whose rollups are whole, each with the objects that they were made by; `None` where no block
@@ -95,8 +159,7 @@ impl Store {
     /// # Errors
     /// When a file cannot be read.
     pub fn closed_hours(&self, range: Range<u32>) -> Result<Vec<(u32, Option<u64>)>, StoreError> {
-        let _ = range;
-        Ok(Vec::new())
+        Ok(self.hours.whole_hours(range))
     }
 
     /// The days, counted from 1970-01-01, of a range whose rollups are whole, each with the objects that they were made by.
@@ -104,8 +167,10 @@ impl Store {
     /// # Errors
     /// When a file cannot be read.
     pub fn closed_days(&self, range: Range<u32>) -> Result<Vec<(u32, u64)>, StoreError> {
-        let _ = range;
-        Ok(Vec::new())
+        let state = self.hours.lock();
+        let starts = range.start.saturating_mul(24)..range.end.saturating_mul(24);
+        let days = state.days.range(starts).map(|(start, day)| (start / 24, day.objects));
+        Ok(days.collect())
     }
 
     /// Gives each row of a table and scope to `each`: the first hour of its period, and its octets, in order of time. The
@@ -119,9 +184,23 @@ impl Store {
         table: u8,
         scope: u32,
         hours: Range<u32>,
-        each: impl FnMut(u32, &[u8]),
+        mut each: impl FnMut(u32, &[u8]),
     ) -> Result<(), StoreError> {
-        let _ = (period.number(), table, scope, hours, each);
-        Ok(())
+        let closed: BTreeSet<u32> = {
+            let state = self.hours.lock();
+            let closed = match period {
+                Period::Hour => &state.rolled,
+                Period::Day => &state.days,
+            };
+            closed
+                .range(hours.start..hours.end.max(hours.start))
+                .map(|(start, _)| *start)
+                .collect()
+        };
+        self.hours.rollups.rows(period, (table, scope), hours, |start, octets| {
+            if closed.contains(&start) {
+                each(start, octets);
+            }
+        })
     }
 }

@@ -115,6 +115,11 @@ impl DayFiles {
         Ok(name)
     }
 
+    /// The day of a file of this kind, by its name.
+    pub(crate) fn day_of(&self, name: &str) -> Option<Day> {
+        Day::from_file_name(self.kind, name)
+    }
+
     /// Renames a damaged file of this kind; the next write of that day begins a new one.
     pub(crate) fn set_aside(&self, name: &str, now: Timestamp) -> Option<Result<String, StoreError>> {
         let file = self.lock().remove(&Day::from_file_name(self.kind, name)?)?;

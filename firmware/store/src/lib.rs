@@ -16,7 +16,9 @@ mod exporters;
 mod file;
 mod hour;
 mod hour_index;
+mod hours;
 mod logs;
+mod rice;
 mod seen;
 mod state;
 mod value;
@@ -37,6 +39,7 @@ use dayfiles::DayFiles;
 use devices::Devices;
 use exporters::Exporters;
 use file::DbFile;
+use hours::Hours;
 use logs::Logs;
 use state::State;
 use windows::Windows;
@@ -116,6 +119,7 @@ pub struct Store {
     disk: Arc<dyn Disk>,
     keep: Keep,
     blocks: Blocks,
+    hours: Hours,
     windows: Windows,
     exporters: Exporters,
     devices: Devices,
@@ -138,6 +142,7 @@ impl Store {
         })?;
         let store = Self {
             blocks: Blocks::open(disk.clone(), &names),
+            hours: Hours::new(&disk),
             windows: Windows::new(disk.clone()),
             exporters: Exporters::open(disk.clone(), keep.minutes / 86_400, &names),
             devices: Devices::new(disk.clone()),
@@ -172,7 +177,23 @@ impl Store {
         for problem in problems.into_iter().flatten() {
             store.mend(&problem, now);
         }
+        store.load_hours(now);
         Ok(store)
+    }
+
+    /// Reads which hours are closed; damaged files are set aside, and what they had is made anew in time.
+    fn load_hours(&self, now: Timestamp) {
+        // Once as it is, once without what was damaged then.
+        for _ in 0..2 {
+            let problems = self.hours.load(&self.blocks, now);
+            let mut changed = false;
+            for problem in &problems {
+                changed |= self.set_aside(problem, now);
+            }
+            if !changed {
+                return;
+            }
+        }
     }
 
     /// Rolls seconds into minutes and removes what is too old or what a full disk has no room for.
@@ -196,7 +217,14 @@ impl Store {
         self.forget_days(self.blocks.files(), oldest_kept, true)?;
         let oldest_log = Day(Day::of(now).0.saturating_sub(self.keep.log_days));
         self.forget_days(self.logs.files(), oldest_log, true)?;
-        self.forget_days(self.exporters.files(), self.exporters.oldest(now), false)
+        self.forget_days(self.exporters.files(), self.exporters.oldest(now), false)?;
+        let oldest = Day(Day::of(now).0.saturating_sub(1_096));
+        while let Some(first) = self.hours.oldest_rolled()
+            && Day(u64::from(first) / 24) < oldest
+        {
+            self.hours.forget_rollups(first)?;
+        }
+        Ok(())
     }
 
     /// Removes days before `oldest_kept`, and further ones while the disk is full where they are what fills it.
@@ -214,7 +242,14 @@ impl Store {
             } else {
                 return Ok(());
             };
+            let of_blocks = std::ptr::eq(files, self.blocks.files());
+            if of_blocks {
+                self.hours.freeze(*oldest)?;
+            }
             let file = files.forget(*oldest)?;
+            if of_blocks {
+                self.hours.forget(*oldest)?;
+            }
             self.event(Event::Forgotten { file, reason });
         }
     }
@@ -239,10 +274,28 @@ impl Store {
 
     /// Sets a damaged file aside, so that the next write begins a new one.
     fn mend(&self, problem: &StoreError, now: Timestamp) {
+        if self.set_aside(problem, now) {
+            self.load_hours(now);
+        }
+    }
+
+    /// Sets a damaged file aside; answers whether the hours have to be read anew.
+    fn set_aside(&self, problem: &StoreError, now: Timestamp) -> bool {
         let StoreError::Damaged { file, reason } = problem else {
-            return;
+            return false;
         };
-        let known: [&DbFile; 3] = [self.windows.file(), self.state.file(), self.devices.file()];
+        let known: [&DbFile; 5] = [
+            self.windows.file(),
+            self.state.file(),
+            self.devices.file(),
+            self.hours.index.file(),
+            self.hours.rollups.file(),
+        ];
+        let day = self.blocks.files().day_of(file);
+        if let Some(day) = day {
+            // Its rollups are all that is left of the day. Where that cannot be noted, they may be made anew from less.
+            let _ = self.hours.freeze(day);
+        }
         let aside = match known.into_iter().find(|f| f.name() == file) {
             Some(found) => Some(found.set_aside(now)),
             None => [self.blocks.files(), self.logs.files(), self.exporters.files()]
@@ -255,7 +308,9 @@ impl Store {
                 aside,
                 reason: reason.clone(),
             });
+            return day.is_some() || [hours::INDEX, hours::ROLLUPS].contains(&file.as_str());
         }
+        false
     }
 
     fn event(&self, event: Event) {

@@ -16,7 +16,11 @@ fn place(hash: u64, n: usize) -> u64 {
 pub(crate) fn encode(hashes: impl ExactSizeIterator<Item = u64>, out: &mut Vec<u8>) {
     let n = hashes.len();
     put_varint(n as u64, out);
-    let mut bits = BitWriter { out, held: 0, filled: 0 };
+    let mut bits = BitWriter {
+        out,
+        held: 0,
+        filled: 0,
+    };
     let mut before = 0;
     for hash in hashes {
         let place = place(hash, n);
@@ -35,7 +39,9 @@ pub(crate) fn encode(hashes: impl ExactSizeIterator<Item = u64>, out: &mut Vec<u
 pub(crate) fn may_hold(octets: &[u8], hash: u64) -> Option<bool> {
     let (n, octets) = take_varint(octets)?;
     // Each takes more than SPARSE bits.
-    let n = usize::try_from(n).ok().filter(|n| *n <= octets.len().saturating_mul(8))?;
+    let n = usize::try_from(n)
+        .ok()
+        .filter(|n| *n <= octets.len().saturating_mul(8))?;
     let wanted = place(hash, n);
     let mut bits = BitReader { octets, at: 0 };
     let mut place = 0u64;
@@ -165,7 +171,11 @@ mod tests {
     #[test]
     fn few_others_are_taken_for_members_and_a_member_takes_few_bits() {
         // A sequence that is spread evenly over 64 bits.
-        let spread = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let spread = |n: u64| {
+            n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .rotate_left(29)
+                .wrapping_mul(0xbf58_476d_1ce4_e5b9)
+        };
         let hashes: BTreeSet<u64> = (0..1_000).map(spread).collect();
         let octets = set_of(&hashes);
         let others = (1_000_000..1_100_000u64).map(spread);

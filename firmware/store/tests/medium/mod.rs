@@ -95,6 +95,7 @@ impl Medium {
         Arc::new(after)
     }
 
+    #[allow(dead_code, reason = "not every test fills it up")]
     pub(crate) fn fill_up_after(&self, octets: i64) {
         self.left.store(octets, Ordering::Relaxed);
     }

@@ -1,0 +1,652 @@
+//! Which hours have blocks, which of them are closed, and what happens to that as blocks come and go.
+//!
+//! What is closed stands in two files, each of which is right by itself: an hour that `index.redb` has is looked up there,
+//! an hour that `rollups.redb` has needs no records. A block that belongs to such an hour is committed only after the
+//! hour's rows were durably taken back; whoever was closing the hour meanwhile finds that out and begins anew.
+
+mod index;
+mod rollups;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use model::{Block, BlockError, Field, Timestamp, Unpacker, Values};
+
+use crate::blocks::Blocks;
+use crate::day::Day;
+use crate::disk::Disk;
+use crate::{BlockMeta, Hour, HourIndex, Period, RollupRow, StoreError};
+
+pub(crate) use index::{ClosedHour, FILE as INDEX, Index, Kind, Reader, hours_of};
+pub(crate) use rollups::{FILE as ROLLUPS, Rolled, Rollups, first_hour};
+
+/// Hours that a block's records are taken to reach back where its columns were not read.
+const REACH: u32 = 48;
+/// Hours, before and after now, that are ever rolled up: what is beyond is a wrong clock's.
+const ROLLED_BACK: u32 = 3_660 * 24;
+const ROLLED_AHEAD: u32 = 24;
+/// Hours of which it is remembered when a block last came.
+const TOUCHED_MAX: usize = 16_384;
+/// After the end of an hour, and after the last block that belongs to it, it waits so long for more.
+const GRACE_S: u64 = 600;
+const QUIET_S: u64 = 180;
+
+/// Blocks of an hour that is not in the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OpenHour {
+    pub(crate) blocks: u64,
+    pub(crate) records: u64,
+    pub(crate) min_start: u64,
+    pub(crate) max_end: u64,
+}
+
+impl OpenHour {
+    fn of(block: &BlockMeta) -> Self {
+        Self {
+            blocks: 1,
+            records: block.records.into(),
+            min_start: block.min_start.as_nanos(),
+            max_end: block.max_end.as_nanos(),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.blocks += other.blocks;
+        self.records += other.records;
+        self.min_start = self.min_start.min(other.min_start);
+        self.max_end = self.max_end.max(other.max_end);
+    }
+}
+
+/// When something last came for an hour.
+#[derive(Debug, Clone, Copy)]
+struct Touched {
+    generation: u64,
+    at: Timestamp,
+}
+
+/// What is being closed: blocks that change it wait.
+#[derive(Debug, Clone)]
+struct Closing {
+    hours: Range<u32>,
+    /// A day that becomes whole.
+    day: Option<Day>,
+}
+
+/// What is known of the hours.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Hours in the index, each with a number of this very closing.
+    pub(crate) closed: BTreeMap<u32, (ClosedHour, u64)>,
+    /// Hours with blocks that are not in the index.
+    pub(crate) open: BTreeMap<u32, OpenHour>,
+    /// Days whose blocks are all in closed hours.
+    whole: BTreeSet<Day>,
+    pub(crate) rolled: BTreeMap<u32, Rolled>,
+    /// By their first hour.
+    pub(crate) days: BTreeMap<u32, Rolled>,
+    /// Days whose records are gone.
+    pub(crate) frozen: BTreeSet<u32>,
+    /// Hours that have records, or may have, and are not rolled up.
+    pub(crate) unrolled: BTreeSet<u32>,
+    touched: BTreeMap<u32, Touched>,
+    /// What hours had that are not in `touched` any more.
+    forgotten: u64,
+    /// Hours that blocks are being committed for.
+    pending: BTreeMap<u32, u32>,
+    closing: Option<Closing>,
+    generation: u64,
+}
+
+impl State {
+    fn is_frozen(&self, hour: u32) -> bool {
+        self.frozen.contains(&(hour / 24))
+    }
+
+    fn touch(&mut self, hours: impl Iterator<Item = u32>, now: Timestamp) {
+        self.generation += 1;
+        for hour in hours {
+            let generation = self.generation;
+            self.touched.insert(hour, Touched { generation, at: now });
+        }
+        while self.touched.len() > TOUCHED_MAX
+            && let Some((_, oldest)) = self.touched.pop_first()
+        {
+            self.forgotten = self.forgotten.max(oldest.generation);
+        }
+    }
+
+    fn touched_after(&self, hour: u32, generation: u64) -> bool {
+        let last = self.touched.get(&hour).map_or(self.forgotten, |t| t.generation);
+        self.pending.contains_key(&hour) || last > generation
+    }
+
+    /// Whether nothing is expected for an hour any more.
+    fn is_over(&self, hour: u32, now: Timestamp) -> bool {
+        let now = now.as_secs();
+        let quiet = self.touched.get(&hour).is_none_or(|touched| {
+            let at = touched.at.as_secs();
+            at > now || now - at >= QUIET_S
+        });
+        Hour(hour).end().as_secs() + GRACE_S <= now && quiet && !self.pending.contains_key(&hour)
+    }
+
+    fn open(&mut self, hour: u32, blocks: OpenHour) {
+        self.open
+            .entry(hour)
+            .and_modify(|open| open.add(blocks))
+            .or_insert(blocks);
+    }
+
+    /// Notes that an hour may have records to be rolled up.
+    fn unroll(&mut self, hours: impl Iterator<Item = u32>, now: Timestamp) {
+        let today = Hour::of(now).0;
+        let hours = hours.filter(|hour| {
+            let sane = today.saturating_sub(ROLLED_BACK)..=today.saturating_add(ROLLED_AHEAD);
+            sane.contains(hour) && !self.rolled.contains_key(hour) && !self.frozen.contains(&(hour / 24))
+        });
+        let hours: Vec<u32> = hours.collect();
+        self.unrolled.extend(hours);
+    }
+}
+
+/// What is to be done for an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Due {
+    pub(crate) hour: u32,
+    pub(crate) index: bool,
+    pub(crate) rollups: bool,
+    pub(crate) generation: u64,
+}
+
+/// The hours, and the two files.
+#[derive(Debug)]
+pub(crate) struct Hours {
+    pub(crate) index: Index,
+    pub(crate) rollups: Rollups,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Hours {
+    pub(crate) fn new(disk: &Arc<dyn Disk>) -> Self {
+        Self {
+            index: Index::new(disk.clone()),
+            rollups: Rollups::new(disk.clone()),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // What is behind the lock is whole whenever it is released.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what the two files and the days' files have. To be called before anything else, and again after a file was
+    /// set aside; by the thread that writes. What cannot be read is answered, and left out.
+    pub(crate) fn load(&self, blocks: &Blocks, now: Timestamp) -> Vec<StoreError> {
+        let mut problems = Vec::new();
+        let index = self.index.load().unwrap_or_else(|problem| {
+            problems.push(problem);
+            index::Loaded::default()
+        });
+        let rollups = self.rollups.load().unwrap_or_else(|problem| {
+            problems.push(problem);
+            rollups::Loaded::default()
+        });
+        let days: BTreeSet<Day> = blocks.files().days().into_iter().collect();
+        let mut state = self.lock();
+        while state.closing.is_some() {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let generation = state.generation + 1;
+        let mut fresh = State {
+            rolled: rollups.hours,
+            days: rollups.days,
+            frozen: rollups.frozen,
+            // Whoever closes an hour by what was known before fails.
+            forgotten: generation,
+            generation,
+            pending: std::mem::take(&mut state.pending),
+            ..State::default()
+        };
+        let day_of = |hour: u32| Day(u64::from(hour) / 24);
+        // Days whose files are gone, in one way or another.
+        let gone: BTreeSet<Day> = index.hours.keys().map(|hour| day_of(*hour)).collect();
+        let gone: Vec<Day> = gone.difference(&days).copied().collect();
+        let here = index
+            .hours
+            .into_iter()
+            .filter(|(hour, _)| days.contains(&day_of(*hour)));
+        fresh.closed = here.map(|(hour, row)| (hour, (row, generation))).collect();
+        fresh.whole = index.days.into_iter().filter(|day| days.contains(day)).collect();
+        let mut now_whole = Vec::new();
+        for day in &days {
+            if fresh.whole.contains(day) {
+                continue;
+            }
+            match blocks.list(*day, Timestamp::EPOCH) {
+                Ok(list) => {
+                    let mut open = false;
+                    for block in list {
+                        let hour = filed(&block);
+                        if !fresh.closed.contains_key(&hour) {
+                            fresh.open(hour, OpenHour::of(&block));
+                            open = true;
+                        }
+                    }
+                    if !open && *day < Day::of(now) {
+                        now_whole.push(*day);
+                    }
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let reach = |hour: u32, min_start: u64| {
+            let first = Hour::of(Timestamp::from_nanos(min_start)).0;
+            first.max(hour.saturating_sub(REACH))..=hour
+        };
+        let closed = fresh
+            .closed
+            .iter()
+            .map(|(hour, (row, _))| reach(*hour, row.min_start.0));
+        let open = fresh.open.iter().map(|(hour, open)| reach(*hour, open.min_start));
+        let hours: BTreeSet<u32> = closed.chain(open).flatten().collect();
+        fresh.unroll(hours.into_iter(), now);
+        *state = fresh;
+        drop(state);
+        for day in gone {
+            problems.extend(self.index.forget(day).err());
+        }
+        if !now_whole.is_empty() {
+            match self.index.whole(&now_whole) {
+                Ok(()) => self.lock().whole.extend(now_whole),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        problems
+    }
+
+    /// Begins to store blocks: what is closed and would not be right with them is durably taken back. The blocks may be
+    /// committed once this has answered, and as long as the answer lives.
+    pub(crate) fn begin(&self, blocks: &[(Day, &Block)], now: Timestamp) -> Result<Coming<'_>, StoreError> {
+        let mut coming = Vec::with_capacity(blocks.len());
+        let mut hours = BTreeSet::new();
+        for (day, block) in blocks {
+            let filed = filed_in(*day, block.max_end());
+            let ends = hours_of_ends(block);
+            hours.insert(filed);
+            hours.extend(&ends);
+            coming.push((filed, ends));
+        }
+        let days: BTreeSet<Day> = blocks.iter().map(|(day, _)| *day).collect();
+        let mut state = self.lock();
+        while state.closing.as_ref().is_some_and(|closing| {
+            hours.range(closing.hours.clone()).next().is_some() || closing.day.is_some_and(|day| days.contains(&day))
+        }) {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        for hour in &hours {
+            *state.pending.entry(*hour).or_default() += 1;
+        }
+        state.touch(hours.iter().copied(), now);
+        let unindex: BTreeSet<u32> = coming.iter().map(|(filed, _)| *filed).collect();
+        let unindex: Vec<u32> = unindex.into_iter().filter(|h| state.closed.contains_key(h)).collect();
+        let unwhole: Vec<Day> = days.into_iter().filter(|day| state.whole.contains(day)).collect();
+        let ends = coming.iter().flat_map(|(_, ends)| ends);
+        let ends: BTreeSet<u32> = ends.copied().filter(|hour| !state.is_frozen(*hour)).collect();
+        // A day may be closed although this hour of it had no records.
+        let days: BTreeSet<u32> = ends.iter().map(|hour| first_hour(*hour)).collect();
+        let undo_days: Vec<u32> = days.into_iter().filter(|day| state.days.contains_key(day)).collect();
+        let unroll: Vec<u32> = ends
+            .into_iter()
+            .filter(|hour| state.rolled.contains_key(hour))
+            .collect();
+        drop(state);
+        let coming = Coming {
+            hours: self,
+            now,
+            all: hours,
+            blocks: coming,
+        };
+        if !(unindex.is_empty() && unwhole.is_empty()) {
+            self.index.unclose(&unindex, &unwhole)?;
+            let mut state = self.lock();
+            for hour in unindex {
+                if let Some((row, _)) = state.closed.remove(&hour) {
+                    state.open(
+                        hour,
+                        OpenHour {
+                            blocks: row.blocks.into(),
+                            records: row.records,
+                            min_start: row.min_start.0,
+                            max_end: row.max_end.1,
+                        },
+                    );
+                }
+            }
+            unwhole.iter().for_each(|day| {
+                state.whole.remove(day);
+            });
+        }
+        if !(unroll.is_empty() && undo_days.is_empty()) {
+            self.rollups.unclose(&unroll, &undo_days)?;
+            let mut state = self.lock();
+            unroll.iter().for_each(|hour| {
+                state.rolled.remove(hour);
+            });
+            undo_days.iter().for_each(|day| {
+                state.days.remove(day);
+            });
+            state.unroll(unroll.into_iter(), now);
+        }
+        Ok(coming)
+    }
+
+    /// Hours that are over and of which something is to be made; the newest first.
+    pub(crate) fn due(&self, now: Timestamp, objects: u64, has: impl Fn(Day) -> bool) -> Vec<Due> {
+        let state = self.lock();
+        let generation = state.generation;
+        let over = Hour::of(now).0;
+        let mut hours: BTreeSet<u32> = state.open.range(..=over).map(|(hour, _)| *hour).collect();
+        hours.extend(state.unrolled.range(..=over));
+        let due = |hour: u32| Due {
+            hour,
+            index: state.open.contains_key(&hour),
+            rollups: state.unrolled.contains(&hour),
+            generation,
+        };
+        let first = hours
+            .iter()
+            .rev()
+            .filter(|hour| state.is_over(**hour, now))
+            .map(|hour| due(*hour));
+        let again = state.rolled.iter().rev().filter(|(hour, rolled)| {
+            rolled.objects != objects
+                && !hours.contains(hour)
+                && !state.is_frozen(**hour)
+                && has(Day(u64::from(**hour) / 24))
+                && state.is_over(**hour, now)
+        });
+        let again = again.map(|(hour, _)| Due {
+            rollups: true,
+            ..due(*hour)
+        });
+        first.chain(again).collect()
+    }
+
+    /// Notes that an hour turned out to have no blocks.
+    pub(crate) fn has_no_blocks(&self, due: Due) {
+        let mut state = self.lock();
+        if !state.touched_after(due.hour, due.generation) {
+            state.open.remove(&due.hour);
+        }
+    }
+
+    /// Stores what was made of an hour, unless something came meanwhile.
+    pub(crate) fn close(
+        &self,
+        due: Due,
+        now: Timestamp,
+        filed: &[BlockMeta],
+        made: (&HourIndex, &[RollupRow]),
+        objects: u64,
+    ) -> Result<bool, StoreError> {
+        let hour = due.hour;
+        let day = Day(u64::from(hour) / 24);
+        let mut state = self.lock();
+        while state.closing.is_some() {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.touched_after(hour, due.generation) {
+            return Ok(false);
+        }
+        let of_day = hours_of(day);
+        let is_last = due.index
+            && day < Day::of(now)
+            && state.open.range(of_day.clone()).all(|(other, _)| *other == hour)
+            && state.pending.range(of_day).next().is_none();
+        let whole = is_last.then_some(day);
+        // A frozen day's records may be gone by now.
+        let roll = due.rollups && !state.is_frozen(hour);
+        state.closing = Some(Closing {
+            hours: hour..hour.saturating_add(1),
+            day: whole,
+        });
+        drop(state);
+        let _done = Closed(self);
+        let (index, rows) = made;
+        if roll {
+            let rolled = self.rollups.close(Period::Hour, hour, rows, objects)?;
+            let mut state = self.lock();
+            state.rolled.insert(hour, rolled);
+            state.days.remove(&first_hour(hour));
+            state.unrolled.remove(&hour);
+        }
+        if due.index {
+            let row = self.index.close(hour, filed, index, whole)?;
+            let mut state = self.lock();
+            state.generation += 1;
+            let generation = state.generation;
+            state.closed.insert(hour, (row, generation));
+            state.open.remove(&hour);
+            state.whole.extend(whole);
+        }
+        Ok(true)
+    }
+
+    /// Days that are over, whose hours are closed with these objects, and that are not closed; the newest first.
+    pub(crate) fn days_due(&self, now: Timestamp, objects: u64) -> Vec<(u32, u64)> {
+        let state = self.lock();
+        let mut starts: BTreeSet<u32> = BTreeSet::new();
+        let today = first_hour(Hour::of(now).0);
+        for hour in state.rolled.range(..today).map(|(hour, _)| *hour) {
+            starts.insert(first_hour(hour));
+        }
+        let due = starts.into_iter().rev().filter(|start| {
+            let hours = *start..start.saturating_add(24);
+            state.days.get(start).is_none_or(|day| day.objects != objects)
+                && state.unrolled.range(hours.clone()).next().is_none()
+                && state.pending.range(hours.clone()).next().is_none()
+                && state
+                    .rolled
+                    .range(hours.clone())
+                    .all(|(_, rolled)| rolled.objects == objects)
+                && hours.clone().all(|hour| state.is_over(hour, now))
+        });
+        due.map(|start| (start, state.generation)).collect()
+    }
+
+    /// Stores a day's rows, unless something came for one of its hours meanwhile.
+    pub(crate) fn close_day(
+        &self,
+        (start, generation): (u32, u64),
+        rows: &[RollupRow],
+        objects: u64,
+    ) -> Result<bool, StoreError> {
+        let hours = start..start.saturating_add(24);
+        let mut state = self.lock();
+        while state.closing.is_some() {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let changed = hours.clone().any(|hour| state.touched_after(hour, generation))
+            || state.unrolled.range(hours.clone()).next().is_some()
+            || state
+                .rolled
+                .range(hours.clone())
+                .any(|(_, rolled)| rolled.objects != objects)
+            || state.rolled.range(hours.clone()).next().is_none();
+        if changed {
+            return Ok(false);
+        }
+        state.closing = Some(Closing { hours, day: None });
+        drop(state);
+        let _done = Closed(self);
+        let rolled = self.rollups.close(Period::Day, start, rows, objects)?;
+        self.lock().days.insert(start, rolled);
+        Ok(true)
+    }
+
+    /// The hours of a range that are rolled up, with the objects by which they were, and those that have no records.
+    pub(crate) fn whole_hours(&self, range: Range<u32>) -> Vec<(u32, Option<u64>)> {
+        if range.is_empty() {
+            return Vec::new();
+        }
+        let state = self.lock();
+        // How many blocks' spans begin and end at each hour of the range.
+        let mut steps: BTreeMap<u32, i64> = BTreeMap::new();
+        let closed = state.closed.values().map(|(row, _)| (row.min_start.0, row.max_end.1));
+        let open = state.open.values().map(|open| (open.min_start, open.max_end));
+        let hour = |nanos| Hour::of(Timestamp::from_nanos(nanos)).0;
+        for (first, last) in closed.chain(open).map(|(start, end)| (hour(start), hour(end))) {
+            if first < range.end && last >= range.start {
+                *steps.entry(first.max(range.start)).or_default() += 1;
+                *steps.entry(last.saturating_add(1)).or_default() -= 1;
+            }
+        }
+        let mut spans = 0;
+        let whole = range.filter_map(|hour| {
+            spans += steps.get(&hour).copied().unwrap_or(0);
+            match state.rolled.get(&hour) {
+                Some(rolled) => Some((hour, Some(rolled.objects))),
+                None if spans == 0 && !state.pending.contains_key(&hour) => Some((hour, None)),
+                None => None,
+            }
+        });
+        whole.collect()
+    }
+
+    /// Prepares that a day's file goes: its rollups stay as they are.
+    pub(crate) fn freeze(&self, day: Day) -> Result<(), StoreError> {
+        let number = u32::try_from(day.0).unwrap_or(u32::MAX);
+        if !self.lock().frozen.contains(&number) {
+            self.rollups.freeze(day)?;
+            self.lock().frozen.insert(number);
+        }
+        let mut state = self.lock();
+        let gone: Vec<u32> = state.unrolled.range(hours_of(day)).copied().collect();
+        gone.iter().for_each(|hour| {
+            state.unrolled.remove(hour);
+        });
+        Ok(())
+    }
+
+    /// Notes that a day's file is gone.
+    pub(crate) fn forget(&self, day: Day) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        while state.closing.is_some() {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let hours = hours_of(day);
+        state.closed.retain(|hour, _| !hours.contains(hour));
+        state.open.retain(|hour, _| !hours.contains(hour));
+        state.whole.remove(&day);
+        // Whoever is closing an hour of it fails.
+        state.touch(hours.clone(), Timestamp::EPOCH);
+        drop(state);
+        self.index.forget(day)
+    }
+
+    /// The first hour of the oldest day that has rollups.
+    pub(crate) fn oldest_rolled(&self) -> Option<u32> {
+        let state = self.lock();
+        let hour = state.rolled.first_key_value().map(|(hour, _)| first_hour(*hour));
+        let day = state.days.first_key_value().map(|(start, _)| *start);
+        hour.into_iter().chain(day).min()
+    }
+
+    /// Removes the rollups of the day that begins with an hour.
+    pub(crate) fn forget_rollups(&self, first: u32) -> Result<(), StoreError> {
+        self.rollups.forget(first)?;
+        let mut state = self.lock();
+        for hour in first..first.saturating_add(24) {
+            state.rolled.remove(&hour);
+        }
+        state.days.remove(&first);
+        Ok(())
+    }
+}
+
+/// Says that nothing is being closed any more.
+struct Closed<'a>(&'a Hours);
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.lock().closing = None;
+        self.0.changed.notify_all();
+    }
+}
+
+/// Blocks that are being committed; until this is dropped, their hours are not closed.
+#[derive(Debug)]
+pub(crate) struct Coming<'a> {
+    hours: &'a Hours,
+    now: Timestamp,
+    all: BTreeSet<u32>,
+    /// By block: the hour that it is filed in, and the hours that its records end in.
+    blocks: Vec<(u32, BTreeSet<u32>)>,
+}
+
+impl Coming<'_> {
+    /// Notes which of the blocks were new, and are stored.
+    pub(crate) fn stored(&self, metas: impl Iterator<Item = Option<BlockMeta>>) {
+        let mut state = self.hours.lock();
+        for ((filed, ends), meta) in self.blocks.iter().zip(metas) {
+            if let Some(meta) = meta {
+                state.open(*filed, OpenHour::of(&meta));
+                state.unroll(ends.iter().copied(), self.now);
+            }
+        }
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        let mut state = self.hours.lock();
+        for hour in &self.all {
+            if let Some(count) = state.pending.get_mut(hour) {
+                *count -= 1;
+                if *count == 0 {
+                    state.pending.remove(hour);
+                }
+            }
+        }
+        // What was read since they began may have them or not.
+        state.touch(self.all.iter().copied(), self.now);
+        drop(state);
+        self.hours.changed.notify_all();
+    }
+}
+
+/// The hour that a block is filed in: that of its latest end, but no later than its day's last.
+pub(crate) fn filed_in(day: Day, max_end: Timestamp) -> u32 {
+    Hour::of(max_end).0.min(*hours_of(day).end())
+}
+
+/// The hour that a stored block is filed in.
+pub(crate) fn filed(block: &BlockMeta) -> u32 {
+    filed_in(block.id.day, block.max_end)
+}
+
+/// The hours that a block's records end in.
+fn hours_of_ends(block: &Block) -> BTreeSet<u32> {
+    let (first, last) = (Hour::of(block.min_end()).0, Hour::of(block.max_end()).0);
+    if last - first <= 1 {
+        return (first..=last).collect();
+    }
+    let ends = || {
+        let mut values = Values::default();
+        Unpacker::new().unpack(&block.view().column(Field::End)?, &mut values)?;
+        Ok::<_, BlockError>(values)
+    };
+    match ends() {
+        Ok(values) => (0..values.len())
+            .filter_map(|at| values.get(at))
+            .map(|end| Hour::of(Timestamp::from_nanos(end)).0)
+            .collect(),
+        // A parsed block's columns can be read; if not, nobody reads its records either.
+        Err(_) => [first, last].into(),
+    }
+}

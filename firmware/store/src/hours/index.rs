@@ -1,0 +1,471 @@
+//! The file of the hours' index: which closed hours have which addresses and 5-tuples, and which blocks they have.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use model::Timestamp;
+use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use serde::{Deserialize, Serialize};
+
+use crate::day::Day;
+use crate::disk::Disk;
+use crate::file::DbFile;
+use crate::hour_index::Hashes;
+use crate::rice::{self, put_varint, take_varint};
+use crate::value::{self, opened};
+use crate::{BlockId, BlockMeta, HourIndex, StoreError};
+
+pub(crate) const FILE: &str = "index.redb";
+const CACHE_BYTES: usize = 8 << 20;
+const VERSION: u8 = 1;
+
+/// The hours that are closed.
+const HOURS: TableDefinition<u32, &[u8]> = TableDefinition::new("hours");
+/// Hours that were closed and are not any more: their rows in `sets` are of this shape.
+const STALE: TableDefinition<u32, &[u8]> = TableDefinition::new("stale");
+/// The blocks of closed hours.
+const LISTS: TableDefinition<u32, &[u8]> = TableDefinition::new("lists");
+/// (kind, level, bucket, group of hours) → the sets of the group's hours.
+type SetKey = (u8, u8, u16, u32);
+const SETS: TableDefinition<SetKey, &[u8]> = TableDefinition::new("sets");
+/// Days whose blocks are all in closed hours.
+const DAYS: TableDefinition<u32, ()> = TableDefinition::new("days");
+
+/// Hours whose sets stand in one row.
+pub(crate) const GROUP: u32 = 8;
+/// Hashes that a bucket of an hour has, at least half of it on average.
+const BUCKET: usize = 48;
+/// An hour has at most 2^12 buckets a kind.
+const LEVEL_MAX: u8 = 12;
+/// The level of an hour that may have anything.
+const ANYTHING: u8 = u8::MAX;
+
+/// What a hash is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Address,
+    Flow,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Address, Self::Flow];
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::Address => 1,
+            Self::Flow => 2,
+        }
+    }
+}
+
+/// A closed hour, without its sets and blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ClosedHour {
+    /// log₂ of the number of buckets of addresses and of 5-tuples.
+    levels: (u8, u8),
+    pub(crate) blocks: u32,
+    pub(crate) records: u64,
+    /// Earliest start of a record, and the latest of the blocks' earliest starts.
+    pub(crate) min_start: (u64, u64),
+    /// The earliest and the latest of the blocks' latest ends.
+    pub(crate) max_end: (u64, u64),
+    /// Octets of its sets and its list.
+    pub(crate) octets: u64,
+}
+
+impl ClosedHour {
+    /// The level of a kind; `None`: the hour may have anything.
+    pub(crate) fn level(&self, kind: Kind) -> Option<u8> {
+        let level = match kind {
+            Kind::Address => self.levels.0,
+            Kind::Flow => self.levels.1,
+        };
+        (level <= LEVEL_MAX).then_some(level)
+    }
+}
+
+/// The bucket of a hash.
+fn bucket(hash: u64, level: u8) -> u16 {
+    u16::try_from(hash.checked_shr(64 - u32::from(level)).unwrap_or(0)).unwrap_or(u16::MAX)
+}
+
+/// The hash within its bucket, spread over 64 bits.
+const fn within(hash: u64, level: u8) -> u64 {
+    hash << level
+}
+
+/// The file.
+#[derive(Debug)]
+pub(crate) struct Index {
+    file: DbFile,
+}
+
+/// What is in the file when it is opened.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) hours: BTreeMap<u32, ClosedHour>,
+    pub(crate) days: Vec<Day>,
+}
+
+impl Index {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self {
+            file: DbFile::new(disk, FILE.to_owned(), CACHE_BYTES),
+        }
+    }
+
+    pub(crate) fn file(&self) -> &DbFile {
+        &self.file
+    }
+
+    pub(crate) fn load(&self) -> Result<Loaded, StoreError> {
+        self.file.read(|txn| {
+            let mut loaded = Loaded::default();
+            if let Some(hours) = opened(txn.open_table(HOURS))? {
+                for entry in hours.iter()? {
+                    let (hour, row) = entry?;
+                    loaded.hours.insert(hour.value(), value::decode(VERSION, row.value())?);
+                }
+            }
+            if let Some(days) = opened(txn.open_table(DAYS))? {
+                for entry in days.iter()? {
+                    loaded.days.push(Day(entry?.0.value().into()));
+                }
+            }
+            Ok(loaded)
+        })
+    }
+
+    /// Stores an hour; `whole` is its day if all its blocks are in closed hours now.
+    pub(crate) fn close(
+        &self,
+        hour: u32,
+        blocks: &[BlockMeta],
+        index: &HourIndex,
+        whole: Option<Day>,
+    ) -> Result<ClosedHour, StoreError> {
+        self.file.write(|txn| {
+            let mut hours = txn.open_table(HOURS)?;
+            let mut stale = txn.open_table(STALE)?;
+            for before in [hours.remove(hour)?, stale.remove(hour)?].into_iter().flatten() {
+                let before: ClosedHour = value::decode(VERSION, before.value())?;
+                for kind in Kind::ALL {
+                    take_out(txn, kind, &before, hour)?;
+                }
+            }
+            let list = pack_list(blocks);
+            let mut octets = list.len() as u64;
+            txn.open_table(LISTS)?.insert(hour, list.as_slice())?;
+            let mut levels = [ANYTHING; 2];
+            for ((kind, hashes), level) in Kind::ALL
+                .into_iter()
+                .zip([&index.addresses, &index.flows])
+                .zip(&mut levels)
+            {
+                let put;
+                (*level, put) = put_in(txn, kind, hashes, hour)?;
+                octets += put;
+            }
+            let times = |of: fn(&BlockMeta) -> Timestamp| {
+                let nanos = blocks.iter().map(|b| of(b).as_nanos());
+                (nanos.clone().min().unwrap_or(0), nanos.max().unwrap_or(0))
+            };
+            let row = ClosedHour {
+                levels: (levels[0], levels[1]),
+                blocks: u32::try_from(blocks.len()).unwrap_or(u32::MAX),
+                records: blocks.iter().map(|b| u64::from(b.records)).sum(),
+                min_start: times(|b| b.min_start),
+                max_end: times(|b| b.max_end),
+                octets,
+            };
+            hours.insert(hour, value::encode(VERSION, &row)?.as_slice())?;
+            if let Some(day) = whole {
+                txn.open_table(DAYS)?.insert(number(day), ())?;
+            }
+            Ok(row)
+        })
+    }
+
+    /// Notes that all blocks of the days are in closed hours.
+    pub(crate) fn whole(&self, days: &[Day]) -> Result<(), StoreError> {
+        self.file.write(|txn| {
+            let mut table = txn.open_table(DAYS)?;
+            for day in days {
+                table.insert(number(*day), ())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes it back that hours are closed and days are whole.
+    pub(crate) fn unclose(&self, hours: &[u32], days: &[Day]) -> Result<(), StoreError> {
+        self.file.write(|txn| {
+            let (mut rows, mut stale) = (txn.open_table(HOURS)?, txn.open_table(STALE)?);
+            for hour in hours {
+                if let Some(row) = rows.remove(hour)? {
+                    stale.insert(hour, row.value())?;
+                }
+            }
+            let mut table = txn.open_table(DAYS)?;
+            for day in days {
+                table.remove(number(*day))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes all that there is of a day.
+    pub(crate) fn forget(&self, day: Day) -> Result<(), StoreError> {
+        self.file.write(|txn| {
+            let hours = hours_of(day);
+            let mut levels: BTreeMap<(u8, u8), Kind> = BTreeMap::new();
+            for definition in [HOURS, STALE] {
+                let mut table = txn.open_table(definition)?;
+                for entry in table.extract_from_if(hours.clone(), |_, _| true)? {
+                    let row: ClosedHour = value::decode(VERSION, entry?.1.value())?;
+                    for kind in Kind::ALL {
+                        levels.extend(row.level(kind).map(|level| ((kind.number(), level), kind)));
+                    }
+                }
+            }
+            txn.open_table(LISTS)?.retain_in(hours.clone(), |_, _| false)?;
+            let mut sets = txn.open_table(SETS)?;
+            for (kind, level) in levels.into_keys() {
+                for bucket in buckets(level) {
+                    for group in hours.start() / GROUP..=hours.end() / GROUP {
+                        sets.remove((kind, level, bucket, group))?;
+                    }
+                }
+            }
+            txn.open_table(DAYS)?.remove(number(day))?;
+            Ok(())
+        })
+    }
+
+    /// Runs a read.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Reader) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        self.file.read(|txn| work(&Reader::open(txn)?))
+    }
+}
+
+/// The file's tables, open for reading.
+pub(crate) struct Reader {
+    lists: Option<redb::ReadOnlyTable<u32, &'static [u8]>>,
+    sets: Option<redb::ReadOnlyTable<SetKey, &'static [u8]>>,
+}
+
+impl Reader {
+    fn open(txn: &ReadTransaction) -> Result<Self, redb::Error> {
+        Ok(Self {
+            lists: opened(txn.open_table(LISTS))?,
+            sets: opened(txn.open_table(SETS))?,
+        })
+    }
+
+    /// The blocks of an hour; `None` where it has no list.
+    pub(crate) fn list(&self, hour: u32) -> Result<Option<Vec<BlockMeta>>, redb::Error> {
+        let Some(lists) = &self.lists else { return Ok(None) };
+        let row = lists.get(hour)?;
+        row.map(|row| unpack_list(hour, row.value())).transpose()
+    }
+
+    /// Gives each hour whose set at this level may hold the hash to `hit`, among those of the level in `hours`.
+    pub(crate) fn probe(
+        &self,
+        kind: Kind,
+        level: u8,
+        hash: u64,
+        hours: RangeInclusive<u32>,
+        mut hit: impl FnMut(u32),
+    ) -> Result<(), redb::Error> {
+        let Some(sets) = &self.sets else { return Ok(()) };
+        let key = |hour: u32| (kind.number(), level, bucket(hash, level), hour / GROUP);
+        for entry in sets.range(key(*hours.start())..=key(*hours.end()))? {
+            let (key, row) = entry?;
+            let first = key.value().3.saturating_mul(GROUP);
+            for part in parts(row.value()) {
+                let (place, set) = part?;
+                if rice::may_hold(set, within(hash, level)).ok_or_else(no_set)? {
+                    hit(first.saturating_add(place.into()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number(day: Day) -> u32 {
+    u32::try_from(day.0).unwrap_or(u32::MAX)
+}
+
+/// The hours of a day.
+pub(crate) fn hours_of(day: Day) -> RangeInclusive<u32> {
+    let first = number(day).saturating_mul(24);
+    first..=first.saturating_add(23)
+}
+
+fn buckets(level: u8) -> RangeInclusive<u16> {
+    0..=u16::try_from((1u32 << level.min(LEVEL_MAX)) - 1).unwrap_or(u16::MAX)
+}
+
+fn no_set() -> redb::Error {
+    redb::Error::Corrupted("a row of the hours' index is not readable".to_owned())
+}
+
+/// The parts of a row: the place of the hour in the group, and its set.
+fn parts(mut row: &[u8]) -> impl Iterator<Item = Result<(u8, &[u8]), redb::Error>> {
+    std::iter::from_fn(move || {
+        let (place, rest) = row.split_first()?;
+        let part = take_varint(rest).and_then(|(length, rest)| rest.split_at_checked(usize::try_from(length).ok()?));
+        match part {
+            Some((set, rest)) => {
+                row = rest;
+                Some(Ok((*place, set)))
+            }
+            None => {
+                row = &[];
+                Some(Err(no_set()))
+            }
+        }
+    })
+}
+
+/// Replaces an hour's part in a row; the row is gone with its last part.
+fn replace(
+    sets: &mut redb::Table<'_, SetKey, &'static [u8]>,
+    key: SetKey,
+    hour: u32,
+    set: Option<&[u8]>,
+    row: &mut Vec<u8>,
+) -> Result<(), redb::Error> {
+    let place = u8::try_from(hour % GROUP).unwrap_or(u8::MAX);
+    row.clear();
+    let mut put = |place: u8, set: &[u8]| {
+        row.push(place);
+        put_varint(set.len() as u64, row);
+        row.extend_from_slice(set);
+    };
+    let mut had_any = false;
+    if let Some(had) = sets.get(key)? {
+        had_any = true;
+        for part in parts(had.value()) {
+            let (other, set) = part?;
+            if other != place {
+                put(other, set);
+            }
+        }
+    }
+    if let Some(set) = set {
+        put(place, set);
+    }
+    if !row.is_empty() {
+        sets.insert(key, row.as_slice())?;
+    } else if had_any {
+        sets.remove(key)?;
+    }
+    Ok(())
+}
+
+/// Takes an hour's sets of a kind out of their rows.
+fn take_out(txn: &WriteTransaction, kind: Kind, before: &ClosedHour, hour: u32) -> Result<(), redb::Error> {
+    let Some(level) = before.level(kind) else {
+        return Ok(());
+    };
+    let mut sets = txn.open_table(SETS)?;
+    let mut row = Vec::new();
+    for bucket in buckets(level) {
+        replace(
+            &mut sets,
+            (kind.number(), level, bucket, hour / GROUP),
+            hour,
+            None,
+            &mut row,
+        )?;
+    }
+    Ok(())
+}
+
+/// Puts an hour's hashes of a kind into the rows; answers their level and how many octets they took.
+fn put_in(txn: &WriteTransaction, kind: Kind, hashes: &Hashes, hour: u32) -> Result<(u8, u64), redb::Error> {
+    let Some(mut rest) = hashes.list() else {
+        return Ok((ANYTHING, 0));
+    };
+    let mut level = 0;
+    while level < LEVEL_MAX && rest.len() >> level > BUCKET {
+        level += 1;
+    }
+    let mut sets = txn.open_table(SETS)?;
+    let (mut set, mut row, mut octets) = (Vec::new(), Vec::new(), 0);
+    while let Some(first) = rest.first() {
+        let place = bucket(*first, level);
+        let (here, later) = rest.split_at(rest.partition_point(|hash| bucket(*hash, level) <= place));
+        rest = later;
+        set.clear();
+        rice::encode(here.iter().map(|hash| within(*hash, level)), &mut set);
+        octets += set.len() as u64 + 2;
+        replace(
+            &mut sets,
+            (kind.number(), level, place, hour / GROUP),
+            hour,
+            Some(&set),
+            &mut row,
+        )?;
+    }
+    Ok((level, octets))
+}
+
+/// A list of an hour's blocks (docs/formats.md).
+fn pack_list(blocks: &[BlockMeta]) -> Vec<u8> {
+    let mut blocks: Vec<&BlockMeta> = blocks.iter().collect();
+    blocks.sort_unstable_by_key(|b| b.id);
+    let mut out = vec![VERSION];
+    let mut before = (0u64, 0u64, 0u64);
+    for block in blocks {
+        let key = block.id.key;
+        put_varint(key.0.wrapping_sub(before.0), &mut out);
+        put_varint(zigzag(key.1.wrapping_sub(before.1)), &mut out);
+        put_varint(zigzag(key.2.wrapping_sub(before.2)), &mut out);
+        put_varint(key.0.wrapping_sub(block.min_start.as_nanos()), &mut out);
+        put_varint(block.records.into(), &mut out);
+        before = key;
+    }
+    out
+}
+
+fn unpack_list(hour: u32, row: &[u8]) -> Result<Vec<BlockMeta>, redb::Error> {
+    let damaged = || redb::Error::Corrupted("a list of an hour's blocks is not readable".to_owned());
+    let day = Day(u64::from(hour) / 24);
+    let mut rest = match row.split_first() {
+        Some((&VERSION, rest)) => rest,
+        _ => return Err(damaged()),
+    };
+    let mut key = (0u64, 0u64, 0u64);
+    let mut blocks = Vec::with_capacity(rest.len() / 12);
+    while !rest.is_empty() {
+        let mut number = || {
+            let (number, after) = take_varint(rest).ok_or_else(damaged)?;
+            rest = after;
+            Ok::<_, redb::Error>(number)
+        };
+        key.0 = key.0.wrapping_add(number()?);
+        key.1 = key.1.wrapping_add(unzigzag(number()?));
+        key.2 = key.2.wrapping_add(unzigzag(number()?));
+        let long = number()?;
+        blocks.push(BlockMeta {
+            id: BlockId { day, key },
+            min_start: Timestamp::from_nanos(key.0.wrapping_sub(long)),
+            max_end: Timestamp::from_nanos(key.0),
+            records: u32::try_from(number()?).map_err(|_| damaged())?,
+        });
+    }
+    Ok(blocks)
+}
+
+const fn zigzag(difference: u64) -> u64 {
+    (difference << 1) ^ (difference >> 63).wrapping_neg()
+}
+
+const fn unzigzag(number: u64) -> u64 {
+    (number >> 1) ^ (number & 1).wrapping_neg()
+}

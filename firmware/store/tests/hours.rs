@@ -1,0 +1,408 @@
+//! Closing hours and looking blocks up, against a model that keeps every record.
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+mod medium;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use medium::Medium;
+use model::{App, Block, BlockRef, Direction, EndReason, FlowRecord, LinkId, Timestamp};
+use proptest::prelude::*;
+use store::{
+    Batch, BatchKey, BlockId, BlockMeta, Content, Hour, HourIndex, HourIndexBuilder, HourToClose, Keep, Outcome,
+    Period, Probe, RollupRow, Store,
+};
+
+/// At 01:00:00 of a day.
+const NOON: u64 = 1_800_000_000 / 86_400 * 86_400 + 3_600;
+const OBJECTS: u64 = 7;
+
+fn secs(s: u64) -> Timestamp {
+    Timestamp::from_secs(s)
+}
+
+/// A hash that is spread over 64 bits, as the model's are.
+fn hash(number: u64) -> u64 {
+    let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ mixed >> 32).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
+fn record(number: u32, start: u64, end: u64) -> FlowRecord {
+    FlowRecord {
+        link: LinkId(1),
+        start: secs(start),
+        end: secs(end),
+        src_ip: Ipv4Addr::from(number).into(),
+        dst_ip: Ipv4Addr::new(10, 0, 0, 1).into(),
+        src_port: 1,
+        dst_port: 2,
+        protocol: 17,
+        vlan: None,
+        vlan_inner: None,
+        src_mac: None,
+        dst_mac: None,
+        packets: 1,
+        bytes: 100,
+        packets_rev: 0,
+        bytes_rev: 0,
+        tcp_flags: 0,
+        tcp_flags_rev: 0,
+        icmp: None,
+        icmp_rev: None,
+        tos: 0,
+        app: App::UNKNOWN,
+        direction: Direction::In,
+        end_reason: EndReason::Idle,
+        export: None,
+    }
+}
+
+/// What is stored, as the model keeps it: by batch the records' numbers and times.
+type Model = BTreeMap<u64, Vec<FlowRecord>>;
+
+fn number(record: &FlowRecord) -> u64 {
+    match record.src_ip {
+        std::net::IpAddr::V4(v4) => u32::from(v4).into(),
+        std::net::IpAddr::V6(_) => panic!("not stored here"),
+    }
+}
+
+fn batch(sequence: u64, records: &[FlowRecord]) -> Batch {
+    Batch {
+        key: BatchKey { epoch: 9, sequence },
+        content: Content::Block(Block::encode(records).unwrap()),
+    }
+}
+
+fn records_of(store: &Store, blocks: &[BlockMeta]) -> Vec<FlowRecord> {
+    let ids: Vec<BlockId> = blocks.iter().map(|b| b.id).collect();
+    let mut records = Vec::new();
+    store.read_blocks(&ids, |_, octets| {
+        records.extend(BlockRef::open(octets.unwrap()).unwrap().records().unwrap());
+        ControlFlow::Continue(())
+    });
+    records
+}
+
+fn index_of(store: &Store, hour: &HourToClose) -> HourIndex {
+    let mut index = HourIndexBuilder::new();
+    for record in records_of(store, &hour.filed) {
+        index.address(hash(number(&record)));
+        index.flow(hash(number(&record) << 32));
+    }
+    index.finish()
+}
+
+/// The hour's records, counted: one row.
+fn rows_of(store: &Store, hour: &HourToClose) -> Vec<RollupRow> {
+    let ends = |r: &&FlowRecord| Hour::of(r.end) == hour.hour;
+    let records = records_of(store, &hour.rolled);
+    let count = records.iter().filter(ends).count() as u64;
+    match count {
+        0 => Vec::new(),
+        count => vec![RollupRow {
+            table: 3,
+            scope: 1,
+            octets: count.to_le_bytes().to_vec(),
+        }],
+    }
+}
+
+fn close(store: &Store, hour: HourToClose, objects: u64) -> bool {
+    let (index, rows) = (index_of(store, &hour), rows_of(store, &hour));
+    store.close_hour(hour.token, index, rows, objects).unwrap()
+}
+
+fn counts(store: &Store, period: Period) -> BTreeMap<u32, u64> {
+    let mut counts = BTreeMap::new();
+    store
+        .rollups(period, 3, 1, 0..u32::MAX, |hour, octets| {
+            counts.insert(hour, u64::from_le_bytes(octets.try_into().unwrap()));
+        })
+        .unwrap();
+    counts
+}
+
+/// What the store says of closed hours is what the model has, and nothing is left out of a look-up.
+fn check(store: &Store, model: &Model) {
+    let counts = counts(store, Period::Hour);
+    let first = Hour::of(secs(NOON)).0 - 100;
+    let whole: BTreeMap<u32, Option<u64>> = store.closed_hours(first..first + 200).unwrap().into_iter().collect();
+    for hour in first..first + 200 {
+        let ends = |r: &&FlowRecord| Hour::of(r.end).0 == hour;
+        let expected = model.values().flatten().filter(ends).count() as u64;
+        match whole.get(&hour) {
+            Some(Some(_)) => assert_eq!(counts.get(&hour).copied().unwrap_or(0), expected, "hour {hour}"),
+            Some(None) => assert_eq!(expected, 0, "hour {hour}"),
+            None => assert!(!counts.contains_key(&hour), "hour {hour}"),
+        }
+    }
+    let everything = (Timestamp::EPOCH, secs(NOON * 2));
+    let all = store.candidates(everything, &Probe::default());
+    assert!(all.problems.is_empty(), "{:?}", all.problems);
+    assert_eq!((all.blocks.len(), all.in_span), (model.len(), model.len() as u64));
+    assert!(all.blocks.is_sorted_by(|a, b| a.max_end >= b.max_end));
+    for back in [0, 3, 30] {
+        let span = (secs(NOON - (back + 1) * 3_600), secs(NOON - back * 3_600 + 1_800));
+        let in_span = |r: &&FlowRecord| r.end >= span.0 && r.end < span.1;
+        for wanted in 0..6 {
+            let probe = Probe {
+                addresses: vec![vec![hash(wanted), hash(77)]],
+                flows: if back == 3 {
+                    vec![hash(wanted << 32)]
+                } else {
+                    Vec::new()
+                },
+            };
+            let found = store.candidates(span, &probe);
+            assert!(found.problems.is_empty(), "{:?}", found.problems);
+            let with = |list: &Vec<FlowRecord>| list.iter().filter(in_span).any(|r| number(r) == wanted);
+            let expected: BTreeSet<u64> = model.iter().filter(|(_, list)| with(list)).map(|(n, _)| *n).collect();
+            let there: BTreeSet<u64> = found.blocks.iter().map(|b| b.id.batch().sequence).collect();
+            assert!(there.is_superset(&expected), "{wanted}: {expected:?} in {there:?}");
+            let reaches = |list: &&Vec<FlowRecord>| {
+                list.iter().map(|r| r.end).max() >= Some(span.0) && list.iter().map(|r| r.start).min() < Some(span.1)
+            };
+            assert_eq!(found.in_span, model.values().filter(reaches).count() as u64);
+        }
+    }
+}
+
+/// What happens to the store.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A block of records that end so many seconds ago.
+    Append(Vec<(u32, u64, u64)>),
+    /// Time goes by: hours.
+    Wait(u64),
+    /// So many hours are closed.
+    Close(usize),
+    /// Hours are read, a block comes, and then they are closed.
+    Race(Vec<(u32, u64, u64)>),
+    /// Other objects.
+    Objects,
+    /// Days are closed.
+    Days,
+    /// It is closed and opened.
+    Restart,
+    /// The power goes.
+    PowerOff,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let back = prop_oneof![4 => 0u64..7_200, 1 => 0u64..160_000];
+    let records = prop::collection::vec((0u32..4, back, 0u64..4_000), 1..5);
+    let step = prop_oneof![
+        4 => records.clone().prop_map(Step::Append),
+        3 => (1u64..30).prop_map(Step::Wait),
+        3 => (1usize..8).prop_map(Step::Close),
+        2 => records.prop_map(Step::Race),
+        1 => Just(Step::Objects),
+        2 => Just(Step::Days),
+        1 => Just(Step::Restart),
+        1 => Just(Step::PowerOff),
+    ];
+    prop::collection::vec(step, 1..25)
+}
+
+fn run(steps: &[Step]) {
+    let mut disk = Medium::new();
+    let mut now = NOON;
+    let mut store = Store::open(disk.clone(), Keep::default(), secs(now)).unwrap();
+    let mut model = Model::new();
+    let mut sequence = 0;
+    let mut objects = OBJECTS;
+    let put = |store: &Store, model: &mut Model, sequence: &mut u64, list: &[(u32, u64, u64)], now: u64| {
+        let one = |(n, back, long): &(u32, u64, u64)| record(*n, now - back - long, now - back);
+        let records: Vec<FlowRecord> = list.iter().map(one).collect();
+        *sequence += 1;
+        let outcomes = store.append(&[batch(*sequence, &records)], secs(now));
+        assert!(matches!(outcomes.as_slice(), [Outcome::Stored]), "{outcomes:?}");
+        model.insert(*sequence, records);
+    };
+    for step in steps {
+        match step {
+            Step::Append(list) => put(&store, &mut model, &mut sequence, list, now),
+            Step::Wait(hours) => now += hours * 3_600,
+            Step::Close(limit) => {
+                for hour in store.hours_to_close(secs(now), objects, *limit).unwrap() {
+                    assert!(close(&store, hour, objects));
+                }
+            }
+            Step::Race(list) => {
+                let hours = store.hours_to_close(secs(now), objects, 3).unwrap();
+                let one = |(_, back, _): &(u32, u64, u64)| Hour::of(secs(now - back)).0;
+                let touched: BTreeSet<u32> = list.iter().map(one).collect();
+                let read: Vec<_> = hours
+                    .into_iter()
+                    .map(|hour| (index_of(&store, &hour), rows_of(&store, &hour), hour))
+                    .collect();
+                put(&store, &mut model, &mut sequence, list, now);
+                for (index, rows, hour) in read {
+                    let expected = !touched.contains(&hour.hour.0);
+                    let closed = store.close_hour(hour.token, index, rows, objects).unwrap();
+                    assert_eq!(closed, expected, "{:?}", hour.hour);
+                }
+            }
+            Step::Objects => objects += 1,
+            Step::Days => {
+                for day in store.days_to_close(secs(now), objects, 10).unwrap() {
+                    let mut sum = 0;
+                    for (table, scope) in &day.rows {
+                        let read = |_, octets: &[u8]| sum += u64::from_le_bytes(octets.try_into().unwrap());
+                        store
+                            .rollups(Period::Hour, *table, *scope, day.hours.clone(), read)
+                            .unwrap();
+                    }
+                    let octets = sum.to_le_bytes().to_vec();
+                    let rows = vec![RollupRow {
+                        table: 3,
+                        scope: 1,
+                        octets,
+                    }];
+                    assert!(store.close_day(day.token, rows, objects).unwrap());
+                }
+                for (start, count) in counts(&store, Period::Day) {
+                    let in_day = |r: &&FlowRecord| Hour::of(r.end).0 / 24 == start / 24;
+                    assert_eq!(count, model.values().flatten().filter(in_day).count() as u64);
+                }
+            }
+            Step::Restart => {
+                drop(store);
+                store = Store::open(disk.clone(), Keep::default(), secs(now)).unwrap();
+            }
+            Step::PowerOff => {
+                disk = disk.lose_power();
+                store = Store::open(disk.clone(), Keep::default(), secs(now)).unwrap();
+            }
+        }
+        assert!(store.take_events().is_empty());
+    }
+    check(&store, &model);
+    // In time, all is closed, and nothing is to be done again.
+    now += 30 * 3_600;
+    loop {
+        let hours = store.hours_to_close(secs(now), objects, 1_000).unwrap();
+        if hours.is_empty() {
+            break;
+        }
+        for hour in hours {
+            assert!(close(&store, hour, objects));
+        }
+    }
+    check(&store, &model);
+    let hours: BTreeSet<u32> = model.values().flatten().map(|r| Hour::of(r.end).0).collect();
+    let counted: BTreeSet<u32> = counts(&store, Period::Hour).into_keys().collect();
+    assert_eq!(hours, counted);
+    // An hour that a record began in, and none ended, may turn up once more after a start.
+    for round in 0..2 {
+        disk = disk.lose_power();
+        store = Store::open(disk.clone(), Keep::default(), secs(now)).unwrap();
+        for hour in store.hours_to_close(secs(now), objects, 1_000).unwrap() {
+            assert!(round == 0 && hour.filed.is_empty() && !hours.contains(&hour.hour.0));
+            assert!(close(&store, hour, objects));
+        }
+        check(&store, &model);
+        assert_eq!(
+            counts(&store, Period::Hour).into_keys().collect::<BTreeSet<u32>>(),
+            hours
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn closed_hours_are_right_whatever_comes_between(steps in steps()) {
+        run(&steps);
+    }
+}
+
+#[test]
+fn a_look_up_leaves_out_the_hours_without() {
+    let store = Store::open(Medium::new(), Keep::default(), secs(NOON)).unwrap();
+    for hour in 0..40 {
+        let at = NOON - hour * 3_600 - 60;
+        let records: Vec<FlowRecord> = (0..50)
+            .map(|n| record(n + 100 * u32::try_from(hour).unwrap(), at - 9, at))
+            .collect();
+        let outcomes = store.append(&[batch(hour + 1, &records)], secs(NOON));
+        assert!(matches!(outcomes.as_slice(), [Outcome::Stored]));
+    }
+    let later = secs(NOON + 7_200);
+    for hour in store.hours_to_close(later, OBJECTS, 100).unwrap() {
+        assert!(close(&store, hour, OBJECTS));
+    }
+    let probe = Probe {
+        addresses: vec![vec![hash(100 * 17 + 3)]],
+        flows: Vec::new(),
+    };
+    let found = store.candidates((Timestamp::EPOCH, later), &probe);
+    assert!(found.blocks.iter().any(|b| b.id.batch().sequence == 18));
+    assert!(found.blocks.len() <= 2, "{}", found.blocks.len());
+    assert_eq!(found.in_span, 40);
+}
+
+#[test]
+fn a_store_of_the_release_before_is_indexed_in_time() {
+    let disk = Medium::new();
+    let store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+    let mut model = Model::new();
+    for hour in 0..5 {
+        let records = vec![record(1, NOON - hour * 3_600 - 90, NOON - hour * 3_600 - 60)];
+        store.append(&[batch(hour + 1, &records)], secs(NOON));
+        model.insert(hour + 1, records);
+    }
+    drop(store);
+    for name in ["index.redb", "rollups.redb"] {
+        disk.files.lock().unwrap().remove(name).unwrap();
+    }
+    let store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+    assert!(store.take_events().is_empty());
+    check(&store, &model);
+    let later = secs(NOON + 7_200);
+    let hours = store.hours_to_close(later, OBJECTS, 100).unwrap();
+    assert_eq!(hours.len(), 5);
+    assert!(hours.is_sorted_by(|a, b| a.hour > b.hour));
+    for hour in hours {
+        assert!(close(&store, hour, OBJECTS));
+    }
+    check(&store, &model);
+    assert_eq!(counts(&store, Period::Hour).len(), 5);
+}
+
+#[test]
+fn an_index_that_is_damaged_is_set_aside_and_made_anew() {
+    for broken in ["index.redb", "rollups.redb"] {
+        let disk = Medium::new();
+        let store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+        let mut model = Model::new();
+        for hour in 0..5 {
+            let records = vec![record(1, NOON - hour * 3_600 - 90, NOON - hour * 3_600 - 60)];
+            store.append(&[batch(hour + 1, &records)], secs(NOON));
+            model.insert(hour + 1, records);
+        }
+        let later = secs(NOON + 7_200);
+        for hour in store.hours_to_close(later, OBJECTS, 100).unwrap() {
+            assert!(close(&store, hour, OBJECTS));
+        }
+        drop(store);
+        let disk = disk.lose_power();
+        let file = disk.files.lock().unwrap()[broken].clone();
+        file.written.lock().unwrap()[..4_096].fill(0x5a);
+        let store = Store::open(disk.clone(), Keep::default(), later).unwrap();
+        assert!(matches!(store.take_events().as_slice(), [store::Event::SetAside { file, .. }] if file == broken));
+        check(&store, &model);
+        let hours = store.hours_to_close(later, OBJECTS, 100).unwrap();
+        assert_eq!(hours.len(), 5);
+        for hour in hours {
+            assert!(close(&store, hour, OBJECTS));
+        }
+        check(&store, &model);
+        let _: Arc<Medium> = disk;
+    }
+}
