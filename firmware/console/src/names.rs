@@ -1,5 +1,7 @@
 //! Names of protocols (IANA protocol-numbers) and EtherTypes (IEEE 802, IANA ieee-802-numbers).
 
+use serde::Serialize;
+
 const PROTOCOLS: &[(u8, &str)] = &[
     (0, "HOPOPT"),
     (1, "ICMP"),
@@ -74,6 +76,24 @@ pub(crate) fn ether_type(number: u16) -> String {
         None if number <= 1_500 => "802.3 LLC".to_owned(),
         None => format!("EtherType 0x{number:04x}"),
     }
+}
+
+/// Names that are the same on every box: the pages put them to numbers in answers.
+#[derive(Serialize)]
+pub(crate) struct Names {
+    /// The firmware's applications by number.
+    apps: Vec<(u16, &'static str)>,
+    /// IP protocols by number.
+    protocols: &'static [(u8, &'static str)],
+}
+
+/// The names.
+pub(crate) async fn names() -> axum::Json<Names> {
+    let apps = model::App::known();
+    axum::Json(Names {
+        apps: apps.filter_map(|app| Some((app.number(), app.name()?))).collect(),
+        protocols: PROTOCOLS,
+    })
 }
 
 #[cfg(test)]

@@ -79,12 +79,13 @@ export class ApiError extends Error {
 /** Called when the session has ended. */
 export const onSignedOut: { call: () => void } = { call: () => {} };
 
-interface Options { method?: string; body?: unknown; background?: boolean; signal?: AbortSignal }
+interface Options { method?: string; body?: unknown; file?: Blob; background?: boolean; signal?: AbortSignal }
 
 /** Sends a request; throws an `ApiError`, of kind `network` where the console did not answer. */
 export async function request<T>(path: string, options: Options = {}): Promise<T> {
   const headers: Record<string, string> = {};
   if (options.body !== undefined) headers['content-type'] = 'application/json';
+  if (options.file !== undefined) headers['content-type'] = 'application/octet-stream';
   // What a page asks by itself does not keep a session alive.
   if (options.background) headers['spanwatch-background'] = '1';
   let response: Response;
@@ -92,7 +93,7 @@ export async function request<T>(path: string, options: Options = {}): Promise<T
     response = await fetch(`/api/v1/${path}`, {
       method: options.method ?? 'GET',
       headers,
-      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      body: options.file ?? (options.body === undefined ? undefined : JSON.stringify(options.body)),
       signal: options.signal,
       cache: 'no-store',
     });

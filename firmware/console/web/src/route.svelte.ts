@@ -24,6 +24,15 @@ export const route = {
     history.replaceState(null, '', next);
     url = next;
   },
+  /** Changes the query, so that "back" leads to what was there before. */
+  push(values: Record<string, string | null>) {
+    const before = url;
+    route.set(values);
+    if (url.href === before.href) return;
+    const next = url;
+    history.replaceState(null, '', before);
+    history.pushState(null, '', next);
+  },
 };
 
 /** Makes an ordinary link go without loading the application again. */
