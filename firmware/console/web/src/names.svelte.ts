@@ -34,6 +34,10 @@ export const names = {
     loaded = Promise.all([apps.size === 0 ? readFixed() : null, readObjects(), readLinks()]).then(() => {});
     return loaded;
   },
+  /** Reads the names unless they were read, or are being read. */
+  once(): Promise<void> {
+    return loaded ?? names.load();
+  },
   get links(): Link[] {
     return links;
   },

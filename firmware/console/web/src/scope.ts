@@ -1,6 +1,5 @@
 // Which links a page is about, in the address bar: `ports` where nothing is said.
 import type { Link } from './api';
-import { EXPORTERS } from './objects';
 import type { Scope } from './query';
 import { route } from './route.svelte';
 
@@ -11,4 +10,3 @@ export function capacityOf(value: string, links: Link[]): number | null {
   const own = links.filter((l) => (value === 'ports' ? l.kind === 'port' : value !== 'exporters' && String(l.id) === value));
   return own.length > 0 && own.every((l) => l.capacity_bps !== null) ? own.reduce((sum, l) => sum + (l.capacity_bps ?? 0), 0) : null;
 }
-export const ofExporters = (value: string): boolean => value === 'exporters' || Number(value) > EXPORTERS;
