@@ -127,7 +127,7 @@ impl Table {
     }
 
     /// Whether it has so many values that it is cut to the heaviest.
-    const fn is_large(self) -> bool {
+    pub(crate) const fn is_large(self) -> bool {
         matches!(self, Self::Host | Self::SrcIp | Self::DstIp | Self::Conversation)
     }
 
