@@ -287,3 +287,6 @@ impl Worker {
         self.partial
     }
 }
+
+#[cfg(test)]
+mod tests;
