@@ -2,6 +2,7 @@
 
 mod filter;
 mod flows;
+mod pieces;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -23,8 +24,6 @@ pub use flows::InterfaceRecord;
 
 /// (latest end of a record, epoch, sequence): a batch that comes twice has the same key.
 pub(crate) type Key = (u64, u64, u64);
-/// The blocks' octets.
-const BLOCKS: TableDefinition<Key, &[u8]> = TableDefinition::new("blocks");
 /// (earliest start of a record, number of records): what a query needs to step over a block.
 const INDEX: TableDefinition<Key, (u64, u32)> = TableDefinition::new("index");
 
@@ -83,7 +82,7 @@ impl Blocks {
     pub(crate) fn append(&self, day: Day, blocks: &[(BatchKey, &Block)]) -> Result<Vec<bool>, StoreError> {
         let stored = self.files.file(day).write(|txn| {
             let mut index = txn.open_table(INDEX)?;
-            let mut table = txn.open_table(BLOCKS)?;
+            let mut table = pieces::Writer::open(txn)?;
             let mut new = Vec::with_capacity(blocks.len());
             for (batch, block) in blocks {
                 let key = (block.max_end().as_nanos(), batch.epoch, batch.sequence);
@@ -238,15 +237,13 @@ fn read_some(
     };
     let mut done = 0;
     let read = file.read(|txn| {
-        let blocks = opened(txn.open_table(BLOCKS))?;
+        let blocks = pieces::Reader::open(txn)?;
+        let mut buffer = Vec::new();
         for id in ids {
-            let octets = match &blocks {
-                Some(blocks) => blocks.get(id.key)?,
-                None => None,
-            };
+            let octets = blocks.get(id.key, &mut buffer)?;
             done += 1;
             let went = match octets {
-                Some(octets) => each(id, Ok(octets.value())),
+                Some(octets) => each(id, Ok(octets)),
                 None => each(id, Err(gone())),
             };
             if went.is_break() {
@@ -285,11 +282,12 @@ fn walk_day(
     walker: &mut impl Walker,
     problems: &mut Vec<StoreError>,
 ) -> Result<bool, redb::Error> {
-    let (index, blocks) = match (opened(txn.open_table(INDEX))?, opened(txn.open_table(BLOCKS))?) {
-        (Some(index), Some(blocks)) => (index, blocks),
-        // Made, and then the power went.
-        _ => return Ok(true),
+    // Made, and then the power went: there is no table.
+    let Some(index) = opened(txn.open_table(INDEX))? else {
+        return Ok(true);
     };
+    let blocks = pieces::Reader::open(txn)?;
+    let mut buffer = Vec::new();
     for entry in index.range((from.as_nanos(), 0, 0)..)?.rev() {
         let (key, meta) = entry?;
         let (key, (min_start, _)) = (key.value(), meta.value());
@@ -299,8 +297,10 @@ fn walk_day(
         if min_start >= to.as_nanos() {
             continue;
         }
-        let Some(bytes) = blocks.get(key)? else { continue };
-        match BlockRef::open(bytes.value()).and_then(|block| walker.visit(&block)) {
+        let Some(bytes) = blocks.get(key, &mut buffer)? else {
+            continue;
+        };
+        match BlockRef::open(bytes).and_then(|block| walker.visit(&block)) {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             Err(source) => problems.push(StoreError::Block {
