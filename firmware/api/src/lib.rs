@@ -6,7 +6,9 @@ pub mod client;
 pub mod collector;
 pub mod frame;
 pub mod ingest;
+pub mod labels;
 pub mod server;
+pub mod sheet;
 pub mod supervisor;
 
 use serde::de::DeserializeOwned;

@@ -3,12 +3,10 @@
 mod account;
 mod amend;
 mod assets;
-mod export;
 mod exporters;
 mod failure;
 mod guard;
 mod identity;
-mod labels;
 mod listen;
 mod live;
 mod logs;

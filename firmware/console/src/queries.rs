@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use api::analyzer::{CancelQuery, FilterAnswer, FilterRequest, PollQuery, QueryState, StartQuery};
+use api::analyzer::{
+    CancelQuery, FilterAnswer, FilterRequest, InterfacesQuery, LinksQuery, PollQuery, QueryState, StartQuery,
+};
+use api::client::{CallError, Client};
+use api::labels::Labels;
+use api::sheet::{FileKind, Sheet};
+use api::supervisor::SettingsQuery;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
@@ -10,9 +16,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::export::{FileKind, Sheet};
 use crate::failure::{ApiError, Kind};
-use crate::labels::Labels;
 use crate::live::body;
 use crate::routes::{App, Json, Query};
 
@@ -91,7 +95,7 @@ pub(crate) async fn export(
             "the question is not answered yet: ask for the file when it is done",
         )
     })?;
-    let labels = Labels::read(&app.client).await?;
+    let labels = labels(&app.client).await?;
     let (sender, receiver) = mpsc::channel::<Bytes>(2);
     let work = move || {
         let mut text = String::new();
@@ -112,6 +116,19 @@ pub(crate) async fn export(
     };
     let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, body(receiver)).into_response())
+}
+
+/// The names that analyzer and supervisor know.
+async fn labels(client: &Client) -> Result<Labels, CallError> {
+    let links = client.call(LinksQuery {}).await?.into_iter();
+    let settings = client.call(SettingsQuery::default()).await?.settings;
+    // There may be more interfaces than are answered at a time: they are then known by their numbers.
+    let interfaces = client.call(InterfacesQuery::default()).await.unwrap_or_default();
+    Ok(Labels::new(
+        links.map(|link| (link.info.id, link.info.name)),
+        interfaces.into_iter().map(|interface| (interface.id, interface.facts.name)),
+        settings.objects,
+    ))
 }
 
 /// Reads a filter: how it is understood, or what is wrong with it; what may stand at the cursor.

@@ -2,49 +2,34 @@
 
 use std::collections::HashMap;
 
-use api::analyzer::{InterfacesQuery, LinksQuery};
-use api::client::{CallError, Client};
-use api::supervisor::SettingsQuery;
 use model::{App, Direction, EndReason, InterfaceId, Key, KeyValue, LinkId, Objects};
-
-use crate::names;
 
 /// Names by number. What has none is shown by its number.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Labels {
+pub struct Labels {
     links: HashMap<LinkId, String>,
     interfaces: HashMap<InterfaceId, String>,
     objects: Objects,
 }
 
 impl Labels {
-    /// Asks analyzer and supervisor.
-    pub(crate) async fn read(client: &Client) -> Result<Self, CallError> {
-        let links = client.call(LinksQuery {}).await?.into_iter();
-        let settings = client.call(SettingsQuery::default()).await?.settings;
-        let mut labels = Self {
-            links: links.map(|link| (link.info.id, link.info.name)).collect(),
-            interfaces: HashMap::new(),
-            objects: settings.objects,
-        };
-        // There may be more than are answered at a time: they are then known by their numbers.
-        for interface in client.call(InterfacesQuery::default()).await.unwrap_or_default() {
-            labels.interfaces.insert(interface.id, interface.facts.name);
-        }
-        Ok(labels)
-    }
-
-    /// Names of objects alone.
-    #[cfg(test)]
-    pub(crate) fn of_objects(objects: Objects) -> Self {
+    /// Of names: an empty one is none.
+    #[must_use]
+    pub fn new(
+        links: impl IntoIterator<Item = (LinkId, String)>,
+        interfaces: impl IntoIterator<Item = (InterfaceId, String)>,
+        objects: Objects,
+    ) -> Self {
         Self {
+            links: links.into_iter().collect(),
+            interfaces: interfaces.into_iter().collect(),
             objects,
-            ..Self::default()
         }
     }
 
     /// A link's name.
-    pub(crate) fn link(&self, link: LinkId) -> String {
+    #[must_use]
+    pub fn link(&self, link: LinkId) -> String {
         match self.links.get(&link).filter(|name| !name.is_empty()) {
             Some(name) => name.clone(),
             None => match link.exporter() {
@@ -55,14 +40,16 @@ impl Labels {
     }
 
     /// An application's name.
-    pub(crate) fn app(&self, app: App) -> String {
+    #[must_use]
+    pub fn app(&self, app: App) -> String {
         self.objects
             .app_name(app)
             .map_or_else(|| app.to_string(), str::to_owned)
     }
 
     /// An interface's name, after its exporter's.
-    pub(crate) fn interface(&self, interface: InterfaceId) -> String {
+    #[must_use]
+    pub fn interface(&self, interface: InterfaceId) -> String {
         let name = self.interfaces.get(&interface).filter(|name| !name.is_empty());
         let name = name.cloned().unwrap_or_else(|| interface.index.to_string());
         format!("{}:{name}", self.link(interface.exporter))
@@ -81,7 +68,8 @@ impl Labels {
     }
 
     /// A value of a key in words; empty where a record has none.
-    pub(crate) fn value(&self, key: Key, value: &KeyValue) -> String {
+    #[must_use]
+    pub fn value(&self, key: Key, value: &KeyValue) -> String {
         match value {
             KeyValue::None => String::new(),
             KeyValue::Address(address) => address.to_string(),
@@ -100,9 +88,49 @@ impl Labels {
     }
 }
 
+/// Names of IP protocols (IANA protocol-numbers).
+const PROTOCOLS: &[(u8, &str)] = &[
+    (0, "HOPOPT"),
+    (1, "ICMP"),
+    (2, "IGMP"),
+    (4, "IPv4 (IPIP)"),
+    (6, "TCP"),
+    (17, "UDP"),
+    (33, "DCCP"),
+    (41, "IPv6 (6in4)"),
+    (43, "IPv6-Route"),
+    (44, "IPv6-Frag"),
+    (46, "RSVP"),
+    (47, "GRE"),
+    (50, "ESP"),
+    (51, "AH"),
+    (58, "ICMPv6"),
+    (59, "IPv6-NoNxt"),
+    (60, "IPv6-Opts"),
+    (88, "EIGRP"),
+    (89, "OSPF"),
+    (97, "EtherIP"),
+    (103, "PIM"),
+    (108, "IPComp"),
+    (112, "VRRP"),
+    (115, "L2TP"),
+    (132, "SCTP"),
+    (136, "UDPLite"),
+    (137, "MPLS-in-IP"),
+];
+
+/// The name of an IP protocol; `IP protocol N` where it has none here.
+#[must_use]
+pub fn protocol(number: u8) -> String {
+    match PROTOCOLS.iter().find(|(n, _)| *n == number) {
+        Some((_, name)) => (*name).to_owned(),
+        None => format!("IP protocol {number}"),
+    }
+}
+
 fn number_of(key: Key, number: u64) -> String {
     match key {
-        Key::Protocol => u8::try_from(number).map_or_else(|_| number.to_string(), names::protocol),
+        Key::Protocol => u8::try_from(number).map_or_else(|_| number.to_string(), protocol),
         Key::TcpFlags => u8::try_from(number).map_or_else(|_| number.to_string(), flags),
         Key::PacketSize => {
             let classes = ["0-64", "65-128", "129-256", "257-512", "513-1024", "1025-1518", "1519-"];
@@ -114,14 +142,16 @@ fn number_of(key: Key, number: u64) -> String {
 }
 
 /// TCP flags as letters, the highest bit first: `CEUAPRSF`.
-pub(crate) fn flags(bits: u8) -> String {
+#[must_use]
+pub fn flags(bits: u8) -> String {
     let letters = ['C', 'E', 'U', 'A', 'P', 'R', 'S', 'F'];
     let set = letters.into_iter().enumerate().filter(|(n, _)| bits & (0x80 >> n) != 0);
     set.map(|(_, letter)| letter).collect()
 }
 
 /// The direction as JSON writes it.
-pub(crate) const fn direction_word(direction: Direction) -> &'static str {
+#[must_use]
+pub const fn direction_word(direction: Direction) -> &'static str {
     match direction {
         Direction::In => "in",
         Direction::Out => "out",
@@ -132,7 +162,8 @@ pub(crate) const fn direction_word(direction: Direction) -> &'static str {
 }
 
 /// The end reason as JSON writes it.
-pub(crate) const fn reason_word(reason: EndReason) -> &'static str {
+#[must_use]
+pub const fn reason_word(reason: EndReason) -> &'static str {
     match reason {
         EndReason::Idle => "idle",
         EndReason::Active => "active",
@@ -148,14 +179,14 @@ mod tests {
 
     #[test]
     fn what_has_no_name_is_shown_by_its_number() {
-        let mut labels = Labels::default();
         let interface = InterfaceId {
             exporter: LinkId::of_exporter(3),
             index: 17,
         };
-        assert_eq!(labels.interface(interface), "exporter 3:17");
-        labels.links.insert(LinkId::of_exporter(3), "core".to_owned());
-        labels.interfaces.insert(interface, "Gi0/1".to_owned());
+        let none = Labels::default();
+        assert_eq!(none.interface(interface), "exporter 3:17");
+        let link = (LinkId::of_exporter(3), "core".to_owned());
+        let labels = Labels::new([link], [(interface, "Gi0/1".to_owned())], Objects::default());
         assert_eq!(labels.interface(interface), "core:Gi0/1");
         assert_eq!(labels.value(Key::Link, &KeyValue::Link(LinkId(2))), "port 2");
         assert_eq!(labels.value(Key::Business, &KeyValue::Object(4)), "#4");

@@ -27,17 +27,21 @@ fn answer(found: Found) -> Answer {
 }
 
 fn file(ask: Ask, found: Found, kind: FileKind) -> String {
-    let labels = Labels::of_objects(model::Objects {
-        businesses: [(
-            4,
-            Business {
-                name: "ERP, \"old\"".to_owned(),
-                endpoints: Vec::new(),
-            },
-        )]
-        .into(),
-        ..model::Objects::default()
-    });
+    let labels = Labels::new(
+        [],
+        [],
+        model::Objects {
+            businesses: [(
+                4,
+                Business {
+                    name: "ERP, \"old\"".to_owned(),
+                    endpoints: Vec::new(),
+                },
+            )]
+            .into(),
+            ..model::Objects::default()
+        },
+    );
     let (query, answer) = (query(ask), answer(found));
     Sheet::new(&query, &answer, &labels).lines(kind).collect()
 }

@@ -4,13 +4,12 @@ use model::{Answer, Ask, FlowRecord, Found, InterfaceId, Key, Sums, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::labels::{Labels, direction_word, flags, reason_word};
-use crate::names;
+use crate::labels::{Labels, direction_word, flags, protocol, reason_word};
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum FileKind {
+pub enum FileKind {
     /// With a byte order mark, lest a spreadsheet takes UTF-8 for something else.
     Csv,
     /// An array with an object a line.
@@ -18,14 +17,15 @@ pub(crate) enum FileKind {
 }
 
 /// An answer in rows and columns.
-pub(crate) struct Sheet<'a> {
+pub struct Sheet<'a> {
     columns: Vec<String>,
     rows: Box<dyn Iterator<Item = Vec<Value>> + 'a>,
 }
 
 impl<'a> Sheet<'a> {
     /// The rows of an answer: records, groups, or a row for each point of a series.
-    pub(crate) fn new(query: &'a model::Query, answer: &'a Answer, labels: &'a Labels) -> Self {
+    #[must_use]
+    pub fn new(query: &'a model::Query, answer: &'a Answer, labels: &'a Labels) -> Self {
         match &answer.found {
             Found::Records { records, apps, .. } => Self {
                 columns: RECORD.map(str::to_owned).to_vec(),
@@ -110,7 +110,8 @@ impl<'a> Sheet<'a> {
     }
 
     /// The file, line by line.
-    pub(crate) fn lines(self, kind: FileKind) -> Box<dyn Iterator<Item = String> + 'a> {
+    #[must_use]
+    pub fn lines(self, kind: FileKind) -> Box<dyn Iterator<Item = String> + 'a> {
         let Self { columns, rows } = self;
         match kind {
             FileKind::Csv => {
@@ -214,7 +215,7 @@ fn record(record: &FlowRecord, app: String, labels: &Labels) -> Vec<Value> {
         record.src_port.into(),
         record.dst_ip.to_string().into(),
         record.dst_port.into(),
-        names::protocol(record.protocol).into(),
+        protocol(record.protocol).into(),
         app.into(),
         labels.link(record.link).into(),
         direction_word(record.direction).into(),
@@ -250,11 +251,23 @@ fn seconds(end: Timestamp, start: Timestamp) -> f64 {
     end.nanos_since(start) as f64 / 1e9
 }
 
+/// A text that no spreadsheet takes for a formula, as a cell of comma-separated values (RFC 4180).
+fn cell_of_text(text: &str) -> String {
+    let guarded = match text.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
+        _ => text.to_owned(),
+    };
+    match guarded.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", guarded.replace('"', "\"\"")),
+        false => guarded,
+    }
+}
+
 /// A cell of comma-separated values.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => crate::logs::cell(text),
+        Value::String(text) => cell_of_text(text),
         other => other.to_string(),
     }
 }
