@@ -84,6 +84,12 @@ pub fn complete(text: &str, cursor: u32, names: &Names) -> Vec<Completion> {
     for want in &parser.wanted {
         offer(*want, names, &mut candidates);
     }
+    // What touches the end of a word would become a part of it.
+    let touches = cut
+        .tokens
+        .last()
+        .is_some_and(|last| last.at.end == at.start && last.text.ends_with(in_word));
+    candidates.retain(|one| !(touches && one.text.starts_with(in_word)));
     let begun: String = begun.chars().filter(|c| !matches!(c, '"' | '“' | '”' | '\\')).collect();
     let begun = begun.to_lowercase().replace('_', "-");
     choose(candidates, &begun, place(at.start)..place(at.end))

@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Close,
     ListOpen,
     ListClose,
+    /// A sign that has no meaning: a lone `&` or `|`.
+    Mark,
     /// A comma; a full-width one may also stand for `and`.
     Comma {
         wide: bool,
@@ -129,6 +131,7 @@ pub(crate) fn tokens(text: &[char]) -> Tokens {
                 '[' | '{' => Kind::ListOpen,
                 ']' | '}' => Kind::ListClose,
                 ',' => Kind::Comma { wide: raw == '，' },
+                _ if word(&sign).is_none() => Kind::Mark,
                 _ => Kind::Word,
             };
             (kind, sign)

@@ -371,7 +371,9 @@ proptest! {
         for one in complete(&text, u32::try_from(cursor).unwrap(), &names) {
             let text = replaced(&text, &one.at, &one.text);
             if let Err(error) = parse(&text, &names) {
-                prop_assert!(error.unfinished(), "{}: {}", text, error);
+                // Completion goes on after a name that is not known.
+                let before = error.at.end <= one.at.start;
+                prop_assert!(error.unfinished() || before, "{}: {}", text, error);
             }
         }
     }

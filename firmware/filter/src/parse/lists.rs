@@ -188,7 +188,7 @@ impl<'a> Parser<'a> {
         if token.kind == Kind::Quoted {
             return true;
         }
-        if token.kind != Kind::Word {
+        if token.kind != Kind::Word || token.word.is_some_and(Word::joins) {
             return false;
         }
         let text = token.text.as_str();
@@ -198,6 +198,7 @@ impl<'a> Parser<'a> {
                 .word
                 .is_none_or(|word| may_name(word) && self.names.find(kind, text).is_some()),
             Field::Direction => values::by_name(DIRECTIONS, text).is_some(),
+            Field::Flags => token.word.is_none() || values::flags(text).is_ok(),
             Field::Dscp => token.word.is_none() || values::by_name(DSCPS, text).is_some(),
             Field::EndReason => values::by_name(END_REASONS, text).is_some(),
             Field::Country => {
