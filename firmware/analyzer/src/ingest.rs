@@ -164,6 +164,7 @@ impl Connection {
             for (id, link) in changed {
                 log::info!(EVENT = "link", PORT = link.name.as_str(); "link {id} is {}, {}", link.name, if link.up { "up" } else { "down" });
             }
+            self.shared.known.forget();
             self.jobs.send(Job::Links(newest)).await?;
         }
         Ok(())

@@ -1,21 +1,26 @@
 //! The analyzer: stores what collectors send and answers questions about it. It is the only
 //! program that opens the redb files.
 
+mod answers;
+mod closer;
 mod ingest;
 mod interface_rows;
+mod known;
 mod links;
 mod live;
-mod query;
+mod questions;
 mod recent;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use api::analyzer::AnalyzerRequest;
+use api::client::Client;
 use api::server::{self, Reply};
 use api::{Failure, FailureKind, INGEST_SOCKET, Service};
 use clap::Parser;
@@ -86,7 +91,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     writer::Reported::default().events(&shared.store);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(READERS + 1)
+        .max_blocking_threads(READERS + 3)
         .enable_all()
         .build()
         .context("cannot start")?;
@@ -100,11 +105,24 @@ fn run(options: &Options) -> anyhow::Result<()> {
             .spawn(move || writer::run(&shared, queue, &turns))
             .context("cannot start the writer")?
     };
-    let served = runtime.block_on(serve(options, shared, jobs, workers));
+    let stop = Arc::new(AtomicBool::new(false));
+    let closing = {
+        let (shared, stop) = (shared.clone(), stop.clone());
+        std::thread::Builder::new()
+            .name("closer".to_owned())
+            .spawn(move || closer::run(&shared, &stop))
+            .context("cannot start what closes hours")?
+    };
+    let served = runtime.block_on(serve(options, shared.clone(), jobs, workers));
+    stop.store(true, Ordering::Relaxed);
+    shared.questions.give_up();
     // Ends the connections; what is queued is stored before the process ends.
     runtime.shutdown_timeout(Duration::from_secs(5));
     if writing.join().is_err() {
         anyhow::bail!("the writer failed");
+    }
+    if closing.join().is_err() {
+        anyhow::bail!("what closes hours failed");
     }
     served
 }
@@ -132,7 +150,7 @@ fn open(options: &Options) -> anyhow::Result<Shared> {
     }
     let mut recent = Recent::default();
     let minutes_from = model::Timestamp::from_secs(now().as_secs().saturating_sub(60 * recent::MINUTES));
-    let exporters = query::links_of_exporters();
+    let exporters = answers::links_of_exporters();
     let restored = store.scan((minutes_from, now()), &exporters, Grain::Minute, None, |row, _| {
         recent.add(row.link, row.start, &row.counters, now());
     });
@@ -179,7 +197,8 @@ async fn serve(
         () = answers => {}
         () = ingest::serve(ingest, shared.clone(), jobs.clone()) => {}
         () = workers.beat() => {}
-        () = upkeep(shared, jobs) => {}
+        () = upkeep(shared.clone(), jobs) => {}
+        () = known::follow(Client::new(&options.run_dir), shared) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
@@ -194,6 +213,7 @@ async fn upkeep(shared: Arc<Shared>, jobs: mpsc::Sender<Job>) {
     let mut before = None;
     loop {
         every.tick().await;
+        shared.questions.sweep();
         // A full queue means that the writer has turns enough.
         let _ = jobs.try_send(Job::Upkeep);
         let trouble = shared
@@ -241,8 +261,14 @@ impl Readers {
 }
 
 async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Readers) -> Reply {
-    if let AnalyzerRequest::Links(_) = request {
-        return server::reply(query::links(&shared));
+    match request {
+        AnalyzerRequest::Links(_) => return server::reply(answers::links(&shared)),
+        AnalyzerRequest::PollQuery(poll) => return shared.questions.poll(poll).await.and_then(server::reply),
+        AnalyzerRequest::CancelQuery(cancel) => {
+            shared.questions.cancel(cancel);
+            return server::reply(());
+        }
+        _ => {}
     }
     let failed = || {
         Failure::new(
@@ -253,18 +279,25 @@ async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Readers)
     let place = readers.place(&request).await.ok_or_else(failed)?;
     let work = tokio::task::spawn_blocking(move || {
         let answered = match request {
-            AnalyzerRequest::Status(_) => query::status(&shared).and_then(server::reply),
-            AnalyzerRequest::Links(_) => server::reply(query::links(&shared)),
-            AnalyzerRequest::Series(q) => query::series(&shared, &q).and_then(server::reply),
-            AnalyzerRequest::Top(q) => query::top(&shared, &q).and_then(server::reply),
-            AnalyzerRequest::Records(q) => query::records(&shared, &q).and_then(server::reply),
-            AnalyzerRequest::Interfaces(q) => query::interfaces(&shared, &q).and_then(server::reply),
-            AnalyzerRequest::InterfaceSeries(q) => query::interface_series(&shared, &q).and_then(server::reply),
-            AnalyzerRequest::InterfaceTop(q) => query::interface_top(&shared, &q).and_then(server::reply),
-            AnalyzerRequest::Device(q) => query::device(&shared, &q).and_then(server::reply),
-            AnalyzerRequest::GaugeSeries(q) => query::gauge_series(&shared, &q).and_then(server::reply),
-            AnalyzerRequest::Logs(q) => query::logs(&shared, &q).and_then(server::reply),
-            _ => Err(Failure::new(FailureKind::Unavailable, "this is not answered yet")),
+            AnalyzerRequest::Status(_) => answers::status(&shared).and_then(server::reply),
+            AnalyzerRequest::Series(q) => answers::series(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Top(q) => answers::top(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Records(q) => answers::records(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Interfaces(q) => answers::interfaces(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::InterfaceSeries(q) => answers::interface_series(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::InterfaceTop(q) => answers::interface_top(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Device(q) => answers::device(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::GaugeSeries(q) => answers::gauge_series(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Logs(q) => answers::logs(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::StartQuery(q) => questions::start(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Filter(q) => server::reply(answers::filter(&shared, &q)),
+            AnalyzerRequest::Storage(_) | AnalyzerRequest::ImportCountries(_) => {
+                Err(Failure::new(FailureKind::Unavailable, "this is not answered yet"))
+            }
+            // Answered above.
+            AnalyzerRequest::Links(_) | AnalyzerRequest::PollQuery(_) | AnalyzerRequest::CancelQuery(_) => {
+                Err(failed())
+            }
         };
         drop(place);
         answered

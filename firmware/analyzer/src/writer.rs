@@ -11,8 +11,10 @@ use service::Turns;
 use store::{Batch, Content, Event, Outcome, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::known::Known;
 use crate::links::Links;
 use crate::live::Live;
+use crate::questions::Questions;
 use crate::recent::Recent;
 
 /// Batches that wait; their octets are bounded by the connections' permits.
@@ -24,6 +26,7 @@ const REMIND: Duration = Duration::from_secs(300);
 
 /// What the writer is given.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are batches")]
 pub(crate) enum Job {
     /// A batch to be stored.
     Batch {
@@ -47,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) live: RwLock<Live>,
     pub(crate) recent: RwLock<Recent>,
     pub(crate) links: RwLock<Links>,
+    pub(crate) known: Known,
+    pub(crate) questions: Questions,
     pub(crate) started: Timestamp,
     pub(crate) collectors: AtomicU64,
     pub(crate) records: AtomicU64,
@@ -60,6 +65,8 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(store: Store, live: Live, recent: Recent, links: Links) -> Self {
         Self {
+            known: Known::default(),
+            questions: Questions::new(),
             store,
             live: RwLock::new(live),
             recent: RwLock::new(recent),

@@ -1,6 +1,7 @@
 //! Answers: from memory where the newest windows hold everything that is asked for, else from disk.
 
 mod devices;
+mod filters;
 mod interfaces;
 mod logs;
 mod records;
@@ -20,6 +21,7 @@ use store::{Grain, Row, StoreError};
 use crate::writer::{Shared, now};
 
 pub(crate) use devices::{device, gauge_series};
+pub(crate) use filters::filter;
 pub(crate) use interfaces::{interface_series, interfaces};
 pub(crate) use logs::logs;
 pub(crate) use records::{interface_top, records};
