@@ -25,6 +25,10 @@ pub(crate) enum Action {
     ShowLogs,
     ShowCollection,
     ShowSettings,
+    ShowApplications,
+    ShowBusinesses,
+    ShowGroups,
+    ShowRetention,
     SetExporter,
     DeleteExporter,
     SetCommunity,
@@ -34,6 +38,17 @@ pub(crate) enum Action {
     SetCollectionPortManagement,
     SetDiscovery,
     TestSnmp,
+    SetApplication,
+    AddToApplication,
+    SetBusiness,
+    AddToBusiness,
+    SetIpGroup,
+    SetInterfaceGroup,
+    SetLinkGroup,
+    RenameObject,
+    DeleteObject,
+    SetRetention,
+    SetFull,
     SetHostname,
     SetLanguage,
     AddSshKey,
@@ -81,7 +96,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 48] = [
+pub(crate) const COMMANDS: [Command; 63] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -210,6 +225,30 @@ pub(crate) const COMMANDS: [Command; 48] = [
         Action::ShowSettings,
         true,
         ("the settings in force", "当前设置"),
+    ),
+    command(
+        "show applications",
+        Action::ShowApplications,
+        false,
+        ("applications that were defined", "自定义应用"),
+    ),
+    command(
+        "show businesses",
+        Action::ShowBusinesses,
+        false,
+        ("businesses and what belongs to them", "业务及其地址和端口"),
+    ),
+    command(
+        "show groups",
+        Action::ShowGroups,
+        false,
+        ("IP groups, interface groups and link groups", "IP 组、接口组和链路组"),
+    ),
+    command(
+        "show retention",
+        Action::ShowRetention,
+        false,
+        ("how long what is kept", "各类数据的保留期限"),
     ),
     command(
         "set hostname NAME",
@@ -350,6 +389,87 @@ pub(crate) const COMMANDS: [Command; 48] = [
         ("remove SNMP credentials", "删除 SNMP 凭据"),
     ),
     command(
+        "set application APPLICATION [protocol PROTOCOL] [ports PORT,...] [addresses RANGE,...]",
+        Action::SetApplication,
+        false,
+        (
+            "define an application by what it is served at, or define it anew",
+            "按服务端定义应用，或重新定义",
+        ),
+    ),
+    command(
+        "set application APPLICATION add [protocol PROTOCOL] [ports PORT,...] [addresses RANGE,...]",
+        Action::AddToApplication,
+        false,
+        ("it is served there as well", "为应用增加一个服务端"),
+    ),
+    command(
+        "set business BUSINESS [protocol PROTOCOL] [ports PORT,...] [addresses RANGE,...]",
+        Action::SetBusiness,
+        false,
+        (
+            "define a business by what it is served at, or define it anew",
+            "按服务端定义业务，或重新定义",
+        ),
+    ),
+    command(
+        "set business BUSINESS add [protocol PROTOCOL] [ports PORT,...] [addresses RANGE,...]",
+        Action::AddToBusiness,
+        false,
+        ("it is served there as well", "为业务增加一个服务端"),
+    ),
+    command(
+        "set group GROUP addresses RANGE,...",
+        Action::SetIpGroup,
+        false,
+        ("put addresses under one name", "定义 IP 组"),
+    ),
+    command(
+        "set interface-group INTERFACE-GROUP interfaces INTERFACE...",
+        Action::SetInterfaceGroup,
+        false,
+        ("put interfaces of exporters under one name", "定义接口组"),
+    ),
+    command(
+        "set link-group LINK-GROUP links LINK...",
+        Action::SetLinkGroup,
+        false,
+        ("put capture ports or exporters under one name", "定义链路组"),
+    ),
+    command(
+        "rename application|business|group|interface-group|link-group OBJECT TEXT",
+        Action::RenameObject,
+        false,
+        ("give it another name; it stays what it is", "改名，其余不变"),
+    ),
+    command(
+        "delete application|business|group|interface-group|link-group OBJECT",
+        Action::DeleteObject,
+        false,
+        (
+            "take a definition away; what is stored stays",
+            "删除定义，已保存的数据保留",
+        ),
+    ),
+    command(
+        "set retention records|seconds|minutes|rollups|logs|packets [age AGE] [gb GB]",
+        Action::SetRetention,
+        false,
+        (
+            "how long and how much is kept; what is reached first removes the oldest",
+            "设置保留时间和容量，先到者删除最旧数据",
+        ),
+    ),
+    command(
+        "set retention full PERCENT",
+        Action::SetFull,
+        false,
+        (
+            "from this share of the disk on the oldest is removed",
+            "磁盘用量达到该比例时删除最旧数据",
+        ),
+    ),
+    command(
         "set collection port PORT",
         Action::SetCollectionPort,
         false,
@@ -448,4 +568,18 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ("protocols", ("protocols", "协议")),
     ("apps", ("applications", "应用")),
     ("conversations", ("pairs of addresses", "会话")),
+    ("application", ("an application", "应用")),
+    ("business", ("a business", "业务")),
+    ("group", ("an IP group", "IP 组")),
+    ("interface-group", ("an interface group", "接口组")),
+    ("link-group", ("a link group", "链路组")),
+    ("retention", ("how long what is kept", "数据保留期限")),
+    ("rename", ("give an object another name", "为对象改名")),
+    ("add", ("one more that it is served at", "增加一个服务端")),
+    ("protocol", ("of an IP protocol", "IP 协议")),
+    ("ports", ("of these ports", "端口")),
+    ("addresses", ("of these addresses", "地址")),
+    ("age", ("for so long", "保留时间")),
+    ("gb", ("so much at most", "最大容量")),
+    ("full", ("when the disk counts as full", "磁盘视为已满的比例")),
 ];

@@ -171,7 +171,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// The number of the exporter with this name, or else with this address.
-fn number_of(settings: &Settings, name: &str) -> Option<u32> {
+pub(crate) fn number_of(settings: &Settings, name: &str) -> Option<u32> {
     let by_name = settings.exporters.iter().find(|(_, exporter)| exporter.name == name);
     let by_address = || {
         let address = name.parse().ok()?;

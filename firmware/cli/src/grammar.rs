@@ -145,7 +145,13 @@ impl Grammar {
             .iter()
             .filter(|reading| self.next(reading).contains(&Expected::Word(word)));
         let first = leading.next();
+        let ends = |reading: &&Reading| match self.parts_of(reading).get(reading.part..) {
+            Some([Part::Words(words)]) => words.len() == 1,
+            _ => false,
+        };
+        // A word that ends a command says what the command does, whatever it means as an option of others.
         let known = WORDS.iter().find(|(name, _)| *name == word).map(|(_, text)| *text);
+        let known = known.filter(|_| !first.as_ref().is_some_and(ends));
         let text = match (first, known) {
             (_, Some(text)) => Some(text),
             (Some(only), None) => self.commands.get(only.command).map(|(command, _)| command.help),
@@ -491,6 +497,9 @@ mod tests {
                 "show logs severity",
                 "set exporter core-1 address 192.0.2.1",
                 "set snmp core",
+                "set application erp",
+                "set retention records",
+                "delete",
                 "set",
                 "set management",
                 "set port enp0s3",

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use model::Prefix;
+use model::{AddressRange, PortRange, Prefix};
 use settings::hostname_problem;
 
 use crate::lang::Text;
@@ -46,6 +46,34 @@ pub(crate) enum Kind {
     Authentication,
     /// How SNMPv3 messages are encrypted.
     Privacy,
+    /// An application's name.
+    Application,
+    /// A business's name.
+    Business,
+    /// An IP group's name.
+    IpGroup,
+    /// An interface group's name.
+    InterfaceGroup,
+    /// A link group's name.
+    LinkGroup,
+    /// The name of any of these.
+    Object,
+    /// An IP protocol by its name or number, or `any`.
+    Protocol,
+    /// Ports with commas between.
+    Ports,
+    /// Ranges of addresses with commas between.
+    Ranges,
+    /// An interface of an exporter.
+    Interface,
+    /// A capture port or an exporter.
+    Link,
+    /// How long something is kept.
+    Age,
+    /// How much is kept.
+    Gigabytes,
+    /// A share of the disk.
+    Percent,
     /// Anything that prints.
     Text,
 }
@@ -72,12 +100,26 @@ impl Kind {
             Self::Severity => "SEVERITY",
             Self::Authentication => "AUTHENTICATION",
             Self::Privacy => "PRIVACY",
+            Self::Application => "APPLICATION",
+            Self::Business => "BUSINESS",
+            Self::IpGroup => "GROUP",
+            Self::InterfaceGroup => "INTERFACE-GROUP",
+            Self::LinkGroup => "LINK-GROUP",
+            Self::Object => "OBJECT",
+            Self::Protocol => "PROTOCOL",
+            Self::Ports => "PORT,...",
+            Self::Ranges => "RANGE,...",
+            Self::Interface => "INTERFACE",
+            Self::Link => "LINK",
+            Self::Age => "AGE",
+            Self::Gigabytes => "GB",
+            Self::Percent => "PERCENT",
             Self::Text => "TEXT",
         }
     }
 
     /// Every kind.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::Seconds,
         Self::Count,
         Self::Name,
@@ -96,6 +138,20 @@ impl Kind {
         Self::Severity,
         Self::Authentication,
         Self::Privacy,
+        Self::Application,
+        Self::Business,
+        Self::IpGroup,
+        Self::InterfaceGroup,
+        Self::LinkGroup,
+        Self::Object,
+        Self::Protocol,
+        Self::Ports,
+        Self::Ranges,
+        Self::Interface,
+        Self::Link,
+        Self::Age,
+        Self::Gigabytes,
+        Self::Percent,
         Self::Text,
     ];
 
@@ -159,6 +215,50 @@ impl Kind {
                 "des, aes128, aes192, aes256, aes192_cisco or aes256_cisco",
                 "des、aes128、aes192、aes256、aes192_cisco 或 aes256_cisco",
             ),
+            Self::Application => (
+                "an application's name; see `show applications`",
+                "应用名称，参见 show applications",
+            ),
+            Self::Business => (
+                "a business's name; see `show businesses`",
+                "业务名称，参见 show businesses",
+            ),
+            Self::IpGroup => ("an IP group's name; see `show groups`", "IP 组名称，参见 show groups"),
+            Self::InterfaceGroup => (
+                "an interface group's name; see `show groups`",
+                "接口组名称，参见 show groups",
+            ),
+            Self::LinkGroup => ("a link group's name; see `show groups`", "链路组名称，参见 show groups"),
+            Self::Object => (
+                "its name; see `show applications`, `show businesses`, `show groups`",
+                "其名称，参见 show applications、show businesses、show groups",
+            ),
+            Self::Protocol => (
+                "tcp, udp, sctp, icmp, icmpv6, gre, esp, any, or a number of 0 to 255",
+                "tcp、udp、sctp、icmp、icmpv6、gre、esp、any，或 0 到 255 的协议号",
+            ),
+            Self::Ports => ("ports, such as 443 or 80,8000-8099", "端口，例如 443 或 80,8000-8099"),
+            Self::Ranges => (
+                "addresses, such as 10.0.0.0/8,192.0.2.1-192.0.2.9,2001:db8::1",
+                "地址，例如 10.0.0.0/8,192.0.2.1-192.0.2.9,2001:db8::1",
+            ),
+            Self::Interface => (
+                "an exporter and its interface by number or name, such as core-1:17 or core-1:Gi0/1",
+                "网元及其接口的编号或名称，例如 core-1:17 或 core-1:Gi0/1",
+            ),
+            Self::Link => (
+                "a capture port or an exporter by its name; not both in a group",
+                "采集口或网元的名称，同一组内不可混用",
+            ),
+            Self::Age => (
+                "days, of seconds hours: 1 to 3650, 48 for seconds, 400 for minutes",
+                "天数（秒级数据为小时数）：1 到 3650，秒级最大 48，分钟级最大 400",
+            ),
+            Self::Gigabytes => (
+                "GB (10^9 octets), or `unlimited`",
+                "GB（10^9 字节），或 unlimited 表示不限",
+            ),
+            Self::Percent => ("percent of the disk, 50 to 95", "磁盘百分比，50 到 95"),
             Self::Text => ("text; quotes keep spaces", "文字；用引号保留空格"),
         }
     }
@@ -182,14 +282,29 @@ impl Kind {
             Self::Network => word.parse::<Prefix>().is_ok(),
             Self::Port => (1..=15).contains(&word.len()) && !word.contains(['/', ' ']),
             Self::Speed => speed(word).is_some(),
-            Self::Exporter | Self::Credentials => {
-                (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control)
-            }
+            Self::Exporter
+            | Self::Credentials
+            | Self::Application
+            | Self::Business
+            | Self::IpGroup
+            | Self::InterfaceGroup
+            | Self::LinkGroup
+            | Self::Object
+            | Self::Link => (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control),
             Self::Addresses => addresses(word).is_some(),
             Self::Rate => rate(word).is_some(),
             Self::Severity => one_of::<model::Severity>(word).is_some(),
             Self::Authentication => one_of::<settings::SnmpAuthentication>(word).is_some(),
             Self::Privacy => one_of::<settings::SnmpPrivacy>(word).is_some(),
+            Self::Protocol => protocol(word).is_some(),
+            Self::Ports => ports(word).is_some(),
+            Self::Ranges => ranges(word).is_some(),
+            Self::Interface => word
+                .rsplit_once(':')
+                .is_some_and(|(e, i)| !e.is_empty() && !i.is_empty()),
+            Self::Age => word.parse::<u32>().is_ok_and(|n| (1..=3_650).contains(&n)),
+            Self::Gigabytes => gigabytes(word).is_some(),
+            Self::Percent => word.parse::<u8>().is_ok_and(|n| (50..=95).contains(&n)),
             Self::Text => !word.chars().any(char::is_control),
         }
     }
@@ -209,6 +324,8 @@ impl Kind {
             ],
             Self::Authentication => &["md5", "sha1", "sha224", "sha256", "sha384", "sha512"],
             Self::Privacy => &["des", "aes128", "aes192", "aes256", "aes192_cisco", "aes256_cisco"],
+            Self::Protocol => &["tcp", "udp", "sctp", "icmp", "icmpv6", "gre", "esp", "any"],
+            Self::Gigabytes => &["unlimited"],
             _ => &[],
         }
     }
@@ -230,6 +347,44 @@ pub(crate) fn seconds(word: &str) -> Option<u32> {
 /// Addresses with commas between; `None` where one is none.
 pub(crate) fn addresses(word: &str) -> Option<Vec<IpAddr>> {
     word.split(',').map(|text| text.parse().ok()).collect()
+}
+
+/// The protocols that have names here.
+pub(crate) const PROTOCOLS: [(&str, u8); 7] = [
+    ("tcp", 6),
+    ("udp", 17),
+    ("sctp", 132),
+    ("icmp", 1),
+    ("icmpv6", 58),
+    ("gre", 47),
+    ("esp", 50),
+];
+
+/// An IP protocol's number; the inner `None` is `any`.
+pub(crate) fn protocol(word: &str) -> Option<Option<u8>> {
+    if word == "any" {
+        return Some(None);
+    }
+    let named = PROTOCOLS.iter().find(|(name, _)| *name == word);
+    named.map(|(_, number)| *number).or_else(|| word.parse().ok()).map(Some)
+}
+
+/// Ports with commas between; `None` where one is none.
+pub(crate) fn ports(word: &str) -> Option<Vec<PortRange>> {
+    word.split(',').map(|text| text.parse().ok()).collect()
+}
+
+/// Ranges of addresses with commas between; `None` where one is none.
+pub(crate) fn ranges(word: &str) -> Option<Vec<AddressRange>> {
+    word.split(',').map(|text| text.parse().ok()).collect()
+}
+
+/// GB; the inner `None` is `unlimited`.
+pub(crate) fn gigabytes(word: &str) -> Option<Option<u32>> {
+    match word {
+        "unlimited" => Some(None),
+        number => number.parse().ok().filter(|n| *n > 0).map(Some),
+    }
 }
 
 /// A sampling rate; the inner `None` is `auto`.
@@ -309,6 +464,19 @@ mod tests {
             assert!(kind.choices().iter().all(|word| kind.accepts(word)), "{kind:?}");
         }
         assert!(!Kind::Severity.accepts("grave"));
+        assert_eq!(
+            (protocol("tcp"), protocol("any"), protocol("89"), protocol("256")),
+            (Some(Some(6)), Some(None), Some(Some(89)), None)
+        );
+        assert!(Kind::Ports.accepts("80,8000-8099") && !Kind::Ports.accepts("80,") && !Kind::Ports.accepts("9-8"));
+        assert!(Kind::Ranges.accepts("10.0.0.0/8,::1,10.0.0.1-10.0.0.9") && !Kind::Ranges.accepts("10.0.0.0/33"));
+        assert!(Kind::Interface.accepts("core-1:17") && Kind::Interface.accepts("2001:db8::1:17"));
+        assert!(!Kind::Interface.accepts("core-1") && !Kind::Interface.accepts(":17"));
+        assert_eq!(
+            (gigabytes("unlimited"), gigabytes("7"), gigabytes("0")),
+            (Some(None), Some(Some(7)), None)
+        );
+        assert!(Kind::Percent.accepts("90") && !Kind::Percent.accepts("96") && !Kind::Age.accepts("0"));
         assert!(Kind::Text.accepts("核心交换机 1/0/24") && !Kind::Text.accepts("a\u{1b}[2J"));
     }
 }

@@ -13,6 +13,7 @@ mod idle;
 mod import;
 mod kinds;
 mod lang;
+mod objects;
 mod offline;
 mod pam;
 mod physical;

@@ -108,11 +108,11 @@ impl Session {
             Action::ShowTop => {
                 let query = top_query(parsed, self.scope(parsed)?.unwrap_or_default());
                 let by = query.by;
-                self.print(format, self.ask(query)?, |top| show.top(by, top))?
+                self.print(format, self.ask(query)?, |top| show.top(by, top, &self.objects()))?
             }
             Action::ShowFlows => {
                 let query = records_query(parsed, self.scope(parsed)?);
-                self.print(format, self.ask(query)?, |r| show.flows(r))?
+                self.print(format, self.ask(query)?, |r| show.flows(r, &self.objects()))?
             }
             Action::ShowExporters
             | Action::ShowExporter
@@ -128,6 +128,23 @@ impl Session {
             | Action::SetSnmpUser
             | Action::DeleteSnmp => {
                 let answer = self.set_exporters(parsed)?;
+                self.print(format, answer, |_| self.done())?
+            }
+            Action::ShowApplications | Action::ShowBusinesses | Action::ShowGroups | Action::ShowRetention => {
+                self.show_objects(parsed, format)?
+            }
+            Action::SetApplication
+            | Action::AddToApplication
+            | Action::SetBusiness
+            | Action::AddToBusiness
+            | Action::SetIpGroup
+            | Action::SetInterfaceGroup
+            | Action::SetLinkGroup
+            | Action::RenameObject
+            | Action::DeleteObject
+            | Action::SetRetention
+            | Action::SetFull => {
+                let answer = self.set_objects(parsed)?;
                 self.print(format, answer, |_| self.done())?
             }
             Action::ShowCapture => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::supervisor::SettingsQuery;
+use model::ObjectKind;
 use rustyline::completion::{Completer, Pair};
 use rustyline::config::{BellStyle, CompletionType};
 use rustyline::error::ReadlineError;
@@ -42,7 +43,8 @@ pub(crate) struct Completion {
 impl Completion {
     /// The names that a value of a kind can be now.
     fn names(&self, kind: Kind) -> Vec<String> {
-        if !matches!(kind, Kind::Port | Kind::Exporter | Kind::Credentials) {
+        let asked = [Kind::Port, Kind::Exporter, Kind::Credentials, Kind::Link];
+        if !asked.contains(&kind) && object_kinds(kind).is_empty() {
             return Vec::new();
         }
         let answer = self
@@ -56,8 +58,32 @@ impl Completion {
                 capture.map(|port| port.name).collect()
             }
             Kind::Exporter => answer.settings.exporters.into_values().map(|e| e.name).collect(),
-            _ => answer.settings.snmp.into_keys().collect(),
+            Kind::Link => {
+                let capture = answer.ports.into_iter().filter(|port| port.link.is_some());
+                let exporters = answer.settings.exporters.into_values().map(|e| e.name);
+                capture.map(|port| port.name).chain(exporters).collect()
+            }
+            Kind::Credentials => answer.settings.snmp.into_keys().collect(),
+            kind => {
+                let names = object_kinds(kind)
+                    .iter()
+                    .flat_map(|kind| answer.settings.objects.names(*kind));
+                names.map(|(_, name)| name.to_owned()).collect()
+            }
         }
+    }
+}
+
+/// The objects that a value names.
+fn object_kinds(kind: Kind) -> &'static [ObjectKind] {
+    match kind {
+        Kind::Application => &[ObjectKind::Applications],
+        Kind::Business => &[ObjectKind::Businesses],
+        Kind::IpGroup => &[ObjectKind::IpGroups],
+        Kind::InterfaceGroup => &[ObjectKind::InterfaceGroups],
+        Kind::LinkGroup => &[ObjectKind::LinkGroups],
+        Kind::Object => &ObjectKind::ALL,
+        _ => &[],
     }
 }
 
@@ -184,6 +210,8 @@ mod tests {
         candidates(&Grammar::new(Language::English, true), line, |kind| match kind {
             Kind::Port => vec!["enp0s3".to_owned(), "enp0s4".to_owned()],
             Kind::Exporter => vec!["core-1".to_owned(), "edge router".to_owned()],
+            Kind::Application => vec!["erp".to_owned()],
+            Kind::Object => vec!["erp".to_owned(), "head office".to_owned()],
             _ => Vec::new(),
         })
     }
@@ -195,6 +223,11 @@ mod tests {
         assert_eq!(complete("show device ").1, ["core-1", "\"edge router\""]);
         assert_eq!(complete("show device c").1, ["core-1"]);
         assert_eq!(complete("show logs severity e").1, ["emergency", "error"]);
+        assert_eq!(complete("set application e").1, ["erp"]);
+        assert_eq!(complete("set application erp protocol s").1, ["sctp"]);
+        assert_eq!(complete("set application erp protocol sctp p").1, ["ports"]);
+        assert_eq!(complete("delete group ").1, ["erp", "\"head office\""]);
+        assert_eq!(complete("set retention logs gb ").1, ["unlimited"]);
         assert_eq!(complete("sh to co"), (6, vec!["conversations".to_owned()]));
         assert_eq!(complete("set port ").1, ["enp0s3", "enp0s4"]);
         assert_eq!(complete("set port enp0s4 d").1, ["direction"]);

@@ -2,11 +2,12 @@
 
 mod device;
 mod exporters;
+mod objects;
 mod programs;
 
 use api::analyzer::{LinkNow, Records, Top};
 use api::supervisor::{PortRole, SettingsAnswer, SystemStatus};
-use model::{App, Dimension, TopKey};
+use model::{App, Dimension, Objects, TopKey};
 use settings::{Ipv4Config, Ipv6Config, Language, PortDirection, Role};
 
 use crate::amounts::{bit_rate, bytes, or_dash, percent, scaled, seconds_until, share, span, time};
@@ -232,7 +233,7 @@ impl Show {
     }
 
     /// A top-N table.
-    pub(crate) fn top(self, by: Dimension, top: &Top) -> String {
+    pub(crate) fn top(self, by: Dimension, top: &Top, objects: &Objects) -> String {
         let name: Text = match by {
             Dimension::Host => ("Host", "主机"),
             Dimension::Protocol => ("Protocol", "协议"),
@@ -268,7 +269,7 @@ impl Show {
             ]);
         };
         for (place, (key, split)) in top.table.rows.iter().enumerate() {
-            row((place + 1).to_string(), self.key(key), split);
+            row((place + 1).to_string(), self.key(key, objects), split);
         }
         if top.table.others != model::Split::default() {
             row(String::new(), self.say("others", "其他").to_owned(), &top.table.others);
@@ -286,20 +287,20 @@ impl Show {
         text
     }
 
-    fn key(self, key: &TopKey) -> String {
+    fn key(self, key: &TopKey, objects: &Objects) -> String {
         match key {
             TopKey::Host(address) => address.to_string(),
             TopKey::Protocol(number) => protocol(*number),
             TopKey::EtherType(0x0806) => "ARP".to_owned(),
             TopKey::EtherType(number) => format!("EtherType 0x{number:04x}"),
             TopKey::App(App::UNKNOWN) => self.say("unknown", "未知").to_owned(),
-            TopKey::App(app) => app.to_string(),
+            TopKey::App(app) => objects.app_name(*app).map_or_else(|| app.to_string(), str::to_owned),
             TopKey::Conversation(pair) => format!("{} - {}", pair.low(), pair.high()),
         }
     }
 
     /// Flow records.
-    pub(crate) fn flows(self, records: &Records) -> String {
+    pub(crate) fn flows(self, records: &Records, objects: &Objects) -> String {
         let mut table = Table::new(&[
             (self.say("Start", "开始"), Left),
             (self.say("Seconds", "时长"), Right),
@@ -326,7 +327,7 @@ impl Show {
                 end(record.src_ip, record.src_port),
                 end(record.dst_ip, record.dst_port),
                 protocol(record.protocol),
-                self.key(&TopKey::App(record.app)),
+                self.key(&TopKey::App(record.app), objects),
                 record.packets.to_string(),
                 bytes(record.bytes),
                 record.packets_rev.to_string(),
