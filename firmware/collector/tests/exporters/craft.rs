@@ -148,13 +148,34 @@ pub(crate) fn v5(secs: u64, sequence: u32, flows: &[u32]) -> Vec<u8> {
             }
         })
         .collect();
+    v5_of(secs, sequence, &records)
+}
+
+/// TCP flows of these source and destination ports.
+pub(crate) fn v5_of_ports(secs: u64, sequence: u32, ports: &[(u16, u16)]) -> Vec<u8> {
+    let record = |(src_port, dst_port): &(u16, u16)| V5Record {
+        src: Flow(0).src(),
+        dst: Flow(0).dst(),
+        src_port: *src_port,
+        dst_port: *dst_port,
+        protocol: 6,
+        octets: 100,
+        packets: 1,
+        first: 4_999_100,
+        last: 4_999_900,
+        ..V5Record::default()
+    };
+    v5_of(secs, sequence, &ports.iter().map(record).collect::<Vec<_>>())
+}
+
+fn v5_of(secs: u64, sequence: u32, records: &[V5Record]) -> Vec<u8> {
     let header = V5 {
         uptime: 5_000_000,
         secs: u32::try_from(secs).unwrap(),
         sequence,
         ..V5::default()
     };
-    header.datagram(&records)
+    header.datagram(records)
 }
 
 /// Each packet of 100 octets stands for ten.

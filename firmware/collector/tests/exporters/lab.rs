@@ -1,8 +1,11 @@
 //! A collector that receives on loopback, and an analyzer. Every exporter has an address of its own: Linux has all of
 //! 127.0.0.0/8 there.
 
+#[path = "../programs/analyzer.rs"]
+mod analyzer;
+
 use std::net::{IpAddr, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,20 +23,6 @@ pub(crate) struct Lab {
     collector: Option<Child>,
     runtime: tokio::runtime::Runtime,
     settings: settings::Settings,
-}
-
-/// The analyzer's program, built as this test was.
-fn analyzer() -> PathBuf {
-    let collector = Path::new(env!("CARGO_BIN_EXE_collector"));
-    let folder = collector.parent().unwrap();
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "-p", "analyzer", "--target-dir"]);
-    build.arg(folder.parent().unwrap());
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
-    assert!(build.status().unwrap().success(), "the analyzer does not build");
-    folder.join("analyzer")
 }
 
 /// A port that nobody has. Somebody else could take it before the collector does; it would say so.
@@ -115,7 +104,7 @@ impl Lab {
     }
 
     pub(crate) fn start(mut self) -> Self {
-        let child = Command::new(analyzer())
+        let child = Command::new(analyzer::analyzer())
             .arg("--data")
             .arg(self.path("analyzer"))
             .arg("--run-dir")

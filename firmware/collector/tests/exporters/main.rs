@@ -11,7 +11,7 @@ use api::analyzer::InterfaceSeriesQuery;
 use api::collector::{Protocol, SocketPurpose};
 use craft::{Flow, Stream, ipfix, sflow, v5};
 use lab::{Lab, now};
-use model::{CounterSource, FlowRecord, InterfaceId, LinkId, Timestamp};
+use model::{App, Application, CounterSource, Endpoint, FlowRecord, InterfaceId, LinkId, PortRange, Timestamp};
 
 const ONE: LinkId = LinkId::of_exporter(1);
 
@@ -104,6 +104,48 @@ fn every_protocol_arrives_as_it_was_sent() {
             (carried(lab, 3) == (octets, 0) && carried(lab, 4) == (0, octets)).then_some(())
         });
     }
+}
+
+#[test]
+fn an_application_that_is_defined_names_new_records() {
+    let mut lab = Lab::new(&[&["127.1.9.1"]]);
+    let define = |lab: &mut Lab, number: u32, port: u16| {
+        let endpoint = Endpoint {
+            protocol: Some(6),
+            ports: PortRange::new(port, port).into_iter().collect(),
+            addresses: Vec::new(),
+        };
+        let application = Application {
+            name: format!("a{number}"),
+            endpoints: vec![endpoint],
+        };
+        lab.settings().objects.applications.insert(number, application);
+    };
+    define(&mut lab, 1, 9_999);
+    let mut lab = lab.start();
+    let (port, sender) = (lab.flow_port(), lab.sender("127.1.9.1"));
+    let datagram = |sequence: u32| {
+        let ports = [9_999, 443, 9_998].map(|port| (50_000, port));
+        craft::v5_of_ports(now().as_secs(), sequence, &ports)
+    };
+    let apps =
+        |records: &[FlowRecord]| -> BTreeSet<(u16, App)> { records.iter().map(|r| (r.dst_port, r.app)).collect() };
+    let (https, unknown) = (App::by_name("https").unwrap(), App::UNKNOWN);
+    let (one, two) = (App::defined(1).unwrap(), App::defined(2).unwrap());
+    sender.send(port, &datagram(0));
+    let mut seen = BTreeSet::from([(9_999, one), (443, https), (9_998, unknown)]);
+    assert_eq!(apps(&lab.wait_for_records(ONE, 3)), seen);
+    // Defined while it runs; what is stored stays.
+    define(&mut lab, 2, 9_998);
+    lab.reload();
+    let mut sent = 3;
+    lab.wait("the new application's name", |lab| {
+        sender.send(port, &datagram(u32::try_from(sent).unwrap()));
+        sent += 3;
+        lab.records(ONE).iter().any(|r| r.app == two).then_some(())
+    });
+    seen.insert((9_998, two));
+    assert_eq!(apps(&lab.wait_for_records(ONE, sent)), seen);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Two network namespaces with a cable between them, a collector in one of them and an analyzer.
 
+#[path = "../programs/analyzer.rs"]
+mod analyzer;
+
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,6 +26,8 @@ pub(crate) struct Lab {
     collector: Option<Child>,
     runtime: tokio::runtime::Runtime,
     pub(crate) data: PathBuf,
+    /// What the collector reads when it starts, and at [`Lab::reload`]; nothing is received from exporters.
+    pub(crate) settings: settings::Settings,
 }
 
 fn run(program: &str, args: &[&str]) {
@@ -34,18 +39,18 @@ fn run(program: &str, args: &[&str]) {
     );
 }
 
-/// The analyzer's program, built as this test was.
-fn analyzer() -> PathBuf {
-    let collector = Path::new(env!("CARGO_BIN_EXE_collector"));
-    let folder = collector.parent().unwrap();
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "-p", "analyzer", "--target-dir"]);
-    build.arg(folder.parent().unwrap());
-    if folder.ends_with("release") {
-        build.arg("--release");
+fn settings() -> settings::Settings {
+    let mut settings = settings::Settings::default();
+    let collection = &mut settings.collection;
+    for listen in [
+        &mut collection.flow,
+        &mut collection.syslog,
+        &mut collection.syslog_tls,
+        &mut collection.traps,
+    ] {
+        listen.enabled = false;
     }
-    assert!(build.status().unwrap().success(), "the analyzer does not build");
-    folder.join("analyzer")
+    settings
 }
 
 impl Lab {
@@ -67,6 +72,7 @@ impl Lab {
         let folder = tempfile::tempdir().unwrap();
         let lab = Self {
             data: folder.path().join("analyzer"),
+            settings: settings(),
             folder,
             sender,
             receiver,
@@ -142,7 +148,7 @@ impl Lab {
     }
 
     pub(crate) fn start_analyzer(&mut self) {
-        let child = Command::new(analyzer())
+        let child = Command::new(analyzer::analyzer())
             .arg("--data")
             .arg(&self.data)
             .arg("--run-dir")
@@ -157,6 +163,7 @@ impl Lab {
 
     /// Flows end after a second of silence, so that a test need not wait for long.
     pub(crate) fn start_collector(&mut self) {
+        self.write_settings();
         let child = Command::new("ip")
             .args(["netns", "exec", &self.receiver, env!("CARGO_BIN_EXE_collector")])
             .arg("--data")
@@ -164,6 +171,8 @@ impl Lab {
             .arg("--run-dir")
             .arg(self.run_dir())
             .args(["--interface", "rx0", "--idle", "1", "--active", "2"])
+            .arg("--settings")
+            .arg(self.settings_file())
             .stderr(self.log("collector.log"))
             .spawn();
         self.collector = Some(child.unwrap());
@@ -171,6 +180,21 @@ impl Lab {
             let status = lab.collector_status().ok()?;
             status.ports.first()?.trouble.is_none().then_some(())
         });
+    }
+
+    fn settings_file(&self) -> PathBuf {
+        self.folder.path().join("settings.json")
+    }
+
+    fn write_settings(&self) {
+        std::fs::write(self.settings_file(), self.settings.to_json()).unwrap();
+    }
+
+    /// Lets the collector take new settings, at some time.
+    pub(crate) fn reload(&self) {
+        self.write_settings();
+        let pid = self.collector.as_ref().unwrap().id().to_string();
+        run("kill", &["-HUP", &pid]);
     }
 
     pub(crate) fn kill_analyzer(&mut self) {

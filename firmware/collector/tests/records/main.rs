@@ -5,7 +5,7 @@
 mod lab;
 
 use lab::Lab;
-use model::App;
+use model::{App, Application, Endpoint, PortRange};
 
 const UDP_HEADERS: u64 = 20 + 8;
 const ETHERNET: u64 = 14;
@@ -48,6 +48,56 @@ fn what_was_sent_is_what_is_stored() {
         (status.ports[0].counters.frames.total.packets == 1_003).then_some(status)
     });
     assert_eq!(status.analyzer, Ok(()));
+}
+
+/// An application on a UDP port.
+fn application(name: &str, port: u16) -> Application {
+    let endpoint = Endpoint {
+        protocol: Some(17),
+        ports: PortRange::new(port, port).into_iter().collect(),
+        addresses: vec!["10.9.0.0/24".parse().unwrap()],
+    };
+    Application {
+        name: name.to_owned(),
+        endpoints: vec![endpoint],
+    }
+}
+
+#[test]
+fn an_application_that_is_defined_names_new_records_and_no_packet_is_lost_for_it() {
+    let Some(mut lab) = Lab::new() else { return };
+    lab.start_analyzer();
+    lab.settings.objects.applications.insert(3, application("erp", 5_000));
+    lab.start_collector();
+    let apps = |lab: &Lab, port| -> Vec<App> {
+        let records = lab.records().into_iter().filter(|r| r.dst_port == port);
+        records.map(|r| r.app).collect()
+    };
+    lab.send(5_000, 5, 10);
+    lab.send(5_001, 5, 10);
+    lab.wait_for_packets(5_000, 5);
+    lab.wait_for_packets(5_001, 5);
+    let (erp, oa) = (App::defined(3).unwrap(), App::defined(4).unwrap());
+    assert!(apps(&lab, 5_000).iter().all(|app| *app == erp));
+    assert!(apps(&lab, 5_001).iter().all(|app| *app == App::UNKNOWN));
+
+    // The other is defined while a flow to it goes on, and the collector runs.
+    lab.settings.objects.applications.insert(4, application("oa", 5_001));
+    let socket = lab.socket();
+    let mut sent = 5;
+    let mut send = || {
+        socket.send_to(&[7; 10], ("10.9.0.2", 5_001)).unwrap();
+        sent += 1;
+    };
+    send();
+    lab.reload();
+    lab.wait("the new application's name", |lab| {
+        send();
+        apps(lab, 5_001).contains(&oa).then_some(())
+    });
+    lab.wait_for_packets(5_001, sent);
+    assert_eq!(lab.packets_to(5_000), 5);
+    assert!(apps(&lab, 5_000).iter().all(|app| *app == erp), "what is stored stays");
 }
 
 #[test]
