@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { PAGES as FLOW_PAGES, flows } from './flows.mjs';
 
 const target = process.env.SPANWATCH_URL;
 const code = process.env.SPANWATCH_SETUP_CODE;
@@ -392,6 +393,8 @@ if (exporter !== undefined) {
   });
 }
 
+await flows({ page, url, step, assert, eventually, button, navigate, noAlert, pictures, patience: PATIENCE, number });
+
 const pages = { overview: /^(概览|Overview)$/, exporters: /^(网元|Exporters)$/, logs: /^(日志|Logs)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
 const heading = { overview: /^(实时概览|Live overview)$/, exporters: /^(网元|Exporters)$/, logs: /^(日志|Logs)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
 for (const [language, name] of [['zh', '中文'], ['en', 'English']]) {
@@ -420,7 +423,7 @@ for (const [language, name] of [['zh', '中文'], ['en', 'English']]) {
       });
       await photograph(`${where}-${language}-${theme}`);
     }
-    const deep = { collection: ['/exporters/collection', 'form table'] };
+    const deep = { collection: ['/exporters/collection', 'form table'], ...FLOW_PAGES };
     if (number !== null) {
       Object.assign(deep, {
         'overview-exporters': ['/?scope=exporters', '[data-indicator="bits-total"]'],
@@ -434,8 +437,10 @@ for (const [language, name] of [['zh', '中文'], ['en', 'English']]) {
       await step(`${where} in ${name}, ${theme}`, async () => {
         await page.goto(url + path);
         await page.locator(sign).first().waitFor();
-        await page.waitForTimeout(1500);
-        await noAlert();
+        await eventually('the end of questions', async () => (await page.getByTestId('progress').count()) === 0);
+        await page.waitForTimeout(where in FLOW_PAGES ? 300 : 1500);
+        // A wrong filter is refused: that is the page's own alert.
+        if (where !== 'search-wrong') await noAlert();
       });
       await photograph(`${where}-${language}-${theme}`);
     }
