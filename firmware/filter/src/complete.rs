@@ -97,23 +97,26 @@ pub fn complete(text: &str, cursor: u32, names: &Names) -> Vec<Completion> {
 
 /// The candidates that what was begun leads to, the nearest first.
 fn choose(candidates: Vec<Candidate>, begun: &str, at: Range<u32>) -> Vec<Completion> {
-    let mut found: Vec<(usize, Candidate)> = Vec::new();
+    let mut found: Vec<((usize, usize), Candidate)> = Vec::new();
+    // A Latin letter is within too many.
+    let within = begun.len() > 1;
     for one in candidates {
-        let keys = || {
-            std::iter::once(&one.text)
-                .chain(&one.keys)
-                .map(|key| key.to_lowercase())
-        };
-        let rank = if keys().take(1).any(|key| key.trim_start_matches('"').starts_with(begun)) {
-            0
-        } else if keys().any(|key| key.starts_with(begun)) {
-            1
-        } else if keys().any(|key| key.contains(begun)) {
-            2
+        let keys = || one.keys.iter().map(|key| key.to_lowercase());
+        let text = one.text.to_lowercase();
+        let rank = if text.trim_start_matches('"').starts_with(begun) {
+            (0, 0)
+        } else if let Some(length) = keys()
+            .filter(|key| key.starts_with(begun))
+            .map(|key| key.chars().count())
+            .min()
+        {
+            (1, length)
+        } else if within && keys().chain([text.clone()]).any(|key| key.contains(begun)) {
+            (2, 0)
         } else {
             continue;
         };
-        if one.text.to_lowercase() != begun && !found.iter().any(|(_, other)| other.text == one.text) {
+        if text != begun && !found.iter().any(|(_, other)| other.text == one.text) {
             found.push((rank, one));
         }
     }

@@ -118,10 +118,18 @@ impl Names {
         find(self.of(kind), text)
     }
 
-    /// The name of an interface that a text is, of an exporter (its name, or a number of one), or of any.
+    /// The interfaces of an exporter (its name, or a number of one), or of any. Each interface is listed under one
+    /// name of its exporter, which may have others: under those, all are.
+    pub(crate) fn interfaces_of(&self, exporter: Option<&str>) -> impl Iterator<Item = &InterfaceName> {
+        let listed = exporter.filter(|name| self.interfaces.iter().any(|one| one.exporter == **name));
+        self.interfaces
+            .iter()
+            .filter(move |one| listed.is_none_or(|name| one.exporter == name))
+    }
+
+    /// The name of an interface that a text is, of an exporter or of any.
     pub(crate) fn interface(&self, exporter: Option<&str>, text: &str) -> Option<&str> {
-        let of_it = |one: &&InterfaceName| exporter.is_none_or(|name| is_number(name) || one.exporter == name);
-        let names = self.interfaces.iter().filter(of_it).map(|one| one.name.as_str());
+        let names = self.interfaces_of(exporter).map(|one| one.name.as_str());
         find(names.filter(|name| !name.is_empty()), text)
     }
 }

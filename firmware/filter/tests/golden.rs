@@ -113,3 +113,116 @@ fn wrong_filters_are_explained() {
         assert_eq!(made, BAD);
     }
 }
+
+/// The cursor stands at `|`.
+#[test]
+fn completions_are_those_that_may_stand_there() {
+    let names = names();
+    let complete = |text: &str| {
+        let cursor = text.chars().position(|c| c == '|').unwrap();
+        filter::complete(&text.replace('|', ""), u32::try_from(cursor).unwrap(), &names)
+    };
+    let texts = |text: &str| {
+        complete(text)
+            .into_iter()
+            .map(|one| one.text)
+            .collect::<Vec<_>>()
+            .join(" · ")
+    };
+    let mut wrong = Vec::new();
+    for (text, first) in [
+        // Words, in the order of their use.
+        ("|", "src · dst · host · port"),
+        (
+            "s|",
+            "src · sport · srcgroup · sctp · srccountry · srcas · smac · srcip",
+        ),
+        ("SP|", "sport"),
+        ("tcp an|", "and"),
+        ("tcp |", "and · or"),
+        ("(tcp |", "and · or · )"),
+        ("tcp and |", "src · dst · host"),
+        ("not |", "src · dst · host"),
+        ("(|", "src · dst · host"),
+        // By their other forms.
+        ("源|", "src · srcgroup · sport"),
+        ("应用|", "app"),
+        ("protocol|", "proto"),
+        ("方向|", "dir"),
+        // After words.
+        ("src |", "port · group · country · as · mac · 10.0.0.0/8"),
+        ("src p|", "port"),
+        ("host |", "group · 10.0.0.0/8"),
+        ("port |", "443 · 80 · 53"),
+        ("port 80,|", "443 · 80 · 53"),
+        ("port in [80 |", "443 · 80 · 53"),
+        ("port 80|", ""),
+        ("port 80 |", "and · or"),
+        ("bytes |", "> · >= · < · <= · = · !="),
+        ("bytes > |", "100 · 1k · 10k · 1M"),
+        ("bytes>|", "100 · 1k · 10k · 1M"),
+        ("bytes > 1|", "100 · 1k · 10k · 1M · 10M · 1G"),
+        ("duration >= |", "500ms · 1s"),
+        ("dir |", "in · out · internal · external · unknown"),
+        ("dir in,|", "in · out · internal"),
+        ("dir != e|", "external"),
+        ("flags S|", "SA · S/SA"),
+        ("flags syn|", "S"),
+        ("proto t|", "tcp"),
+        ("dscp af4|", "af41 · af42 · af43"),
+        ("end |", "idle · active"),
+        ("icmp |", "8 · 0 · 3 · 3/3"),
+        ("country 中|", "CN · HK · MO · TW · CF"),
+        ("country swi|", "CH"),
+        ("country C|", "CA · CC · CD"),
+        // Names.
+        ("app d|", "dns · dhcp · dhcpv6 · dns-over-tls"),
+        ("app |", "billing · 财务系统 · \"2048\" · unknown · dns"),
+        ("app ldap,ht|", "http · https"),
+        ("app 财|", "财务系统"),
+        ("app sql|", "mysql · postgresql · mssql"),
+        ("business |", "ERP · \"办公 OA\" · \"port\""),
+        ("business 办|", "\"办公 OA\""),
+        ("business \"办|", "\"办公 OA\""),
+        ("business \"办公 O|A\"", "\"办公 OA\""),
+        ("business “OA|", "\"办公 OA\""),
+        ("src group h|", "\"head office\""),
+        ("link |", "group · eth1 · \"core switch\" · core-1"),
+        ("link group |", "campus"),
+        ("exporter core|", "core-1 · \"core switch\""),
+        (
+            "if |",
+            "group · core-1:Gi0/1 · core-1:Gi0/2 · \"core switch\":\"Ethernet 1/1\" · \"core switch\":4",
+        ),
+        ("if core-1:|", "core-1:Gi0/1 · core-1:Gi0/2"),
+        ("if core-1:Gi0/2|", ""),
+        ("if core-1:18|", "core-1:Gi0/2"),
+        ("if \"core switch\":\"Eth|", "\"core switch\":\"Ethernet 1/1\""),
+        ("if Gi0|", "core-1:Gi0/1 · core-1:Gi0/2"),
+        // In the middle, and where the text before is wrong.
+        ("app d| and tcp", "dns · dhcp"),
+        ("ap|p dns", "app"),
+        ("tcp udp |", ""),
+        ("port 99999 |", ""),
+        ("app nonesuch and s|", "src · sport"),
+    ] {
+        let found = texts(text);
+        let fits = if first.is_empty() {
+            found.is_empty()
+        } else {
+            found.starts_with(first)
+        };
+        if !fits {
+            wrong.push(format!("{text}: {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let one = complete("tcp and ap| dns").swap_remove(0);
+    assert_eq!((one.at, one.text.as_str()), (8..10, "app"));
+    assert_eq!(one.english, "applications: app dns,https");
+    assert_eq!(one.chinese, "应用：app dns,https");
+    let one = complete("if \"core switch\":\"Eth|").swap_remove(0);
+    assert_eq!(one.at, 3..21);
+    assert!(complete("country |").len() == 50);
+    assert!(filter::complete("tcp ", u32::MAX, &names).len() == 2);
+}

@@ -657,8 +657,7 @@ impl<'a> Parser<'a> {
                 error
             };
         }
-        let of_it = self.names.interfaces.iter();
-        let of_it = of_it.filter(|one| exporter.is_none_or(|name| is_number(name) || one.exporter == name));
+        let of_it = self.names.interfaces_of(exporter);
         let (english, chinese) = match exporter {
             Some(name) => (
                 format!("the exporter `{name}` has no interface"),
