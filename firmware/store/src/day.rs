@@ -23,10 +23,20 @@ impl Day {
         Timestamp::from_secs(self.0 * SECONDS)
     }
 
+    fn date(self) -> Date {
+        let secs = i64::try_from(self.start().as_secs()).unwrap_or(i64::MAX);
+        OffsetDateTime::from_unix_timestamp(secs).map_or(Date::MAX, OffsetDateTime::date)
+    }
+
+    /// `YYYY-MM-DD`.
+    pub(crate) fn name(self) -> String {
+        let date = self.date();
+        format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
+    }
+
     /// `KIND-YYYYMMDD.redb`.
     pub(crate) fn file_name(self, kind: &str) -> String {
-        let secs = i64::try_from(self.start().as_secs()).unwrap_or(i64::MAX);
-        let date = OffsetDateTime::from_unix_timestamp(secs).map_or(Date::MAX, OffsetDateTime::date);
+        let date = self.date();
         format!(
             "{kind}-{:04}{:02}{:02}.redb",
             date.year(),

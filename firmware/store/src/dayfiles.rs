@@ -115,6 +115,16 @@ impl DayFiles {
         Ok(name)
     }
 
+    /// The name of a day's file.
+    pub(crate) fn name(&self, day: Day) -> String {
+        day.file_name(self.kind)
+    }
+
+    /// Whether there is a file of the day.
+    pub(crate) fn has(&self, day: Day) -> bool {
+        self.lock().contains_key(&day)
+    }
+
     /// The day of a file of this kind, by its name.
     pub(crate) fn day_of(&self, name: &str) -> Option<Day> {
         Day::from_file_name(self.kind, name)

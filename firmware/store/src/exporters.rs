@@ -6,6 +6,7 @@ mod interfaces;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::{Gauge, GaugeKind, InterfaceId, InterfaceMinute, LinkId, Timestamp};
 use redb::TableDefinition;
@@ -45,14 +46,14 @@ pub(crate) type Parts<'a> = BTreeMap<Day, BTreeMap<BatchKey, Part<'a>>>;
 pub(crate) struct Exporters {
     files: DayFiles,
     /// Days that are kept, today included.
-    days: u64,
+    days: AtomicU64,
 }
 
 impl Exporters {
     pub(crate) fn open(disk: Arc<dyn Disk>, days: u64, names: &[(String, u64)]) -> Self {
         Self {
             files: DayFiles::open(disk, KIND, CACHE_BYTES, names),
-            days,
+            days: AtomicU64::new(days),
         }
     }
 
@@ -60,9 +61,14 @@ impl Exporters {
         &self.files
     }
 
+    /// Keeps so many days from now on.
+    pub(crate) fn keep_days(&self, days: u64) {
+        self.days.store(days, Ordering::Relaxed);
+    }
+
     /// The oldest day that is kept.
-    pub(crate) fn oldest(&self, now: Timestamp) -> Day {
-        Day(Day::of(now).0.saturating_sub(self.days))
+    fn oldest(&self, now: Timestamp) -> Day {
+        Day(Day::of(now).0.saturating_sub(self.days.load(Ordering::Relaxed)))
     }
 
     /// The day that something is filed under: its own, but no later than tomorrow, and no earlier than what is kept: a

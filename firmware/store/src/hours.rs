@@ -16,6 +16,7 @@ use model::{Block, BlockError, Field, Timestamp, Unpacker, Values};
 use crate::blocks::Blocks;
 use crate::day::Day;
 use crate::disk::Disk;
+use crate::retention::on_disk;
 use crate::{BlockMeta, Hour, HourIndex, Period, RollupRow, StoreError};
 
 pub(crate) use index::{ClosedHour, FILE as INDEX, Index, Kind, Reader, hours_of};
@@ -549,22 +550,51 @@ impl Hours {
         self.index.forget(day)
     }
 
-    /// The first hour of the oldest day that has rollups.
-    pub(crate) fn oldest_rolled(&self) -> Option<u32> {
+    /// What rollups take on disk by day.
+    pub(crate) fn rollup_days(&self) -> BTreeMap<Day, u64> {
         let state = self.lock();
-        let hour = state.rolled.first_key_value().map(|(hour, _)| first_hour(*hour));
-        let day = state.days.first_key_value().map(|(start, _)| *start);
-        hour.into_iter().chain(day).min()
+        let rolled = state
+            .rolled
+            .iter()
+            .chain(&state.days)
+            .map(|(hour, row)| (hour, row.octets));
+        let mut days = BTreeMap::new();
+        for (hour, octets) in rolled {
+            *days.entry(Day(u64::from(*hour) / 24)).or_default() += on_disk(octets);
+        }
+        days
     }
 
-    /// Removes the rollups of the day that begins with an hour.
-    pub(crate) fn forget_rollups(&self, first: u32) -> Result<(), StoreError> {
-        self.rollups.forget(first)?;
+    /// What the index takes on disk.
+    pub(crate) fn index_octets(&self) -> u64 {
+        self.lock().closed.values().map(|(row, _)| on_disk(row.octets)).sum()
+    }
+
+    /// Hours that are over and not closed.
+    pub(crate) fn hours_open(&self, now: Timestamp) -> u64 {
+        let state = self.lock();
+        let mut hours: BTreeSet<u32> = state.open.keys().copied().collect();
+        hours.extend(&state.unrolled);
+        hours
+            .into_iter()
+            .filter(|hour| Hour(*hour).end().as_secs() + GRACE_S <= now.as_secs())
+            .count() as u64
+    }
+
+    /// Removes a day's rollups; where the day still has records, they are not rolled up again.
+    pub(crate) fn forget_rollups(&self, day: Day, has_records: bool) -> Result<(), StoreError> {
+        self.rollups.forget(day, has_records)?;
+        let number = u32::try_from(day.0).unwrap_or(u32::MAX);
         let mut state = self.lock();
-        for hour in first..first.saturating_add(24) {
+        for hour in hours_of(day) {
             state.rolled.remove(&hour);
+            state.days.remove(&hour);
+            state.unrolled.remove(&hour);
         }
-        state.days.remove(&first);
+        match has_records {
+            true => state.frozen.insert(number),
+            false => state.frozen.remove(&number),
+        };
         Ok(())
     }
 }

@@ -18,15 +18,17 @@ mod hour;
 mod hour_index;
 mod hours;
 mod logs;
+mod retention;
 mod rice;
 mod seen;
 mod state;
+mod storage;
 mod value;
 mod windows;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use model::{
     DeviceFacts, Dimension, Gauge, GaugeKind, InterfaceFacts, InterfaceId, InterfaceMinute, LinkId, Timestamp,
@@ -34,13 +36,12 @@ use model::{
 };
 
 use blocks::Blocks;
-use day::Day;
-use dayfiles::DayFiles;
 use devices::Devices;
 use exporters::Exporters;
 use file::DbFile;
 use hours::Hours;
 use logs::Logs;
+use retention::Upkeep;
 use state::State;
 use windows::Windows;
 
@@ -54,44 +55,16 @@ pub use file::file_in_use;
 pub use hour::{Hour, Period, RollupRow};
 pub use hour_index::{HourIndex, HourIndexBuilder};
 pub use logs::{LogCursor, LogSearch, LogsFound, ParseLogCursorError};
+pub use retention::{Keep, Removed, RemovedWhy};
+pub use storage::{ClassFacts, NextRemoval, StorageFacts};
 pub use windows::{ALL_EXPORTERS, Grain, Row};
-
-/// How much is kept.
-#[derive(Debug, Clone, Copy)]
-pub struct Keep {
-    /// Seconds that windows of 1 s are kept.
-    pub seconds: u64,
-    /// Seconds that windows of 1 min are kept; minutes of interfaces and readings of gauges go by whole days.
-    pub minutes: u64,
-    /// Days that records are kept.
-    pub record_days: u64,
-    /// Days that log records are kept.
-    pub log_days: u64,
-    /// The share of the disk in use, in percent, at which the oldest records are removed.
-    pub full_percent: u64,
-    /// Octets of the disk that are left free: below, nothing is stored.
-    pub reserve: u64,
-}
-
-impl Default for Keep {
-    fn default() -> Self {
-        Self {
-            seconds: 2 * 3_600,
-            minutes: 31 * 86_400,
-            record_days: 180,
-            log_days: 180,
-            full_percent: 90,
-            reserve: 32 << 20,
-        }
-    }
-}
 
 /// Something that a person should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Records were removed.
+    /// Something was removed.
     Forgotten {
-        /// The file that was removed.
+        /// The file, or the day of what has no files of its own.
         file: String,
         /// Why.
         reason: &'static str,
@@ -117,7 +90,8 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Store {
     disk: Arc<dyn Disk>,
-    keep: Keep,
+    keep: RwLock<Keep>,
+    upkeep: Upkeep,
     blocks: Blocks,
     hours: Hours,
     windows: Windows,
@@ -151,7 +125,8 @@ impl Store {
             events: Mutex::new(Vec::new()),
             found: Mutex::new(Vec::new()),
             disk,
-            keep,
+            keep: RwLock::new(keep),
+            upkeep: Upkeep::default(),
         };
         // The newest files are used at once: that they open is known before the first batch.
         let nobody = Some(LinkId::default());
@@ -205,53 +180,13 @@ impl Store {
         let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
         found.iter().for_each(|problem| self.mend(problem, now));
         self.forget_old(now)?;
+        let (seconds, minutes) = self.oldest_windows(now)?;
         let rolled = self
             .windows
-            .maintain(now, self.keep.seconds, self.keep.minutes)
+            .maintain(now, seconds, minutes)
             .inspect_err(|problem| self.mend(problem, now))?;
+        self.note_gone(&rolled.gone, now)?;
         Ok(rolled != windows::Rolled::default())
-    }
-
-    fn forget_old(&self, now: Timestamp) -> Result<(), StoreError> {
-        let oldest_kept = Day(Day::of(now).0.saturating_sub(self.keep.record_days));
-        self.forget_days(self.blocks.files(), oldest_kept, true)?;
-        let oldest_log = Day(Day::of(now).0.saturating_sub(self.keep.log_days));
-        self.forget_days(self.logs.files(), oldest_log, true)?;
-        self.forget_days(self.exporters.files(), self.exporters.oldest(now), false)?;
-        let oldest = Day(Day::of(now).0.saturating_sub(1_096));
-        while let Some(first) = self.hours.oldest_rolled()
-            && Day(u64::from(first) / 24) < oldest
-        {
-            self.hours.forget_rollups(first)?;
-        }
-        Ok(())
-    }
-
-    /// Removes days before `oldest_kept`, and further ones while the disk is full where they are what fills it.
-    fn forget_days(&self, files: &DayFiles, oldest_kept: Day, fills_disk: bool) -> Result<(), StoreError> {
-        loop {
-            let days = files.days();
-            // The newest is never removed.
-            let [oldest, _, ..] = days.as_slice() else {
-                return Ok(());
-            };
-            let reason = if *oldest < oldest_kept {
-                "too old"
-            } else if fills_disk && self.room()?.used_percent() >= self.keep.full_percent {
-                "the disk is full"
-            } else {
-                return Ok(());
-            };
-            let of_blocks = std::ptr::eq(files, self.blocks.files());
-            if of_blocks {
-                self.hours.freeze(*oldest)?;
-            }
-            let file = files.forget(*oldest)?;
-            if of_blocks {
-                self.hours.forget(*oldest)?;
-            }
-            self.event(Event::Forgotten { file, reason });
-        }
     }
 
     fn room(&self) -> Result<Room, StoreError> {
@@ -263,11 +198,9 @@ impl Store {
 
     fn room_for_more(&self) -> Result<(), StoreError> {
         let available = self.room()?.available;
-        if available < self.keep.reserve {
-            return Err(StoreError::Reserve {
-                available,
-                needed: self.keep.reserve,
-            });
+        let needed = self.keep.read().unwrap_or_else(PoisonError::into_inner).reserve;
+        if available < needed {
+            return Err(StoreError::Reserve { available, needed });
         }
         Ok(())
     }

@@ -3,10 +3,11 @@
 mod page;
 mod search;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{LogBlock, LogHead, Timestamp};
-use redb::{ReadTransaction, TableDefinition};
+use redb::{ReadTransaction, ReadableTable, TableDefinition};
 
 use crate::append::BatchKey;
 use crate::day::Day;
@@ -28,6 +29,9 @@ const HEADS: TableDefinition<Key, &[u8]> = TableDefinition::new("heads");
 const BODIES: TableDefinition<Key, &[u8]> = TableDefinition::new("bodies");
 /// Earliest time of a record: enough to step over a block that is later than what is asked for.
 const INDEX: TableDefinition<Key, u64> = TableDefinition::new("index");
+
+/// How many records the file has; not in files of the release before.
+const RECORDS: TableDefinition<u8, u64> = TableDefinition::new("records");
 
 const KIND: &str = "logs";
 /// Memory for one file's pages.
@@ -79,12 +83,15 @@ pub struct LogsFound {
 #[derive(Debug)]
 pub(crate) struct Logs {
     files: DayFiles,
+    /// Records of days that were counted.
+    counted: Mutex<BTreeMap<Day, u64>>,
 }
 
 impl Logs {
     pub(crate) fn open(disk: Arc<dyn Disk>, names: &[(String, u64)]) -> Self {
         Self {
             files: DayFiles::open(disk, KIND, CACHE_BYTES, names),
+            counted: Mutex::default(),
         }
     }
 
@@ -104,6 +111,10 @@ impl Logs {
             let mut index = txn.open_table(INDEX)?;
             let mut heads = txn.open_table(HEADS)?;
             let mut bodies = txn.open_table(BODIES)?;
+            let mut records = match txn.open_table(RECORDS)?.get(0)? {
+                Some(records) => records.value(),
+                None => count(&heads)?,
+            };
             let mut new = Vec::with_capacity(blocks.len());
             for (batch, block) in blocks {
                 let key = (block.max_time().as_nanos(), batch.epoch, batch.sequence);
@@ -111,13 +122,53 @@ impl Logs {
                 if !before {
                     heads.insert(key, block.head().bytes())?;
                     bodies.insert(key, block.body())?;
+                    records += block.len() as u64;
                 }
                 new.push(!before);
             }
-            Ok(new)
+            txn.open_table(RECORDS)?.insert(0, records)?;
+            Ok((new, records))
         });
         self.files.close_if_old(day);
-        stored
+        let (new, records) = stored?;
+        self.counted().insert(day, records);
+        Ok(new)
+    }
+
+    fn counted(&self) -> MutexGuard<'_, BTreeMap<Day, u64>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many records there are; `None` while that takes more than `limit` further files to be asked.
+    pub(crate) fn records(&self, limit: usize) -> Result<Option<u64>, StoreError> {
+        let days = self.files.days();
+        let unknown: Vec<Day> = {
+            let mut counted = self.counted();
+            counted.retain(|day, _| days.contains(day));
+            days.iter().copied().filter(|day| !counted.contains_key(day)).collect()
+        };
+        for day in unknown.iter().take(limit) {
+            let Some(file) = self.files.existing(*day) else {
+                continue;
+            };
+            let read = file.read(|txn| {
+                let records = match opened(txn.open_table(RECORDS))? {
+                    Some(records) => records.get(0)?.map(|records| records.value()),
+                    None => None,
+                };
+                match (records, opened(txn.open_table(HEADS))?) {
+                    (None, Some(heads)) => count(&heads),
+                    (records, _) => Ok(records.unwrap_or(0)),
+                }
+            });
+            self.files.close_if_old(*day);
+            match read {
+                Ok(records) => drop(self.counted().insert(*day, records)),
+                // Whoever searches it finds that out, and it is set aside.
+                Err(_) => drop(self.counted().insert(*day, 0)),
+            }
+        }
+        Ok((unknown.len() <= limit).then(|| self.counted().values().sum()))
     }
 
     /// Searches, newest first. `go_on` is asked before each block that may hold something: where it
@@ -141,6 +192,17 @@ impl Logs {
         }
         page.finish(found)
     }
+}
+
+/// The records of the blocks: their heads say how many.
+fn count(heads: &impl ReadableTable<Key, &'static [u8]>) -> Result<u64, redb::Error> {
+    let mut records = 0;
+    for entry in heads.iter()? {
+        let (_, head) = entry?;
+        let number = head.value().get(8..12).and_then(|octets| octets.try_into().ok());
+        records += number.map_or(0, |octets| u64::from(u32::from_le_bytes(octets)));
+    }
+    Ok(records)
 }
 
 /// Searches a day's file; answers whether to go on with the day before.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use redb::{ReadableTable, TableDefinition, TableError};
+use redb::{ReadableTable, TableDefinition};
 
 use crate::StoreError;
 use crate::disk::Disk;
 use crate::file::DbFile;
+use crate::value::opened;
 
 const VALUES: TableDefinition<&str, &[u8]> = TableDefinition::new("values");
 const CACHE_BYTES: usize = 256 << 10;
@@ -36,11 +37,19 @@ impl State {
         })
     }
 
+    pub(crate) fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.file.read(|txn| {
+            let Some(table) = opened(txn.open_table(VALUES))? else {
+                return Ok(None);
+            };
+            Ok(table.get(name)?.map(|value| value.value().to_vec()))
+        })
+    }
+
     pub(crate) fn all(&self) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
         self.file.read(|txn| {
-            let table = match txn.open_table(VALUES) {
-                Err(TableError::TableDoesNotExist(_)) => return Ok(BTreeMap::new()),
-                table => table?,
+            let Some(table) = opened(txn.open_table(VALUES))? else {
+                return Ok(BTreeMap::new());
             };
             let mut values = BTreeMap::new();
             for entry in table.iter()? {

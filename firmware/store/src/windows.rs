@@ -6,6 +6,7 @@
 
 mod minutes;
 mod rows;
+mod sizes;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -20,11 +21,14 @@ use crate::seen::Seen;
 use crate::value::opened;
 use crate::{BatchKey, StoreError};
 
+pub(crate) use sizes::Class;
+
 use minutes::{Minutes, prune, roll};
 use rows::{
     BATCHES, DIMENSIONS, MINUTE_TOPS, MINUTES, MinuteKey, MinuteTopKey, SECOND_TOPS, SECONDS, SecondKey, SecondTopKey,
     UNROLLED, decode, decode_counters, dimension_number, encode, minute_top, pack, second_top, table_of, window,
 };
+use sizes::Sizes;
 
 pub(crate) const FILE: &str = "windows.redb";
 const CACHE_BYTES: usize = 6 << 20;
@@ -69,10 +73,12 @@ pub(crate) struct Windows {
 }
 
 /// What a pass of roll-up did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Rolled {
     pub(crate) minutes: usize,
     pub(crate) pruned: usize,
+    /// Days of which nothing is left: class, start in s, octets that they took.
+    pub(crate) gone: Vec<(Class, u64, u64)>,
 }
 
 impl Windows {
@@ -108,6 +114,7 @@ impl Windows {
     /// Stores windows, and the numbers of these and of other batches, in one transaction.
     pub(crate) fn append(&self, windows: &[(BatchKey, &[Window])], others: &[BatchKey]) -> Result<(), StoreError> {
         self.file.write(|txn| {
+            let mut sizes = Sizes::default();
             let mut seconds = txn.open_table(SECONDS)?;
             let mut tops = txn.open_table(SECOND_TOPS)?;
             let mut unrolled = txn.open_table(UNROLLED)?;
@@ -121,22 +128,31 @@ impl Windows {
                         continue;
                     }
                     let key = (start, window.link.0, batch.epoch, batch.sequence, place);
-                    seconds.insert(key, encode(&(1u64, &window.counters))?.as_slice())?;
+                    let row = encode(&(1u64, &window.counters))?;
+                    let before = seconds.insert(key, row.as_slice())?.map(|row| row.value().len());
+                    sizes.put(Class::Seconds, start, row.len(), before);
                     unrolled.insert(key, ())?;
                     for dimension in DIMENSIONS {
                         let table = table_of(window, dimension);
                         if *table != TopTable::default() {
                             let key = (key.0, key.1, key.2, key.3, key.4, dimension_number(dimension));
-                            tops.insert(key, pack(table)?.as_slice())?;
+                            let row = pack(table)?;
+                            let before = tops.insert(key, row.as_slice())?.map(|row| row.value().len());
+                            sizes.put(Class::Seconds, start, row.len(), before);
                         }
                     }
                 }
             }
+            drop((seconds, tops, unrolled));
+            let any = !windows.is_empty();
             if !whole.is_empty() {
-                let mut minutes = Minutes::open(txn)?;
+                let mut minutes = Minutes::open(txn, &mut sizes)?;
                 for (minute, windows) in whole {
                     minutes.add(minute, WHOLE_MINUTE, &windows)?;
                 }
+            }
+            if any {
+                sizes.finish(txn)?;
             }
             let mut table = txn.open_table(BATCHES)?;
             let mut epochs: BTreeMap<u64, Seen> = BTreeMap::new();
@@ -159,15 +175,16 @@ impl Windows {
         })
     }
 
-    /// Rolls seconds into minutes that are over, and forgets what is older than the two ages.
+    /// Rolls seconds into minutes that are over, and forgets seconds and minutes before two moments.
     /// One bounded transaction; call again while it answers that it did something.
-    pub(crate) fn maintain(&self, now: Timestamp, seconds_kept: u64, minutes_kept: u64) -> Result<Rolled, StoreError> {
-        let now = now.as_secs();
-        let (over, old_seconds, old_minutes) = (
-            now.saturating_sub(GRACE_S) / 60 * 60,
-            now.saturating_sub(seconds_kept),
-            now.saturating_sub(minutes_kept),
-        );
+    pub(crate) fn maintain(
+        &self,
+        now: Timestamp,
+        old_seconds: Timestamp,
+        old_minutes: Timestamp,
+    ) -> Result<Rolled, StoreError> {
+        let over = now.as_secs().saturating_sub(GRACE_S) / 60 * 60;
+        let (old_seconds, old_minutes) = (old_seconds.as_secs(), old_minutes.as_secs());
         // Most passes find nothing: a read tells without a commit.
         let due = self.file.read(|txn| {
             let Some(unrolled) = opened(txn.open_table(UNROLLED))? else {
@@ -188,15 +205,26 @@ impl Windows {
             return Ok(Rolled::default());
         }
         self.file.write(|txn| {
-            let minutes = roll(txn, over)?;
+            let mut sizes = Sizes::default();
+            let minutes = roll(txn, &mut sizes, over)?;
             // What is not rolled yet must stay.
             let pruned = if minutes == ROLLS_MAX {
                 0
             } else {
-                prune(txn, old_seconds.min(over), old_minutes)?
+                prune(txn, &mut sizes, old_seconds.min(over), old_minutes)?
             };
-            Ok(Rolled { minutes, pruned })
+            sizes.finish(txn)?;
+            let gone = match pruned {
+                0 => Vec::new(),
+                _ => sizes::take_pruned(txn)?,
+            };
+            Ok(Rolled { minutes, pruned, gone })
         })
+    }
+
+    /// Octets of a class, by where its hours (of seconds) or days (of minutes) start, in s.
+    pub(crate) fn sizes(&self, class: Class) -> Result<BTreeMap<u64, u64>, StoreError> {
+        self.file.read(|txn| sizes::read(txn, class))
     }
 
     /// Gives each stored window that starts in `[from, to)` to `each`, with the table of the

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::day::Day;
 use crate::disk::Disk;
 use crate::file::DbFile;
+use crate::hours::hours_of;
 use crate::value::{self, opened};
 use crate::{Period, RollupRow, StoreError};
 
@@ -155,14 +156,20 @@ impl Rollups {
         })
     }
 
-    /// Removes all that there is of the day that begins with the hour.
-    pub(crate) fn forget(&self, first: u32) -> Result<(), StoreError> {
+    /// Removes all that there is of a day, and notes whether it stays so.
+    pub(crate) fn forget(&self, day: Day, freeze: bool) -> Result<(), StoreError> {
         self.file.write(|txn| {
-            for hour in first..first.saturating_add(24) {
+            let hours = hours_of(day);
+            remove(txn, (Period::Day.number(), *hours.start()))?;
+            for hour in hours {
                 remove(txn, (Period::Hour.number(), hour))?;
             }
-            remove(txn, (Period::Day.number(), first))?;
-            txn.open_table(FROZEN)?.remove(first / 24)?;
+            let mut frozen = txn.open_table(FROZEN)?;
+            let day = u32::try_from(day.0).unwrap_or(u32::MAX);
+            match freeze {
+                true => frozen.insert(day, ())?,
+                false => frozen.remove(day)?,
+            };
             Ok(())
         })
     }

@@ -9,17 +9,20 @@ use super::rows::{
     DIMENSIONS, MINUTE_TOPS, MINUTES, MinuteKey, MinuteTopKey, SECOND_TOPS, SECONDS, SecondKey, UNROLLED,
     decode_counters, dimension_number, encode, minute_top, pack, table_of, window,
 };
+use super::sizes::{Class, Sizes};
 use super::{PRUNES_MAX, ROLLS_MAX};
 
 /// The rows of minutes, open for writing.
 pub(super) struct Minutes<'txn> {
+    sizes: &'txn mut Sizes,
     rows: Table<'txn, MinuteKey, &'static [u8]>,
     tops: Table<'txn, MinuteTopKey, &'static [u8]>,
 }
 
 impl<'txn> Minutes<'txn> {
-    pub(super) fn open(txn: &'txn WriteTransaction) -> Result<Self, redb::Error> {
+    pub(super) fn open(txn: &'txn WriteTransaction, sizes: &'txn mut Sizes) -> Result<Self, redb::Error> {
         Ok(Self {
+            sizes,
             rows: txn.open_table(MINUTES)?,
             tops: txn.open_table(MINUTE_TOPS)?,
         })
@@ -33,13 +36,16 @@ impl<'txn> Minutes<'txn> {
         let Some(merged) = aggregate::merge(parts, 60) else {
             return Ok(());
         };
-        self.rows
-            .insert(minute, encode(&(covered, &merged.counters))?.as_slice())?;
+        let row = encode(&(covered, &merged.counters))?;
+        let before = self.rows.insert(minute, row.as_slice())?.map(|row| row.value().len());
+        self.sizes.put(Class::Minutes, minute.0, row.len(), before);
         for dimension in DIMENSIONS {
             let table = table_of(&merged, dimension);
             if *table != TopTable::default() {
                 let key = (minute.0, minute.1, dimension_number(dimension));
-                self.tops.insert(key, pack(table)?.as_slice())?;
+                let row = pack(table)?;
+                let before = self.tops.insert(key, row.as_slice())?.map(|row| row.value().len());
+                self.sizes.put(Class::Minutes, minute.0, row.len(), before);
             }
         }
         Ok(())
@@ -66,11 +72,11 @@ impl<'txn> Minutes<'txn> {
 }
 
 /// Rolls unrolled seconds before `over`; answers how many minutes changed.
-pub(super) fn roll(txn: &WriteTransaction, over: u64) -> Result<usize, redb::Error> {
+pub(super) fn roll(txn: &WriteTransaction, sizes: &mut Sizes, over: u64) -> Result<usize, redb::Error> {
     let mut unrolled = txn.open_table(UNROLLED)?;
     let seconds = txn.open_table(SECONDS)?;
     let second_tops = txn.open_table(SECOND_TOPS)?;
-    let mut minutes = Minutes::open(txn)?;
+    let mut minutes = Minutes::open(txn, sizes)?;
 
     let mut groups: BTreeMap<MinuteKey, Vec<SecondKey>> = BTreeMap::new();
     for entry in unrolled.range(..(over, 0, 0, 0, 0))? {
@@ -101,7 +107,12 @@ pub(super) fn roll(txn: &WriteTransaction, over: u64) -> Result<usize, redb::Err
 }
 
 /// Removes rolled seconds before `seconds` and minutes before `minutes`; answers how many rows.
-pub(super) fn prune(txn: &WriteTransaction, before_second: u64, before_minute: u64) -> Result<usize, redb::Error> {
+pub(super) fn prune(
+    txn: &WriteTransaction,
+    sizes: &mut Sizes,
+    before_second: u64,
+    before_minute: u64,
+) -> Result<usize, redb::Error> {
     let mut seconds = txn.open_table(SECONDS)?;
     let mut second_tops = txn.open_table(SECOND_TOPS)?;
     let unrolled = txn.open_table(UNROLLED)?;
@@ -113,9 +124,14 @@ pub(super) fn prune(txn: &WriteTransaction, before_second: u64, before_minute: u
         .collect::<Result<_, _>>()?;
     for key in old {
         if unrolled.get(key)?.is_none() {
-            seconds.remove(key)?;
+            if let Some(row) = seconds.remove(key)? {
+                sizes.prune(Class::Seconds, key.0, row.value().len());
+            }
             for dimension in DIMENSIONS {
-                second_tops.remove((key.0, key.1, key.2, key.3, key.4, dimension_number(dimension)))?;
+                let top = (key.0, key.1, key.2, key.3, key.4, dimension_number(dimension));
+                if let Some(row) = second_tops.remove(top)? {
+                    sizes.prune(Class::Seconds, key.0, row.value().len());
+                }
             }
             pruned += 1;
         }
@@ -128,9 +144,13 @@ pub(super) fn prune(txn: &WriteTransaction, before_second: u64, before_minute: u
         .map(|entry| entry.map(|(key, _)| key.value()))
         .collect::<Result<_, _>>()?;
     for key in old {
-        minutes.remove(key)?;
+        if let Some(row) = minutes.remove(key)? {
+            sizes.prune(Class::Minutes, key.0, row.value().len());
+        }
         for dimension in DIMENSIONS {
-            minute_tops.remove((key.0, key.1, dimension_number(dimension)))?;
+            if let Some(row) = minute_tops.remove((key.0, key.1, dimension_number(dimension)))? {
+                sizes.prune(Class::Minutes, key.0, row.value().len());
+            }
         }
         pruned += 1;
     }
