@@ -191,6 +191,96 @@ mod tests {
 
     use super::*;
 
+    /// Puts what a part of the reference is to be in its place, or compares it.
+    fn reference(part: &str, made: &str) {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/filter.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let begin = text.find(&format!("<!-- {part}")).unwrap();
+        let begin = begin + text.get(begin..).unwrap().find("-->\n").unwrap() + 4;
+        let end = text.find(&format!("<!-- end of {part} -->")).unwrap();
+        let (before, there, after) = (&text[..begin], &text[begin..end], &text[end..]);
+        if std::env::var_os("SPANWATCH_BLESS").is_some() {
+            std::fs::write(&path, format!("{before}{made}{after}")).unwrap();
+        } else {
+            assert_eq!(there, made, "docs/filter.md is not up to date");
+        }
+    }
+
+    /// A cell of a table.
+    fn cell(text: &str) -> String {
+        text.replace('|', "\\|")
+    }
+
+    #[test]
+    fn the_reference_has_all_words_and_values() {
+        let mut words = String::from("| word | also | example | meaning | 含义 |\n| --- | --- | --- | --- | --- |\n");
+        for row in ROWS {
+            let aliases: Vec<String> = row.aliases.iter().map(|alias| format!("`{}`", cell(alias))).collect();
+            let (name, example) = (cell(row.name), cell(row.example));
+            let (english, chinese) = (cell(row.english), cell(row.chinese));
+            let aliases = aliases.join(" ");
+            words += &format!("| `{name}` | {aliases} | `{example}` | {english} | {chinese} |\n");
+        }
+        let mut values = String::from("| word | value | also | meaning | 含义 |\n| --- | --- | --- | --- | --- |\n");
+        let mut add = |word: &str, name: &str, aliases: &[&str], english: &str, chinese: &str| {
+            let aliases: Vec<String> = aliases.iter().map(|alias| format!("`{alias}`")).collect();
+            values += &format!(
+                "| `{word}` | `{name}` | {} | {english} | {chinese} |\n",
+                aliases.join(" ")
+            );
+        };
+        for one in crate::values::DIRECTIONS {
+            add("dir", one.name, one.aliases, one.english, one.chinese);
+        }
+        for one in crate::values::END_REASONS {
+            add("end", one.name, one.aliases, one.english, one.chinese);
+        }
+        for one in crate::values::PROTOCOLS {
+            add("proto", one.name, one.aliases, one.english, one.chinese);
+        }
+        for one in crate::values::DSCPS {
+            add("dscp", one.name, one.aliases, one.english, one.chinese);
+        }
+        reference("words", &words);
+        reference("values", &values);
+    }
+
+    #[test]
+    fn examples_are_right_and_have_their_word() {
+        let of = |name: &str| vec![name.to_owned()];
+        let names = crate::Names {
+            businesses: of("ERP"),
+            ip_groups: of("servers"),
+            interface_groups: of("uplinks"),
+            link_groups: of("campus"),
+            links: of("eth1"),
+            exporters: of("core-1"),
+            interfaces: vec![crate::InterfaceName {
+                exporter: "core-1".to_owned(),
+                index: 17,
+                name: "Gi0/1".to_owned(),
+            }],
+            ..crate::Names::default()
+        };
+        for row in ROWS {
+            let expr = crate::parse(row.example, &names).unwrap_or_else(|e| panic!("{}: {e}", row.example));
+            let chars: Vec<char> = row.example.chars().collect();
+            let words = crate::token::tokens(&chars).tokens;
+            let place = words
+                .iter()
+                .find(|token| token.word == Some(row.word))
+                .map(|token| token.at.clone());
+            let place = place.unwrap_or_else(|| panic!("{}", row.example));
+            let part = |at: std::ops::Range<usize>| chars.get(at).unwrap().iter().collect::<String>();
+            let (before, after) = (part(0..place.start), part(place.end..chars.len()));
+            // Other forms mean the same.
+            for alias in row.aliases {
+                let other = format!("{before} {alias} {after}");
+                assert_eq!(crate::parse(&other, &names).as_ref(), Ok(&expr), "{other}");
+            }
+        }
+    }
+
     #[test]
     fn no_word_has_two_meanings() {
         let mut seen = BTreeSet::new();
