@@ -53,6 +53,13 @@ impl Settings {
         self.follow_objects(&previous.objects)
     }
 
+    /// Notes the numbers that `other` gave, where this document comes back in its place: what was stored meanwhile may
+    /// hold them.
+    pub fn keep_numbers_of(&mut self, other: &Self) {
+        self.exporter_numbers = self.exporter_numbers.max(other.numbers_given());
+        self.objects.numbers = self.objects.numbers.max(object_numbers_given(&other.objects));
+    }
+
     fn follow_objects(&mut self, previous: &Objects) -> Result<(), SettingsError> {
         let given = object_numbers_given(previous);
         let most = given.saturating_add(NUMBERS_AHEAD);
@@ -182,6 +189,10 @@ mod tests {
         business(&mut moved, 1);
         moved.objects.ip_groups.clear();
         assert!(moved.follow(&first).is_err());
+        // What comes back knows what was given meanwhile.
+        let mut back = empty.clone();
+        back.keep_numbers_of(&first);
+        assert_eq!((back.next_object_number(), back.next_exporter_number()), (3, 1));
         let mut far = second.clone();
         group(&mut far, 30_000);
         assert!(far.follow(&second).is_err());

@@ -76,8 +76,7 @@ impl Engine {
         };
         let mut back = unconfirmed.previous;
         back.revision = state.settings.revision + 1;
-        // Records may hold the numbers that were given meanwhile.
-        back.exporter_numbers = back.exporter_numbers.max(state.settings.exporter_numbers);
+        back.keep_numbers_of(&state.settings);
         let stored = back.clone();
         let done = self
             .on_disk(move |vault| {

@@ -334,6 +334,46 @@ async fn the_number_of_an_exporter_is_never_given_again() {
     assert_eq!(state.settings.next_exporter_number(), 3);
 }
 
+fn add_application(settings: &mut Settings) {
+    let number = settings.next_object_number();
+    let endpoint = model::Endpoint {
+        protocol: Some(6),
+        ..model::Endpoint::default()
+    };
+    let application = model::Application {
+        name: format!("erp{number}"),
+        endpoints: vec![endpoint],
+    };
+    settings.objects.applications.insert(number, application);
+}
+
+#[tokio::test]
+async fn the_number_of_an_object_is_never_given_again() {
+    let disk = Fragile::default();
+    let first = set_up_engine(&disk).await;
+    apply(&first, Caller::Console, add_application).await.unwrap();
+    let cleared = |s: &mut Settings| s.objects = model::Objects::default();
+    apply(&first, Caller::Console, cleared).await.unwrap();
+    let again = apply(&first, Caller::Console, |s| {
+        s.objects = model::Objects::default();
+        add_application(s);
+    });
+    let refused = again.await.unwrap_err();
+    assert_eq!(refused.kind, FailureKind::BadRequest);
+    assert!(refused.message.starts_with("objects.applications.1: "), "{refused}");
+
+    let both = |s: &mut Settings| {
+        readdress(s);
+        add_application(s);
+    };
+    apply(&first, Caller::Console, both).await.unwrap();
+    first.take_back("another boot", 0).await;
+    let second = engine(&disk);
+    let state = second.state.lock().await;
+    assert!(state.settings.objects.applications.is_empty());
+    assert_eq!(state.settings.next_object_number(), 3);
+}
+
 #[tokio::test]
 async fn secrets_are_told_to_the_collector_and_kept_for_everyone_else() {
     let disk = Fragile::default();
