@@ -1,9 +1,9 @@
-// Which links a page is about, in the address bar: `ports` where nothing is said.
+// Which links a page is about, in the address bar.
 import type { Link } from './api';
 import type { Scope } from './query';
 import { route } from './route.svelte';
 
-export const scopeText = (): string => /^(exporters|\d+)$/.exec(route.get('scope') ?? '')?.[0] ?? 'ports';
+export const scopeText = (usual = 'ports'): string => /^(ports|exporters|\d+)$/.exec(route.get('scope') ?? '')?.[0] ?? usual;
 export const scopeOf = (value: string): Scope | null => (value === 'all' ? null : value === 'ports' || value === 'exporters' ? value : { link: Number(value) });
 /** The capacity of a scope's links together; `null` where one is unknown. */
 export function capacityOf(value: string, links: Link[]): number | null {
