@@ -149,7 +149,7 @@ fn interface(answer: &SettingsAnswer, interface: InterfaceId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{InterfaceGroup, IpGroup, LinkGroup};
+    use model::{App, InterfaceGroup, IpGroup, LinkGroup, TopKey};
     use settings::{Exporter, Settings};
 
     fn answer() -> SettingsAnswer {
@@ -214,6 +214,16 @@ mod tests {
             ports: Vec::new(),
             unconfirmed_until: None,
         }
+    }
+
+    #[test]
+    fn applications_are_shown_by_the_names_of_today() {
+        let (show, answer) = (Show(Language::English), answer());
+        let key = |number| show.key(&TopKey::App(App::from_number(number)), &answer.settings.objects);
+        assert_eq!(
+            [key(0), key(1), key(0x8001), key(0x8009)],
+            ["unknown", "dns", "网银", "app-32777"]
+        );
     }
 
     #[test]
