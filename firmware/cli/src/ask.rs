@@ -24,6 +24,11 @@ impl Appliance {
     pub(crate) fn ask<C: Call>(&self, call: C) -> Result<C::Answer, CallError> {
         self.runtime.block_on(self.client.call(call))
     }
+
+    /// Does several things with the programs.
+    pub(crate) fn run<T>(&self, work: impl AsyncFnOnce(&Client) -> T) -> T {
+        self.runtime.block_on(work(&self.client))
+    }
 }
 
 /// An error for people, in their language as far as there is one.

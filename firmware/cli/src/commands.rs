@@ -15,6 +15,10 @@ pub(crate) enum Action {
     ShowLinks,
     ShowTop,
     ShowFlows,
+    ShowTopBy,
+    ShowRecords,
+    ShowSeries,
+    ShowTotals,
     ShowCapture,
     ShowStorage,
     ShowExporters,
@@ -96,7 +100,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 63] = [
+pub(crate) const COMMANDS: [Command; 67] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -143,6 +147,36 @@ pub(crate) const COMMANDS: [Command; 63] = [
         ("the newest flow records", "最新流记录"),
     ),
     command(
+        "show top by KEY,... [measure MEASURE] [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE] [limit COUNT]",
+        Action::ShowTopBy,
+        false,
+        (
+            "groups of stored records that weigh most, such as by src_ip,app",
+            "按任意维度对已存流记录排行，例如 by src_ip,app",
+        ),
+    ),
+    command(
+        "show records [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE] [order ORDER] [offset ROWS] [limit COUNT]",
+        Action::ShowRecords,
+        false,
+        ("stored flow records", "已存流记录"),
+    ),
+    command(
+        "show series [step SPAN] [split KEY,...] [measure MEASURE] [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE] [limit COUNT]",
+        Action::ShowSeries,
+        false,
+        ("stored records over time", "已存流记录随时间的变化"),
+    ),
+    command(
+        "show totals [distinct KEY,...] [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE]",
+        Action::ShowTotals,
+        false,
+        (
+            "sums of stored records, and of the time before",
+            "已存流记录合计，并与上一周期比较",
+        ),
+    ),
+    command(
         "show capture",
         Action::ShowCapture,
         false,
@@ -155,7 +189,10 @@ pub(crate) const COMMANDS: [Command; 63] = [
         "show storage",
         Action::ShowStorage,
         false,
-        ("records and windows on disk", "磁盘上的记录和统计窗"),
+        (
+            "what is kept, how much room it takes, and what goes next",
+            "保留的数据、占用的空间及下一步清理",
+        ),
     ),
     command(
         "show exporters",
@@ -537,7 +574,18 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ("dns", ("name servers", "域名服务器")),
     ("capacity", ("capacity of the mirrored link", "被镜像链路的容量")),
     ("direction", ("how in and out are told apart", "流入流出判定方式")),
-    ("last", ("of so many seconds until now", "最近若干秒")),
+    ("last", ("of so long until now", "最近一段时间")),
+    ("filter", ("of records that match", "过滤条件")),
+    ("by", ("by keys of your choice", "按指定的维度")),
+    ("measure", ("what weighs", "排序指标")),
+    ("from", ("from this time on", "开始时间")),
+    ("to", ("until this time", "结束时间")),
+    ("scope", ("of these links alone", "限定链路")),
+    ("order", ("sorted by, the largest first", "排序字段，从大到小")),
+    ("offset", ("leave out so many rows before", "跳过前若干行")),
+    ("step", ("time of a row", "每行的时间长度")),
+    ("split", ("a column for each of the heaviest", "按维度拆分为多列")),
+    ("distinct", ("how many different values there are", "不同取值的个数")),
     ("limit", ("at most so many rows", "最多行数")),
     ("gateway", ("the default gateway", "默认网关")),
     ("delete", ("take out of the settings", "从设置中删除")),

@@ -416,7 +416,7 @@ mod tests {
         assert!(
             read("show s")
                 .unwrap_err()
-                .contains("services, settings, storage, system")
+                .contains("series, services, settings, storage, system")
         );
         assert!(read("s ver").unwrap_err().contains("ambiguous"));
     }
@@ -495,6 +495,10 @@ mod tests {
                 "show top hosts",
                 "show logs",
                 "show logs severity",
+                "show top by",
+                "show records",
+                "show series step 5m",
+                "show totals",
                 "set exporter core-1 address 192.0.2.1",
                 "set snmp core",
                 "set application erp",

@@ -6,6 +6,7 @@ use model::{AddressRange, PortRange, Prefix};
 use settings::hostname_problem;
 
 use crate::lang::Text;
+use crate::{keys, when};
 
 /// A kind of value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +75,22 @@ pub(crate) enum Kind {
     Gigabytes,
     /// A share of the disk.
     Percent,
+    /// Keys of records with commas between.
+    Keys,
+    /// What weighs.
+    Measure,
+    /// An order of records.
+    Order,
+    /// A filter.
+    Filter,
+    /// A length of time, to ten years.
+    Span,
+    /// A time.
+    Time,
+    /// Links: `ports`, `exporters`, or one.
+    Scope,
+    /// A number of rows, 0–99,999.
+    Rows,
     /// Anything that prints.
     Text,
 }
@@ -114,12 +131,20 @@ impl Kind {
             Self::Age => "AGE",
             Self::Gigabytes => "GB",
             Self::Percent => "PERCENT",
+            Self::Keys => "KEY,...",
+            Self::Measure => "MEASURE",
+            Self::Order => "ORDER",
+            Self::Filter => "FILTER",
+            Self::Span => "SPAN",
+            Self::Time => "TIME",
+            Self::Scope => "SCOPE",
+            Self::Rows => "ROWS",
             Self::Text => "TEXT",
         }
     }
 
     /// Every kind.
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 41] = [
         Self::Seconds,
         Self::Count,
         Self::Name,
@@ -152,6 +177,14 @@ impl Kind {
         Self::Age,
         Self::Gigabytes,
         Self::Percent,
+        Self::Keys,
+        Self::Measure,
+        Self::Order,
+        Self::Filter,
+        Self::Span,
+        Self::Time,
+        Self::Scope,
+        Self::Rows,
         Self::Text,
     ];
 
@@ -259,6 +292,35 @@ impl Kind {
                 "GB（10^9 字节），或 unlimited 表示不限",
             ),
             Self::Percent => ("percent of the disk, 50 to 95", "磁盘百分比，50 到 95"),
+            Self::Keys => (
+                "1 to 8 keys such as src_ip,app: Tab lists them",
+                "1 到 8 个维度，例如 src_ip,app；按 Tab 列出",
+            ),
+            Self::Measure => (
+                "bytes, packets, flows, bytes_forward, bytes_reverse, rate or p95",
+                "bytes、packets、flows、bytes_forward、bytes_reverse、rate 或 p95",
+            ),
+            Self::Order => (
+                "end, start, duration, bytes or packets",
+                "end、start、duration、bytes 或 packets",
+            ),
+            Self::Filter => (
+                "a filter in quotes, such as \"src 10.1.0.0/16 and dport 443\": Tab completes",
+                "用引号括起的过滤条件，例如 \"src 10.1.0.0/16 and dport 443\"；按 Tab 补全",
+            ),
+            Self::Span => (
+                "a length of time: 30s, 5m, 2h, 7d or 4w",
+                "时间长度：30s、5m、2h、7d 或 4w",
+            ),
+            Self::Time => (
+                "now, -2h, 2026-11-21, \"2026-11-21 10:00\" or RFC 3339; UTC where no zone is named",
+                "now、-2h、2026-11-21、\"2026-11-21 10:00\" 或 RFC 3339；未注明时区时为 UTC",
+            ),
+            Self::Scope => (
+                "ports, exporters, or a link's name or number",
+                "ports、exporters，或链路的名称或编号",
+            ),
+            Self::Rows => ("a number of rows, 0 to 99999", "行数，0 到 99999"),
             Self::Text => ("text; quotes keep spaces", "文字；用引号保留空格"),
         }
     }
@@ -305,7 +367,14 @@ impl Kind {
             Self::Age => word.parse::<u32>().is_ok_and(|n| (1..=3_650).contains(&n)),
             Self::Gigabytes => gigabytes(word).is_some(),
             Self::Percent => word.parse::<u8>().is_ok_and(|n| (50..=95).contains(&n)),
-            Self::Text => !word.chars().any(char::is_control),
+            Self::Keys => keys::keys(word).is_ok_and(|keys| (1..=8).contains(&keys.len())),
+            Self::Measure => keys::measure(word).is_ok(),
+            Self::Order => keys::order(word).is_ok(),
+            Self::Span => when::length_s(word).is_some_and(|s| (1..=315_576_000).contains(&s)),
+            Self::Time => when::asked(word, model::Timestamp::from_secs(1 << 33), 0).is_some(),
+            Self::Rows => word.parse::<u32>().is_ok_and(|n| n < 100_000),
+            Self::Scope => (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control),
+            Self::Filter | Self::Text => !word.chars().any(char::is_control),
         }
     }
 
@@ -326,6 +395,10 @@ impl Kind {
             Self::Privacy => &["des", "aes128", "aes192", "aes256", "aes192_cisco", "aes256_cisco"],
             Self::Protocol => &["tcp", "udp", "sctp", "icmp", "icmpv6", "gre", "esp", "any"],
             Self::Gigabytes => &["unlimited"],
+            Self::Keys => keys::KEYS,
+            Self::Measure => keys::MEASURES,
+            Self::Order => keys::ORDERS,
+            Self::Scope => &["ports", "exporters"],
             _ => &[],
         }
     }

@@ -7,22 +7,27 @@ mod columns;
 mod commands;
 mod decode;
 mod exporters;
+mod filters;
 mod flows;
 mod grammar;
 mod idle;
 mod import;
+mod keys;
 mod kinds;
 mod lang;
 mod objects;
 mod offline;
 mod pam;
 mod physical;
+mod query;
+mod questions;
 mod secret;
 mod session;
 mod shell;
 mod show;
 #[cfg(test)]
 mod tests;
+mod when;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -68,6 +73,7 @@ enum Command {
     Flows(flows::FlowsArgs),
     Decode(decode::DecodeArgs),
     Import(import::ImportArgs),
+    Query(query::QueryArgs),
     /// A command of the appliance, such as `show version`
     #[command(external_subcommand)]
     Appliance(Vec<String>),
@@ -83,6 +89,7 @@ fn main() -> ExitCode {
         Some(Command::Flows(args)) => flows::run(args),
         Some(Command::Decode(args)) => decode::run(args),
         Some(Command::Import(args)) => import::run(args),
+        Some(Command::Query(args)) => return status(query::run(&args, cli.lang.unwrap_or(Language::English))),
         Some(Command::Appliance(words)) => return one(cli.lang, |session| session.words(words, cli.format)),
         None if cli.pam => pam::run(),
         None if cli.physical => physical::run(cli.lang),
@@ -96,13 +103,15 @@ fn main() -> ExitCode {
             None => interact(cli.lang),
         },
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("spanwatch: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    status(result.map(|()| ExitCode::SUCCESS))
+}
+
+/// The exit status; what failed is said.
+fn status(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("spanwatch: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
 fn session(language: Option<Language>, interactive: bool) -> std::io::Result<Session> {

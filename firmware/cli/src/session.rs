@@ -150,7 +150,10 @@ impl Session {
             Action::ShowCapture => {
                 self.print(format, self.ask(api::collector::StatusQuery {})?, |c| show.capture(c))?
             }
-            Action::ShowStorage => self.print(format, self.ask(api::analyzer::StatusQuery {})?, |a| show.storage(a))?,
+            Action::ShowStorage => self.show_storage(format)?,
+            Action::ShowTopBy | Action::ShowRecords | Action::ShowSeries | Action::ShowTotals => {
+                self.ask_records(parsed, format)?
+            }
             Action::Restart => {
                 let request = RestartRequest {
                     program: restartable(parsed),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api::analyzer::FilterRequest;
 use api::supervisor::SettingsQuery;
 use model::ObjectKind;
 use rustyline::completion::{Completer, Pair};
@@ -109,7 +110,12 @@ fn candidates(grammar: &Grammar, before: &str, named: impl Fn(Kind) -> Vec<Strin
     for expected in &expected {
         if let Expected::Value(kind) = expected {
             names.extend(named(*kind).into_iter().map(typed_name));
-            names.extend(kind.choices().iter().map(|word| (*word).to_owned()));
+            // Of several values with commas between, the last is completed.
+            let before = match kind {
+                Kind::Keys => typed.rfind(',').and_then(|at| typed.get(..=at)).unwrap_or_default(),
+                _ => "",
+            };
+            names.extend(kind.choices().iter().map(|word| format!("{before}{word}")));
         }
     }
     names.extend(expected.iter().filter_map(|expected| match expected {
@@ -120,11 +126,69 @@ fn candidates(grammar: &Grammar, before: &str, named: impl Fn(Kind) -> Vec<Strin
     (start, names)
 }
 
+/// The filter that is being typed before the cursor.
+#[derive(Debug, PartialEq, Eq)]
+struct Filtering<'a> {
+    /// Where its text starts, in octets: behind the quotation mark, if there is one.
+    start: usize,
+    quoted: bool,
+    text: &'a str,
+}
+
+impl<'a> Filtering<'a> {
+    /// `None` where something else is typed.
+    fn of(grammar: &Grammar, before: &'a str) -> Option<Self> {
+        let quoted = before.matches('"').count() % 2 == 1;
+        let start = match quoted {
+            true => before.rfind('"')? + 1,
+            false => before.rfind(char::is_whitespace)? + 1,
+        };
+        let (done, text) = before.split_at_checked(start)?;
+        let words = split(done.strip_suffix('"').unwrap_or(done), settings::Language::English).ok()?;
+        let expected = grammar.expected(&words);
+        expected
+            .contains(&Expected::Value(Kind::Filter))
+            .then_some(Self { start, quoted, text })
+    }
+
+    /// What may stand at the cursor, and where it begins on the line. A filter without its quotation mark gets one.
+    fn pairs(&self, completions: Vec<api::analyzer::Completion>) -> (usize, Vec<Pair>) {
+        let first = completions.first().map_or(0, |c| c.at.0);
+        let place = self
+            .text
+            .char_indices()
+            .nth(first as usize)
+            .map_or(self.text.len(), |(at, _)| at);
+        let same = completions.into_iter().filter(|c| c.at.0 == first);
+        let kept = self.text.get(..place).unwrap_or_default();
+        let pair = |c: api::analyzer::Completion| Pair {
+            replacement: match self.quoted {
+                true => format!("{} ", c.text),
+                false => format!("\"{kept}{} ", c.text),
+            },
+            display: c.text,
+        };
+        let start = if self.quoted { self.start + place } else { self.start };
+        (start, same.map(pair).collect())
+    }
+}
+
 impl Completer for Completion {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, pos: usize, _: &rustyline::Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let before = line.get(..pos).unwrap_or_default();
+        if let Some(filtering) = Filtering::of(&self.grammar, before) {
+            let request = FilterRequest {
+                text: filtering.text.to_owned(),
+                cursor: u32::try_from(filtering.text.chars().count()).ok(),
+            };
+            let answer = self
+                .appliance
+                .as_ref()
+                .and_then(|appliance| appliance.ask(request).ok());
+            return Ok(filtering.pairs(answer.map(|answer| answer.completions).unwrap_or_default()));
+        }
         let (start, names) = candidates(&self.grammar, before, |kind| self.names(kind));
         let pair = |name: String| Pair {
             replacement: format!("{name} "),
@@ -219,7 +283,10 @@ mod tests {
     #[test]
     fn words_and_ports_are_completed() {
         assert_eq!(complete("sh").1, ["show"]);
-        assert_eq!(complete("show s").1, ["services", "settings", "storage", "system"]);
+        assert_eq!(
+            complete("show s").1,
+            ["series", "services", "settings", "storage", "system"]
+        );
         assert_eq!(complete("show device ").1, ["core-1", "\"edge router\""]);
         assert_eq!(complete("show device c").1, ["core-1"]);
         assert_eq!(complete("show logs severity e").1, ["emergency", "error"]);
@@ -228,11 +295,56 @@ mod tests {
         assert_eq!(complete("set application erp protocol sctp p").1, ["ports"]);
         assert_eq!(complete("delete group ").1, ["erp", "\"head office\""]);
         assert_eq!(complete("set retention logs gb ").1, ["unlimited"]);
-        assert_eq!(complete("sh to co"), (6, vec!["conversations".to_owned()]));
+        assert_eq!(complete("sh top co"), (7, vec!["conversations".to_owned()]));
         assert_eq!(complete("set port ").1, ["enp0s3", "enp0s4"]);
         assert_eq!(complete("set port enp0s4 d").1, ["direction"]);
         assert_eq!(complete("show top hosts last ").1, Vec::<String>::new());
         assert_eq!(complete("show top hosts last 60 ").1, ["exporter", "limit"]);
+    }
+
+    #[test]
+    fn keys_are_completed_one_by_one() {
+        assert_eq!(complete("show top by src_i").1, ["src_ip"]);
+        assert_eq!(complete("show top by src_ip,dst_p").1, ["src_ip,dst_port"]);
+        assert_eq!(
+            complete("show records order ").1,
+            ["end", "start", "duration", "bytes", "packets"]
+        );
+    }
+
+    #[test]
+    fn filters_are_completed_by_the_analyzer() {
+        let grammar = Grammar::new(Language::English, true);
+        let of = |line: &'static str| {
+            Filtering::of(&grammar, line).map(|f| {
+                let from = f.text.chars().filter(|c| *c == ' ').count();
+                let at = f.text.rfind(' ').map_or(0, |at| f.text[..=at].chars().count());
+                let at = (
+                    u32::try_from(at).unwrap(),
+                    u32::try_from(f.text.chars().count()).unwrap(),
+                );
+                let word = |text: &str, at| api::analyzer::Completion {
+                    at,
+                    text: text.to_owned(),
+                    english: String::new(),
+                    chinese: String::new(),
+                };
+                let elsewhere = word("and", (at.1 + 1, at.1 + 1));
+                let (start, pairs) = f.pairs(vec![word("proto", at), elsewhere]);
+                let replaced: Vec<_> = pairs.into_iter().map(|pair| pair.replacement).collect();
+                (from, format!("{}{}", &line[..start], replaced.join("|")))
+            })
+        };
+        let line = "show records filter \"src 10.0.0.0/8 and 业务 x pr";
+        let whole = "show records filter \"src 10.0.0.0/8 and 业务 x proto ";
+        assert_eq!(of(line), Some((5, whole.to_owned())));
+        assert_eq!(
+            of("show totals filter pr"),
+            Some((0, "show totals filter \"proto ".to_owned()))
+        );
+        assert_eq!(of("show records filter \"src 10.0.0.1\" "), None);
+        assert_eq!(of("show records "), None);
+        assert_eq!(of("set port enp0s3 label \"core sw"), None);
     }
 
     proptest! {
@@ -240,6 +352,9 @@ mod tests {
         fn completion_never_panics(line in "\\PC{0,30}") {
             let (start, _) = complete(&line);
             prop_assert!(line.is_char_boundary(start));
+            for before in [line.clone(), format!("show records filter {line}"), format!("show totals filter \"{line}")] {
+                let _ = Filtering::of(&Grammar::new(Language::English, true), &before);
+            }
         }
     }
 }

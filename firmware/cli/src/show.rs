@@ -1,5 +1,6 @@
 //! What the `show` commands print.
 
+pub(crate) mod answer;
 mod device;
 mod exporters;
 mod objects;

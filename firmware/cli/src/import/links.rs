@@ -51,6 +51,11 @@ impl Links {
         Ok(links)
     }
 
+    /// All links.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &LinkInfo> {
+        self.kept.values().map(|kept| &kept.info)
+    }
+
     /// The capture port of a name, made where there is none.
     pub(super) fn port(&mut self, name: &str) -> LinkId {
         self.find(LinkKind::Port, name).unwrap_or_else(|| {

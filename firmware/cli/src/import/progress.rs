@@ -41,27 +41,38 @@ impl Progress {
         self.size = std::fs::metadata(path).map_or(0, |about| about.len());
     }
 
+    /// Hours are next.
+    pub(super) fn of_hours(&mut self) {
+        self.clear();
+        self.last.set(Instant::now());
+    }
+
+    /// Hours that have index and rollups now.
+    pub(super) fn tick_hours(&self, hours: u64) {
+        self.draw(|| format!("index and rollups: {}", count(hours, "hour")));
+    }
+
     /// Octets and records that were read.
     pub(super) fn tick(&self, read: u64, records: u64) {
+        self.draw(|| {
+            let share = match read.checked_mul(100).and_then(|read| read.checked_div(self.size)) {
+                Some(percent @ 0..=100) => format!("{percent} %"),
+                // A gzipped file is larger than it looks.
+                _ => octets(read),
+            };
+            let records = count(records, "record");
+            format!("[{}/{}] {}: {share}, {records}", self.file, self.files, self.name)
+        });
+    }
+
+    fn draw(&self, line: impl FnOnce() -> String) {
         if !self.shown || self.last.get().elapsed() < EVERY {
             return;
         }
         self.last.set(Instant::now());
         self.drawn.set(true);
-        let share = match read.checked_mul(100).and_then(|read| read.checked_div(self.size)) {
-            Some(percent @ 0..=100) => format!("{percent} %"),
-            // A gzipped file is larger than it looks.
-            _ => octets(read),
-        };
-        let line = format!(
-            "[{}/{}] {}: {share}, {}",
-            self.file,
-            self.files,
-            self.name,
-            count(records, "record")
-        );
         let mut out = std::io::stderr();
-        let _ = write!(out, "\r\x1b[K{line}").and_then(|()| out.flush());
+        let _ = write!(out, "\r\x1b[K{}", line()).and_then(|()| out.flush());
     }
 
     /// Takes the line away.

@@ -9,7 +9,7 @@ use model::{
     App, EndReason, Exported, FlowRecord, HomeNetworks, IcmpType, LinkId, MacAddr, MplsLabels, Observed, Timestamp,
 };
 
-use super::when::{When, duration_nanos};
+use crate::when::{When, duration_nanos};
 
 /// What a column holds. nfdump 1.6 to 1.7 name columns in three ways, `spanwatch flows` in a fourth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -380,7 +380,10 @@ impl Row {
         fn put<T>(place: &mut T, value: Option<T>, what: &'static str) -> Option<Result<(), &'static str>> {
             Some(value.ok_or(what).map(|value| *place = value))
         }
-        let time = || When::parse(value, around.zone_s);
+        let time = || match value {
+            Datum::Text(text) => When::parse(text, around.zone_s),
+            Datum::Number(number) => Some(When::of_number(number)),
+        };
         match column {
             Column::First => put(&mut self.first, time(), "a time"),
             Column::Last => put(&mut self.last, time(), "a time"),
@@ -390,7 +393,7 @@ impl Row {
                 self.event = time().flatten();
                 Some(Ok(()))
             }
-            Column::Duration => put(&mut self.duration, duration_nanos(value).map(Some), "a duration"),
+            Column::Duration => put(&mut self.duration, duration(value).map(Some), "a duration"),
             Column::SrcAddr => put(&mut self.src, value.address().map(Some), "an IP address"),
             Column::DstAddr => put(&mut self.dst, value.address().map(Some), "an IP address"),
             Column::SrcPort => put(&mut self.src_port, value.small(), "a port"),
@@ -586,6 +589,13 @@ impl Row {
             }
         };
         Some((Timestamp::from_nanos(start), Timestamp::from_nanos(end)))
+    }
+}
+
+fn duration(value: Datum<'_>) -> Option<u64> {
+    match value {
+        Datum::Text(text) => duration_nanos(text),
+        Datum::Number(seconds) => seconds.checked_mul(1_000_000_000),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The state of collector and analyzer.
 
-use api::analyzer::AnalyzerStatus;
+use api::analyzer::{AnalyzerStatus, RemovedWhy, Storage};
 use api::collector::CollectorStatus;
 use model::MalformedKind;
 
@@ -128,5 +128,103 @@ impl Show {
             text.push_str(&format!("  ! {trouble}\n"));
         }
         text
+    }
+
+    /// What is kept of each class, for how long, and what goes next.
+    pub(crate) fn kept(self, storage: &Storage) -> String {
+        let free = format!("{} / {}", bytes(storage.free_bytes), bytes(storage.disk_bytes));
+        let mut text = String::from("\n");
+        text.push_str(&pairs(&[
+            (self.say("Disk free", "磁盘可用"), free),
+            (
+                self.say("Oldest is removed at", "开始清理的占用率"),
+                format!("{} %", storage.full_percent),
+            ),
+            (
+                self.say("Hours not indexed yet", "尚未建立索引的小时"),
+                storage.hours_open.to_string(),
+            ),
+            (
+                self.say("Countries", "国家库"),
+                or_dash(storage.countries.as_ref(), |c| format!("{} ({})", c.name, c.ranges)),
+            ),
+        ]));
+        let mut table = Table::new(&[
+            (self.say("Kept", "数据"), Left),
+            (self.say("For", "保留期限"), Right),
+            (self.say("At most", "最大容量"), Right),
+            (self.say("Takes", "占用"), Right),
+            (self.say("A day", "每天"), Right),
+            (self.say("Records", "记录数"), Right),
+            (self.say("Oldest", "最早"), Left),
+            (self.say("Newest", "最新"), Left),
+            (self.say("Goes next", "下一步清理"), Left),
+        ]);
+        for class in &storage.classes {
+            let unit = match class.class {
+                settings::KeptClass::Seconds => "h",
+                _ => "d",
+            };
+            let next = class.next.as_ref().map(|next| {
+                let when = or_dash(class.next_at, time);
+                format!("{next} {when} {}", or_dash(class.next_why, |w| self.why(w).to_owned()))
+            });
+            table.row([
+                self.class(class.class).to_owned(),
+                format!("{} {unit}", class.limit.age),
+                or_dash(class.limit.gb, |gb| format!("{gb} GB")),
+                bytes(class.bytes),
+                or_dash(class.bytes_per_day, bytes),
+                or_dash(class.records, |n| n.to_string()),
+                or_dash(class.oldest, time),
+                or_dash(class.newest, time),
+                or_dash(next, |n| n),
+            ]);
+        }
+        text.push('\n');
+        text.push_str(&table.render());
+        let mut removed = Table::new(&[
+            (self.say("Removed at", "清理时间"), Left),
+            (self.say("What", "内容"), Left),
+            (self.say("Size", "大小"), Right),
+            (self.say("Why", "原因"), Left),
+        ]);
+        for gone in storage.removed.iter().take(10) {
+            removed.row([
+                time(gone.at),
+                gone.what.clone(),
+                bytes(gone.bytes),
+                self.why(gone.why).to_owned(),
+            ]);
+        }
+        if !storage.removed.is_empty() {
+            text.push('\n');
+            text.push_str(&removed.render());
+        }
+        text
+    }
+
+    fn class(self, class: settings::KeptClass) -> &'static str {
+        use settings::KeptClass::{Logs, Minutes, Packets, Records, Rollups, Seconds};
+        match class {
+            Records => self.say("flow records", "流记录"),
+            Seconds => self.say("windows of a second", "秒级统计"),
+            Minutes => self.say("windows of a minute", "分钟级统计"),
+            Rollups => self.say("rollups and index", "汇总和索引"),
+            Logs => self.say("logs", "日志"),
+            Packets => self.say("packets", "报文"),
+        }
+    }
+
+    const fn why_text(why: RemovedWhy) -> crate::lang::Text {
+        match why {
+            RemovedWhy::Age => ("too old", "超过保留期限"),
+            RemovedWhy::Size => ("takes too much room", "超过最大容量"),
+            RemovedWhy::DiskFull => ("the disk is full", "磁盘已满"),
+        }
+    }
+
+    fn why(self, why: RemovedWhy) -> &'static str {
+        crate::lang::say(self.0, Self::why_text(why))
     }
 }

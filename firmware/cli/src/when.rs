@@ -1,29 +1,36 @@
-//! Times as nfdump and `spanwatch flows` write them.
+//! Times as people, nfdump and `spanwatch flows` write them.
 
-use super::row::Datum;
+use model::Timestamp;
 
 const NANOS: u64 = 1_000_000_000;
 
 /// A time, and whether it was cut to whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct When {
+pub(crate) struct When {
     /// Nanoseconds since 1970.
-    pub(super) nanos: u64,
+    pub(crate) nanos: u64,
     /// Whether its text had no fraction.
-    pub(super) is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 impl When {
+    /// Milliseconds since 1970 where there are 12 digits or more, else seconds; `None`: it is 1970-01-01.
+    pub(crate) fn of_number(number: u64) -> Option<Self> {
+        let (unit, is_cut) = match number {
+            100_000_000_000.. => (1_000_000, false),
+            _ => (NANOS, true),
+        };
+        let nanos = number.saturating_mul(unit);
+        (nanos >= NANOS * 86_400).then_some(Self { nanos, is_cut })
+    }
+
     /// `2026-11-21 10:00:00.123`, with `T` or a blank, a fraction or none, `Z`, `+08:00` or no zone: `zone_s` seconds east
     /// of UTC then. A number is milliseconds since 1970 where it has no fraction and 12 digits or more, else seconds. The
     /// outer `None`: it is no time; the inner: it is 1970-01-01, nfdump's way of saying that there is none.
-    pub(super) fn parse(value: Datum<'_>, zone_s: i32) -> Option<Option<Self>> {
-        let text = match value {
-            Datum::Number(number) => return Some(number_of(number)),
-            Datum::Text(text) => text.trim(),
-        };
+    pub(crate) fn parse(value: &str, zone_s: i32) -> Option<Option<Self>> {
+        let text = value.trim();
         if let Ok(number) = text.parse() {
-            return Some(number_of(number));
+            return Some(Self::of_number(number));
         }
         let when = match text.split_once('.') {
             Some((seconds, fraction)) if seconds.bytes().all(|b| b.is_ascii_digit()) => {
@@ -39,13 +46,44 @@ impl When {
     }
 }
 
-fn number_of(number: u64) -> Option<When> {
-    let (unit, is_cut) = match number {
-        100_000_000_000.. => (1_000_000, false),
-        _ => (NANOS, true),
+/// What a person asks about: `now`; `-2h` or `now-2h`, before now; `2026-11-21`, `2026-11-21 10:00` and whatever else
+/// [`When::parse`] takes.
+pub(crate) fn asked(text: &str, now: Timestamp, zone_s: i32) -> Option<Timestamp> {
+    let text = text.trim();
+    if text == "now" {
+        return Some(now);
+    }
+    if let Some(ago) = text.strip_prefix("now").unwrap_or(text).strip_prefix('-') {
+        let nanos = length_s(ago)?.checked_mul(NANOS)?;
+        return Some(Timestamp::from_nanos(now.as_nanos().saturating_sub(nanos)));
+    }
+    let (date, clock) = text.split_once([' ', 'T']).unwrap_or((text, "00:00:00"));
+    let is_date = date.len() == 10 && date.split('-').count() == 3;
+    let whole = match (is_date, clock.len()) {
+        (true, 5) => format!("{date} {clock}:00"),
+        (true, _) => format!("{date} {clock}"),
+        (false, _) => text.to_owned(),
     };
-    let nanos = number.saturating_mul(unit);
-    (nanos >= NANOS * 86_400).then_some(When { nanos, is_cut })
+    match When::parse(&whole, zone_s)? {
+        Some(when) => Some(Timestamp::from_nanos(when.nanos)),
+        None => Some(Timestamp::EPOCH),
+    }
+}
+
+/// A length of time in seconds: a number with s, m, h, d or w; without one, seconds.
+pub(crate) fn length_s(text: &str) -> Option<u64> {
+    let (digits, unit) = match text.char_indices().next_back()? {
+        (at, 's') => (text.get(..at)?, 1),
+        (at, 'm') => (text.get(..at)?, 60),
+        (at, 'h') => (text.get(..at)?, 3_600),
+        (at, 'd') => (text.get(..at)?, 86_400),
+        (at, 'w') => (text.get(..at)?, 7 * 86_400),
+        _ => (text, 1),
+    };
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// Digits after the point as nanoseconds; more than nine are cut.
@@ -88,7 +126,7 @@ fn calendar(text: &str, zone_s: i32) -> Option<When> {
 }
 
 /// `Z`, `+08:00`, `-0330` or `+08` as seconds east of UTC.
-pub(super) fn zone_of(text: &str) -> Option<i32> {
+pub(crate) fn zone_of(text: &str) -> Option<i32> {
     if matches!(text, "Z" | "z" | "UTC" | "utc") {
         return Some(0);
     }
@@ -121,11 +159,8 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Seconds with a fraction, or `HH:MM:SS.fff` with days before it.
-pub(super) fn duration_nanos(value: Datum<'_>) -> Option<u64> {
-    let text = match value {
-        Datum::Number(seconds) => return seconds.checked_mul(NANOS),
-        Datum::Text(text) => text.trim(),
-    };
+pub(crate) fn duration_nanos(value: &str) -> Option<u64> {
+    let text = value.trim();
     let (days, clock) = match text.split_once("d ") {
         Some((days, clock)) => (days.trim().parse::<u64>().ok()?, clock.trim()),
         None => (0, text),
@@ -141,13 +176,12 @@ pub(super) fn duration_nanos(value: Datum<'_>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use model::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
 
     fn nanos(text: &str, zone_s: i32) -> Option<u64> {
-        When::parse(Datum::Text(text), zone_s)?.map(|when| when.nanos)
+        When::parse(text, zone_s)?.map(|when| when.nanos)
     }
 
     #[test]
@@ -165,7 +199,7 @@ mod tests {
         ] {
             assert_eq!(nanos(text, zone_s), Some(expected), "{text}");
         }
-        assert_eq!(When::parse(Datum::Text("1970-01-01 00:00:00"), 0), Some(None));
+        assert_eq!(When::parse("1970-01-01 00:00:00", 0), Some(None));
         for bad in [
             "",
             "yesterday",
@@ -174,7 +208,7 @@ mod tests {
             "2020-11-13 25:00:00",
             "2020-11-13 1:2",
         ] {
-            assert_eq!(When::parse(Datum::Text(bad), 0), None, "{bad}");
+            assert_eq!(When::parse(bad, 0), None, "{bad}");
         }
     }
 
@@ -187,9 +221,49 @@ mod tests {
             ("2d 00:00:01.000", 172_801_000_000_000),
             ("12", 12_000_000_000),
         ] {
-            assert_eq!(duration_nanos(Datum::Text(text)), Some(expected), "{text}");
+            assert_eq!(duration_nanos(text), Some(expected), "{text}");
         }
-        assert_eq!(duration_nanos(Datum::Text("-1")), None);
+        assert_eq!(duration_nanos("-1"), None);
+    }
+
+    #[test]
+    fn people_write_times_in_many_ways() {
+        let now = Timestamp::from_secs(1_795_000_000);
+        let secs = |text: &str, zone_s| asked(text, now, zone_s).map(Timestamp::as_secs);
+        for (text, zone_s, expected) in [
+            ("now", 0, 1_795_000_000),
+            ("-2h", 0, 1_795_000_000 - 7_200),
+            ("now-30s", 0, 1_795_000_000 - 30),
+            ("-1w", 0, 1_795_000_000 - 604_800),
+            ("2026-11-21", 0, 1_795_219_200),
+            ("2026-11-21", 28_800, 1_795_219_200 - 28_800),
+            ("2026-11-21 10:00", 0, 1_795_255_200),
+            ("2026-11-21T10:00", 0, 1_795_255_200),
+            ("2026-11-21 10:00:01.5", 0, 1_795_255_201),
+            ("2026-11-21T10:00:00+08:00", 0, 1_795_255_200 - 28_800),
+            ("2026-11-21T10:00:00Z", 28_800, 1_795_255_200),
+            ("1795255200", 28_800, 1_795_255_200),
+            ("0", 0, 0),
+        ] {
+            assert_eq!(secs(text, zone_s), Some(expected), "{text}");
+        }
+        for bad in [
+            "",
+            "-",
+            "-h",
+            "--2h",
+            "tomorrow",
+            "2026-11",
+            "2026-11-32",
+            "2026-11-21 10",
+            "+2h",
+        ] {
+            assert_eq!(secs(bad, 0), None, "{bad}");
+        }
+        assert_eq!(
+            (length_s("1m"), length_s("90"), length_s("1.5h")),
+            (Some(60), Some(90), None)
+        );
     }
 
     proptest! {
@@ -201,7 +275,8 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in "\\PC{0,30}", zone_s in -50_000..50_000) {
-            let _ = (When::parse(Datum::Text(&text), zone_s), duration_nanos(Datum::Text(&text)), zone_of(&text));
+            let _ = (When::parse(&text, zone_s), duration_nanos(&text), zone_of(&text), length_s(&text));
+            let _ = asked(&text, Timestamp::EPOCH, zone_s);
         }
     }
 }
