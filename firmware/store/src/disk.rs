@@ -6,7 +6,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use redb::StorageBackend;
 use redb::backends::FileBackend;
 
@@ -82,17 +85,29 @@ pub trait Disk: Debug + Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,
+    /// Held as long as anyone works in the folder.
+    _lock: Arc<Flock<File>>,
 }
 
 impl Folder {
-    /// The folder at `path`, made where it is missing.
+    /// The folder at `path`, made where it is missing. It is this program's alone while what this answers lives.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made or opened; [`io::ErrorKind::ResourceBusy`] when another program works in it.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         fs::create_dir_all(&path)?;
-        Ok(Self { path })
+        let lock = Flock::lock(File::open(&path)?, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| match e {
+            Errno::EWOULDBLOCK => io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another program works in the folder: stop it first, or work with a copy of the folder",
+            ),
+            e => e.into(),
+        })?;
+        Ok(Self {
+            path,
+            _lock: Arc::new(lock),
+        })
     }
 
     fn sync(&self) -> io::Result<()> {

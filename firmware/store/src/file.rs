@@ -322,6 +322,20 @@ impl DbFile {
         })
     }
 
+    /// Runs something that nobody else may be in the file for; waits until they have left.
+    pub(crate) fn alone<T>(&self, work: impl FnOnce(&mut Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        let _in_use = InUse::of(&self.name);
+        let mut inner = self.lock();
+        while inner.users > 0 {
+            inner.writers += 1;
+            inner = self.left.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner.writers -= 1;
+        }
+        inner.open = None;
+        let mut db = self.open(&inner)?;
+        work(&mut db).map_err(|e| self.error(e))
+    }
+
     fn error(&self, source: redb::Error) -> StoreError {
         let file = self.name.clone();
         match source {

@@ -492,10 +492,20 @@ impl Hours {
 
     /// The hours of a range that are rolled up, with the objects by which they were, and those that have no records.
     pub(crate) fn whole_hours(&self, range: Range<u32>) -> Vec<(u32, Option<u64>)> {
+        let state = self.lock();
+        let newest = state
+            .rolled
+            .keys()
+            .next_back()
+            .into_iter()
+            .chain(state.closed.keys().next_back());
+        let newest = newest.chain(state.open.keys().next_back()).max().copied().unwrap_or(0);
+        // What is further away is not rolled up; and nobody has to count the hours since 1970.
+        let range =
+            range.start.max(newest.saturating_sub(ROLLED_BACK))..range.end.min(newest.saturating_add(ROLLED_AHEAD));
         if range.is_empty() {
             return Vec::new();
         }
-        let state = self.lock();
         // How many blocks' spans begin and end at each hour of the range.
         let mut steps: BTreeMap<u32, i64> = BTreeMap::new();
         let closed = state.closed.values().map(|(row, _)| (row.min_start.0, row.max_end.1));

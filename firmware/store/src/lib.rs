@@ -6,6 +6,7 @@
 mod append;
 mod blocks;
 mod candidates;
+mod check;
 mod closing;
 mod day;
 mod dayfiles;
@@ -48,6 +49,7 @@ use windows::Windows;
 pub use append::{Batch, BatchKey, Content, Outcome};
 pub use blocks::{Filter, Found, InterfaceRecord, Walked};
 pub use candidates::{BlockId, BlockMeta, Candidates, Probe};
+pub use check::{FileCheck, FileStats, TableStats};
 pub use closing::{DayToClose, DayToken, HourToClose, HourToken};
 pub use disk::{Disk, Folder, Room};
 pub use error::StoreError;

@@ -10,6 +10,7 @@ use model::{LogBlock, LogHead, Timestamp};
 use redb::{ReadTransaction, ReadableTable, TableDefinition};
 
 use crate::append::BatchKey;
+use crate::check::FileCheck;
 use crate::day::Day;
 use crate::dayfiles::DayFiles;
 use crate::disk::Disk;
@@ -148,27 +149,65 @@ impl Logs {
             days.iter().copied().filter(|day| !counted.contains_key(day)).collect()
         };
         for day in unknown.iter().take(limit) {
-            let Some(file) = self.files.existing(*day) else {
-                continue;
-            };
-            let read = file.read(|txn| {
-                let records = match opened(txn.open_table(RECORDS))? {
-                    Some(records) => records.get(0)?.map(|records| records.value()),
-                    None => None,
-                };
-                match (records, opened(txn.open_table(HEADS))?) {
-                    (None, Some(heads)) => count(&heads),
-                    (records, _) => Ok(records.unwrap_or(0)),
-                }
-            });
-            self.files.close_if_old(*day);
-            match read {
+            match self.records_of(*day) {
                 Ok(records) => drop(self.counted().insert(*day, records)),
                 // Whoever searches it finds that out, and it is set aside.
                 Err(_) => drop(self.counted().insert(*day, 0)),
             }
         }
         Ok((unknown.len() <= limit).then(|| self.counted().values().sum()))
+    }
+
+    /// How many records a day has.
+    pub(crate) fn records_of(&self, day: Day) -> Result<u64, StoreError> {
+        let Some(file) = self.files.existing(day) else {
+            return Ok(0);
+        };
+        let read = file.read(|txn| {
+            let records = match opened(txn.open_table(RECORDS))? {
+                Some(records) => records.get(0)?.map(|records| records.value()),
+                None => None,
+            };
+            match (records, opened(txn.open_table(HEADS))?) {
+                (None, Some(heads)) => count(&heads),
+                (records, _) => Ok(records.unwrap_or(0)),
+            }
+        });
+        self.files.close_if_old(day);
+        read
+    }
+
+    /// Reads all blocks of a day.
+    pub(crate) fn check(&self, day: Day, check: &mut FileCheck) -> Result<(), StoreError> {
+        let Some(file) = self.files.existing(day) else {
+            return Ok(());
+        };
+        file.read(|txn| {
+            let (Some(heads), Some(bodies)) = (opened(txn.open_table(HEADS))?, opened(txn.open_table(BODIES))?) else {
+                return Ok(());
+            };
+            for entry in heads.iter()? {
+                let (key, head) = entry?;
+                let key = key.value();
+                let body = bodies.get(key)?;
+                let body = body.as_ref().map_or(&[][..], |body| body.value());
+                match LogBlock::parse([head.value(), body].concat()).and_then(|block| block.records()) {
+                    Ok(records) => {
+                        check.blocks += 1;
+                        check.records += records.len() as u64;
+                    }
+                    Err(source) => check.problems.push(StoreError::Block {
+                        file: day.file_name(KIND),
+                        batch: BatchKey {
+                            epoch: key.1,
+                            sequence: key.2,
+                        },
+                        source,
+                    }),
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Searches, newest first. `go_on` is asked before each block that may hold something: where it
