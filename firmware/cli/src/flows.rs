@@ -114,3 +114,15 @@ impl Run {
         }
     }
 }
+
+/// Flows as CSV, for tests of those who read it.
+#[cfg(test)]
+pub(crate) fn write_csv(flows: &[FlowRecord], out: &mut Vec<u8>) {
+    csv::write(flows.iter(), out).expect("memory takes all");
+}
+
+/// Flows as JSON, for tests of those who read it.
+#[cfg(test)]
+pub(crate) fn write_json(flows: &[FlowRecord], out: &mut Vec<u8>) {
+    json::write(flows.iter(), out).expect("memory takes all");
+}

@@ -1,248 +1,19 @@
 //! One record as a text names it, column by column, and the flow record that it makes.
 
-use std::collections::HashMap;
+mod columns;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::LazyLock;
 
 use model::{
     App, EndReason, Exported, FlowRecord, HomeNetworks, IcmpType, LinkId, MacAddr, MplsLabels, Observed, Timestamp,
 };
 
+pub(super) use columns::Column;
+
 use crate::when::{When, duration_nanos};
-
-/// What a column holds. nfdump 1.6 to 1.7 name columns in three ways, `spanwatch flows` in a fourth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
-    First,
-    Last,
-    Duration,
-    Received,
-    Event,
-    SrcAddr,
-    DstAddr,
-    SrcPort,
-    DstPort,
-    Protocol,
-    Flags,
-    FlagsRev,
-    Tos,
-    Packets,
-    Bytes,
-    PacketsRev,
-    BytesRev,
-    IcmpType,
-    IcmpCode,
-    InIf,
-    OutIf,
-    SrcAs,
-    DstAs,
-    SrcMask,
-    DstMask,
-    Observed,
-    NextHop,
-    BgpNextHop,
-    SrcVlan,
-    DstVlan,
-    SrcMac,
-    OutSrcMac,
-    DstMac,
-    OutDstMac,
-    Mpls,
-    Router,
-    SrcXlateIp,
-    DstXlateIp,
-    SrcXlatePort,
-    DstXlatePort,
-    NatEvent,
-    FirewallEvent,
-    ForwardingStatus,
-    IngressVrf,
-    EgressVrf,
-    MinTtl,
-    MaxTtl,
-    Domain,
-    App,
-    EndReason,
-    /// Metered here: zeros are zeros.
-    SeenVlan,
-    SeenSrcMac,
-    SeenDstMac,
-    /// Of no use here.
-    Ignored,
-}
-
-/// Names of columns, by who writes them.
-const NAMES: &[(&str, Column)] = &[
-    // nfdump 1.6 to 1.7.1, CSV
-    ("ts", Column::First),
-    ("te", Column::Last),
-    ("td", Column::Duration),
-    ("tr", Column::Received),
-    ("sa", Column::SrcAddr),
-    ("da", Column::DstAddr),
-    ("sp", Column::SrcPort),
-    ("dp", Column::DstPort),
-    ("pr", Column::Protocol),
-    ("flg", Column::Flags),
-    ("fwd", Column::ForwardingStatus),
-    ("stos", Column::Tos),
-    ("ipkt", Column::Packets),
-    ("ibyt", Column::Bytes),
-    ("opkt", Column::PacketsRev),
-    ("obyt", Column::BytesRev),
-    ("in", Column::InIf),
-    ("out", Column::OutIf),
-    ("sas", Column::SrcAs),
-    ("das", Column::DstAs),
-    ("smk", Column::SrcMask),
-    ("dmk", Column::DstMask),
-    ("dir", Column::Observed),
-    ("nh", Column::NextHop),
-    ("nhb", Column::BgpNextHop),
-    ("svln", Column::SrcVlan),
-    ("dvln", Column::DstVlan),
-    ("ismc", Column::SrcMac),
-    ("osmc", Column::OutSrcMac),
-    ("idmc", Column::DstMac),
-    ("odmc", Column::OutDstMac),
-    ("ra", Column::Router),
-    ("nevt", Column::NatEvent),
-    ("xsa", Column::SrcXlateIp),
-    ("xda", Column::DstXlateIp),
-    ("xsp", Column::SrcXlatePort),
-    ("xdp", Column::DstXlatePort),
-    ("ivrf", Column::IngressVrf),
-    ("evrf", Column::EgressVrf),
-    // nfdump 1.7.2 and later, CSV
-    ("firstSeen", Column::First),
-    ("lastSeen", Column::Last),
-    ("duration", Column::Duration),
-    ("received", Column::Received),
-    ("srcAddr", Column::SrcAddr),
-    ("dstAddr", Column::DstAddr),
-    ("srcPort", Column::SrcPort),
-    ("dstPort", Column::DstPort),
-    ("proto", Column::Protocol),
-    ("flags", Column::Flags),
-    ("fwdStatus", Column::ForwardingStatus),
-    ("tos", Column::Tos),
-    ("srcTos", Column::Tos),
-    ("packets", Column::Packets),
-    ("bytes", Column::Bytes),
-    ("inPackets", Column::Packets),
-    ("inBytes", Column::Bytes),
-    ("outPackets", Column::PacketsRev),
-    ("outBytes", Column::BytesRev),
-    ("icmpTYpe", Column::IcmpType),
-    ("icmpType", Column::IcmpType),
-    ("icmpCode", Column::IcmpCode),
-    ("input", Column::InIf),
-    ("output", Column::OutIf),
-    ("srcAS", Column::SrcAs),
-    ("dstAS", Column::DstAs),
-    ("srcMask", Column::SrcMask),
-    ("dstMask", Column::DstMask),
-    ("direction", Column::Observed),
-    ("nextIP", Column::NextHop),
-    ("bgpNextIP", Column::BgpNextHop),
-    ("srcVlan", Column::SrcVlan),
-    ("dstVlan", Column::DstVlan),
-    ("inSrcMac", Column::SrcMac),
-    ("outSrcMac", Column::OutSrcMac),
-    ("inDstMac", Column::DstMac),
-    ("outDstMac", Column::OutDstMac),
-    ("routerIP", Column::Router),
-    ("srcXIP", Column::SrcXlateIp),
-    ("dstXIP", Column::DstXlateIp),
-    ("srcXPort", Column::SrcXlatePort),
-    ("dstXPort", Column::DstXlatePort),
-    ("ingressVrfID", Column::IngressVrf),
-    ("egressVrfID", Column::EgressVrf),
-    ("minTTL", Column::MinTtl),
-    ("maxTTL", Column::MaxTtl),
-    ("obsDomainID", Column::Domain),
-    // nfdump, JSON
-    ("first", Column::First),
-    ("t_first", Column::First),
-    ("last", Column::Last),
-    ("t_last", Column::Last),
-    ("t_received", Column::Received),
-    ("t_event", Column::Event),
-    ("src4_addr", Column::SrcAddr),
-    ("src6_addr", Column::SrcAddr),
-    ("dst4_addr", Column::DstAddr),
-    ("dst6_addr", Column::DstAddr),
-    ("tcp_flags", Column::Flags),
-    ("src_tos", Column::Tos),
-    ("in_packets", Column::Packets),
-    ("in_bytes", Column::Bytes),
-    ("out_packets", Column::PacketsRev),
-    ("out_bytes", Column::BytesRev),
-    ("icmp_type", Column::IcmpType),
-    ("icmp_code", Column::IcmpCode),
-    ("input_snmp", Column::InIf),
-    ("output_snmp", Column::OutIf),
-    ("src_as", Column::SrcAs),
-    ("dst_as", Column::DstAs),
-    ("src_mask", Column::SrcMask),
-    ("dst_mask", Column::DstMask),
-    ("ip4_next_hop", Column::NextHop),
-    ("ip6_next_hop", Column::NextHop),
-    ("bgp4_next_hop", Column::BgpNextHop),
-    ("bgp6_next_hop", Column::BgpNextHop),
-    ("src_vlan", Column::SrcVlan),
-    ("dst_vlan", Column::DstVlan),
-    ("in_src_mac", Column::SrcMac),
-    ("out_src_mac", Column::OutSrcMac),
-    ("in_dst_mac", Column::DstMac),
-    ("out_dst_mac", Column::OutDstMac),
-    ("ip4_router", Column::Router),
-    ("ip6_router", Column::Router),
-    ("src4_xlt_ip", Column::SrcXlateIp),
-    ("src6_xlt_ip", Column::SrcXlateIp),
-    ("dst4_xlt_ip", Column::DstXlateIp),
-    ("dst6_xlt_ip", Column::DstXlateIp),
-    ("src_xlt_port", Column::SrcXlatePort),
-    ("dst_xlt_port", Column::DstXlatePort),
-    ("nat_event_id", Column::NatEvent),
-    ("event_id", Column::FirewallEvent),
-    ("fwd_status", Column::ForwardingStatus),
-    ("ingress_vrf", Column::IngressVrf),
-    ("egress_vrf", Column::EgressVrf),
-    ("ip_minttl", Column::MinTtl),
-    ("ip_maxttl", Column::MaxTtl),
-    // `spanwatch flows`
-    ("start", Column::First),
-    ("end", Column::Last),
-    ("src_ip", Column::SrcAddr),
-    ("dst_ip", Column::DstAddr),
-    ("src_port", Column::SrcPort),
-    ("dst_port", Column::DstPort),
-    ("protocol", Column::Protocol),
-    ("packets_rev", Column::PacketsRev),
-    ("bytes_rev", Column::BytesRev),
-    ("tcp_flags_rev", Column::FlagsRev),
-    ("vlan", Column::SeenVlan),
-    ("src_mac", Column::SeenSrcMac),
-    ("dst_mac", Column::SeenDstMac),
-    ("app", Column::App),
-    ("end_reason", Column::EndReason),
-];
-
-impl Column {
-    /// The column of a name.
-    pub(super) fn of(name: &str) -> Self {
-        if let Some(number) = name.strip_prefix("mpls") {
-            let number = number.strip_prefix("Label").unwrap_or(number).trim_start_matches('_');
-            if number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty() {
-                return Self::Mpls;
-            }
-        }
-        static KNOWN: LazyLock<HashMap<&str, Column>> = LazyLock::new(|| NAMES.iter().copied().collect());
-        KNOWN.get(name).copied().unwrap_or(Self::Ignored)
-    }
-}
 
 /// A value as it is written.
 #[derive(Debug, Clone, Copy)]
@@ -616,8 +387,9 @@ fn protocol(value: Datum<'_>) -> Option<u8> {
     let Datum::Text(text) = value else { return value.small() };
     let text = text.trim();
     text.parse().ok().or_else(|| {
-        let at = PROTOCOLS.iter().position(|name| name.eq_ignore_ascii_case(text))?;
-        u8::try_from(at).ok()
+        let at = PROTOCOLS.iter().position(|name| name.eq_ignore_ascii_case(text));
+        let own = || (0..=u8::MAX).find(|number| api::labels::protocol(*number).eq_ignore_ascii_case(text));
+        at.and_then(|at| u8::try_from(at).ok()).or_else(own)
     })
 }
 

@@ -1,7 +1,10 @@
 //! Answers to questions about flow records, as tables.
 
 use api::labels::{Labels, protocol};
-use model::{Answer, AnsweredFrom, Ask, FlowRecord, Found, Key, Measure, Query, SeriesRow, Sums, Timestamp, TopRow};
+use model::{
+    Answer, AnsweredFrom, App, Ask, FlowRecord, Found, Key, KeyValue, Measure, Query, SeriesRow, Sums, Timestamp,
+    TopRow,
+};
 
 use super::Show;
 use crate::amounts::{bytes, or_dash, scaled, share};
@@ -104,7 +107,7 @@ impl Show {
         }
     }
 
-    fn records(self, answered: Answered<'_>, records: &[FlowRecord], apps: &[model::App], more: bool) -> String {
+    fn records(self, answered: Answered<'_>, records: &[FlowRecord], apps: &[App], more: bool) -> String {
         if records.is_empty() {
             return self.say("No record matches.\n", "没有符合条件的流记录。\n").to_owned();
         }
@@ -136,7 +139,7 @@ impl Show {
                 end(record.src_ip, record.src_port),
                 end(record.dst_ip, record.dst_port),
                 protocol(record.protocol),
-                labels.app(app),
+                self.app(labels, app),
                 record.packets.to_string(),
                 bytes(record.bytes),
                 record.packets_rev.to_string(),
@@ -153,11 +156,19 @@ impl Show {
         text
     }
 
-    fn names(self, by: &[Key], labels: &Labels, values: &[model::KeyValue]) -> Vec<String> {
+    fn app(self, labels: &Labels, app: App) -> String {
+        match app {
+            App::UNKNOWN => self.say("unknown", "未知").to_owned(),
+            app => labels.app(app),
+        }
+    }
+
+    fn names(self, by: &[Key], labels: &Labels, values: &[KeyValue]) -> Vec<String> {
         let none = || self.say("none", "无").to_owned();
-        let name = |(key, value): (&Key, &model::KeyValue)| match labels.value(*key, value) {
-            text if text.is_empty() => none(),
-            text => text,
+        let name = |(key, value): (&Key, &KeyValue)| match (value, labels.value(*key, value)) {
+            (KeyValue::App(app), _) => self.app(labels, *app),
+            (_, text) if text.is_empty() => none(),
+            (_, text) => text,
         };
         by.iter().zip(values).map(name).collect()
     }
@@ -424,3 +435,6 @@ impl Show {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
