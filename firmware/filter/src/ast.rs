@@ -5,7 +5,7 @@ use model::{AddressRange, Direction, EndReason, MacAddr, PortRange};
 /// A filter: which records are meant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Expr {
-    /// All records: the empty filter.
+    /// All records: the empty filter; `any` within another.
     All,
     /// Those that all of these mean; two at least, none of them an `And` or `All`.
     And(Vec<Expr>),
@@ -124,7 +124,8 @@ pub enum Test {
     /// `dir in`.
     Direction(Vec<Direction>),
     /// TCP flags of both directions, or-ed: all bits of the first are set, none of the second is: `flags S`,
-    /// `flags S/SA` (S set, A not). True of TCP records alone.
+    /// `flags S/SA` (S set, A not). True of TCP records alone. The two share no bit, and one of them has
+    /// some.
     Flags(u8, u8),
     /// A number.
     Compare(Compare),
