@@ -5,6 +5,7 @@ mod filters;
 mod interfaces;
 mod logs;
 mod records;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -25,6 +26,7 @@ pub(crate) use filters::filter;
 pub(crate) use interfaces::{interface_series, interfaces};
 pub(crate) use logs::logs;
 pub(crate) use records::{interface_top, records};
+pub(crate) use storage::{import_countries, storage};
 
 const POINTS_MAX: u64 = 3_600;
 const STEP_MAX: u32 = 366 * 86_400;

@@ -7,6 +7,7 @@ use api::client::Client;
 use api::supervisor::{SettingsAnswer, SettingsQuery};
 use model::{InterfaceId, LinkId};
 use query::Context;
+use store::Keep;
 
 use crate::writer::Shared;
 
@@ -69,7 +70,10 @@ pub(crate) fn named(shared: &Shared) -> Arc<Named> {
 }
 
 fn context(shared: &Shared) -> Context {
-    let mut context = Context::default();
+    let mut context = Context {
+        countries: shared.countries.table(),
+        ..Context::default()
+    };
     {
         let links = shared.links.read().unwrap_or_else(PoisonError::into_inner);
         for (info, _) in links.all() {
@@ -127,6 +131,7 @@ pub(crate) async fn follow(client: Client, shared: Arc<Shared>) {
                 silent = false;
                 // The same answer again is the end of a wait in which nothing changed.
                 if newer_than.replace(answer.change) != Some(answer.change) {
+                    shared.store.set_keep(Keep::of(&answer.settings.retention));
                     shared.known.set(answer);
                 }
             }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod closer;
+mod countries;
 mod ingest;
 mod interface_rows;
 mod known;
@@ -162,7 +163,7 @@ fn open(options: &Options) -> anyhow::Result<Shared> {
         .ok()
         .and_then(|values| Links::from_json(values.get("links")?).ok())
         .unwrap_or_default();
-    Ok(Shared::new(store, live, recent, links))
+    Ok(Shared::new(store, &options.data, live, recent, links))
 }
 
 async fn serve(
@@ -291,9 +292,8 @@ async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Readers)
             AnalyzerRequest::Logs(q) => answers::logs(&shared, &q).and_then(server::reply),
             AnalyzerRequest::StartQuery(q) => questions::start(&shared, &q).and_then(server::reply),
             AnalyzerRequest::Filter(q) => server::reply(answers::filter(&shared, &q)),
-            AnalyzerRequest::Storage(_) | AnalyzerRequest::ImportCountries(_) => {
-                Err(Failure::new(FailureKind::Unavailable, "this is not answered yet"))
-            }
+            AnalyzerRequest::Storage(_) => answers::storage(&shared).and_then(server::reply),
+            AnalyzerRequest::ImportCountries(q) => answers::import_countries(&shared, &q).and_then(server::reply),
             // Answered above.
             AnalyzerRequest::Links(_) | AnalyzerRequest::PollQuery(_) | AnalyzerRequest::CancelQuery(_) => {
                 Err(failed())

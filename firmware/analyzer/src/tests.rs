@@ -40,7 +40,13 @@ impl Desk {
     fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(Arc::new(Folder::open(folder.path()).unwrap()), Keep::default(), now()).unwrap();
-        let shared = Shared::new(store, Live::new(now()), Recent::default(), Links::default());
+        let shared = Shared::new(
+            store,
+            folder.path(),
+            Live::new(now()),
+            Recent::default(),
+            Links::default(),
+        );
         let shared = Arc::new(shared);
         let (jobs, queue) = mpsc::channel(writer::QUEUE);
         let turns = Workers::default().add("writer");

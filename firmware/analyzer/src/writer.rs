@@ -1,6 +1,7 @@
 //! The one thread that writes: takes batches from the collectors' connections, stores as many as
 //! wait in one go, and tells each connection what became of them.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -11,6 +12,7 @@ use service::Turns;
 use store::{Batch, Content, Event, Outcome, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::countries::CountryFile;
 use crate::known::Known;
 use crate::links::Links;
 use crate::live::Live;
@@ -51,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) recent: RwLock<Recent>,
     pub(crate) links: RwLock<Links>,
     pub(crate) known: Known,
+    pub(crate) countries: CountryFile,
     pub(crate) questions: Questions,
     pub(crate) started: Timestamp,
     pub(crate) collectors: AtomicU64,
@@ -63,9 +66,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(store: Store, live: Live, recent: Recent, links: Links) -> Self {
+    pub(crate) fn new(store: Store, folder: &Path, live: Live, recent: Recent, links: Links) -> Self {
         Self {
             known: Known::default(),
+            countries: CountryFile::open(folder, &store),
             questions: Questions::new(),
             store,
             live: RwLock::new(live),

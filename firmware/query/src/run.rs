@@ -40,6 +40,8 @@ pub struct Question {
     /// Which definitions its rollups must be made by.
     stamp: u64,
     threads: NonZeroUsize,
+    /// Records that are read rather than answered roughly.
+    read_instead: u64,
 }
 
 /// What is found out on the way.
@@ -107,6 +109,7 @@ impl Question {
             stamp: stamp(&context.objects),
             compiled,
             threads,
+            read_instead: READ_INSTEAD,
         })
     }
 
@@ -239,3 +242,6 @@ impl Closed {
         Parts::of(spans, |day| self.days.contains(&day), |hour| self.hours.contains(&hour))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{KeyValue, LinkId, Sums};
 use store::{Period, Store};
 
-use super::{Closed, Question, READ_INSTEAD, Tally, Watch};
+use super::{Closed, Question, Tally, Watch};
 use crate::plan::{Parts, hour_start};
 use crate::rollup::{RollupScope, Rows, Table};
 use crate::serve::{Groups, Serving};
@@ -100,7 +100,7 @@ impl Question {
         }
         if cut || at_least {
             // What was left out cannot be counted at all.
-            let few = all.flows <= READ_INSTEAD || matches!(serving.groups, Groups::Counted(_));
+            let few = all.flows <= self.read_instead || matches!(serving.groups, Groups::Counted(_));
             if few && self.has_records(store, all.flows) {
                 return None;
             }

@@ -1,0 +1,352 @@
+//! Answers from a store, with and without rollups, against the naive reference.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{
+    App, Application, Block, Business, Direction, EndReason, Endpoint, Exported, FlowRecord, IpGroup, Key, LinkGroup,
+    LinkId, Measure, Objects, PortRange, Scope,
+};
+use proptest::prelude::*;
+use proptest::sample::select;
+use store::{Batch, BatchKey, Content, Folder, Keep, Outcome};
+
+use super::*;
+use crate::close::close_all;
+use crate::naive;
+
+/// A day's first moment.
+const DAY: u64 = 20_000 * 86_400;
+/// When questions are asked: long after.
+const NOW: Timestamp = Timestamp::from_secs(DAY + 5 * 86_400);
+
+fn ip(n: u8) -> IpAddr {
+    match n % 7 {
+        6 => std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into()).into(),
+        _ => Ipv4Addr::new(10, 0, n % 3, n).into(),
+    }
+}
+
+prop_compose! {
+    fn records()(
+        link in select(vec![LinkId(1), LinkId(2), LinkId::of_exporter(1), LinkId::of_exporter(2)]),
+        // Three days, most in some hours.
+        hour in prop_oneof![0..72_u64, 20..30_u64],
+        within in prop_oneof![0..3_600_000_000_000_u64, select(vec![0, 1, 3_599_999_999_999])],
+        duration in prop_oneof![Just(0_u64), 0..120_000_000_000_u64],
+        (src, dst) in (0..12_u8, 0..12_u8),
+        (src_port, dst_port) in (select(vec![443_u16, 80, 53, 40_000]), select(vec![443_u16, 80, 53, 9_000])),
+        protocol in select(vec![6_u8, 17, 1]),
+        (packets, bytes, packets_rev, bytes_rev) in (0..50_u64, 0..90_000_u64, 0..50_u64, 0..90_000_u64),
+        (tos, app) in (select(vec![0_u8, 184, 3]), select(vec![0_u16, 0, 1, 3])),
+        direction in select(vec![Direction::In, Direction::Out, Direction::Internal]),
+        interfaces in (select(vec![None, Some(0), Some(3)]), select(vec![None, Some(3), Some(4)])),
+    ) -> FlowRecord {
+        let end = (DAY + hour * 3_600) * 1_000_000_000 + within;
+        FlowRecord {
+            link,
+            start: Timestamp::from_nanos(end - duration),
+            end: Timestamp::from_nanos(end),
+            src_ip: ip(src),
+            dst_ip: ip(dst % 6),
+            src_port,
+            dst_port,
+            protocol,
+            vlan: None,
+            vlan_inner: None,
+            src_mac: None,
+            dst_mac: None,
+            packets,
+            bytes,
+            packets_rev,
+            bytes_rev,
+            tcp_flags: 0,
+            tcp_flags_rev: 0,
+            icmp: None,
+            icmp_rev: None,
+            tos,
+            app: App::from_number(app),
+            direction,
+            end_reason: EndReason::Idle,
+            export: link.exporter().map(|_| Box::new(Exported {
+                ingress_if: interfaces.0,
+                egress_if: interfaces.1,
+                ..Exported::default()
+            })),
+        }
+    }
+}
+
+fn context() -> Context {
+    let endpoint = |port, addresses: &[&str]| Endpoint {
+        protocol: None,
+        ports: PortRange::new(port, port).into_iter().filter(|_| port > 0).collect(),
+        addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
+    };
+    let group = |name: &str, addresses: &[&str]| IpGroup {
+        name: name.to_owned(),
+        addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
+    };
+    let objects = Objects {
+        applications: [(
+            7,
+            Application {
+                name: "lab".to_owned(),
+                endpoints: vec![endpoint(9_000, &[])],
+            },
+        )]
+        .into(),
+        businesses: [
+            (1, "web", endpoint(443, &[])),
+            (2, "net one", endpoint(0, &["10.0.1.0/24"])),
+        ]
+        .map(|(n, name, endpoint)| {
+            let business = Business {
+                name: name.to_owned(),
+                endpoints: vec![endpoint],
+            };
+            (n, business)
+        })
+        .into(),
+        ip_groups: [
+            (4, group("ten", &["10.0.0.0/16"])),
+            (5, group("zero", &["10.0.0.0/24"])),
+        ]
+        .into(),
+        link_groups: [(
+            3,
+            LinkGroup {
+                name: "two".to_owned(),
+                links: vec![LinkId(1), LinkId::of_exporter(1)],
+            },
+        )]
+        .into(),
+        ..Objects::default()
+    };
+    Context {
+        objects: Arc::new(objects),
+        links: [
+            (LinkId(1), "eth1"),
+            (LinkId(2), "eth2"),
+            (LinkId::of_exporter(1), "core"),
+        ]
+        .map(|(link, name)| (link, vec![name.to_owned()]))
+        .into(),
+        ..Context::default()
+    }
+}
+
+struct Desk {
+    store: Store,
+    context: Context,
+    sequence: u64,
+    _folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(Arc::new(Folder::open(folder.path()).unwrap()), Keep::default(), NOW).unwrap();
+        Self {
+            store,
+            context: context(),
+            sequence: 0,
+            _folder: folder,
+        }
+    }
+
+    fn append(&mut self, records: &[FlowRecord]) {
+        for records in records.chunks(37) {
+            self.sequence += 1;
+            let batch = Batch {
+                key: BatchKey {
+                    epoch: 1,
+                    sequence: self.sequence,
+                },
+                content: Content::Block(Block::encode(records).unwrap()),
+            };
+            let outcomes = self.store.append(&[batch], NOW);
+            assert!(matches!(outcomes.as_slice(), [Outcome::Stored]), "{outcomes:?}");
+        }
+    }
+
+    fn close(&self) -> crate::Closed {
+        // Hours wait until nothing has come for a while.
+        let later = NOW.plus_nanos(86_400_000_000_000);
+        close_all(&self.store, &self.context, later, || true).unwrap()
+    }
+
+    fn question(&self, query: &Query) -> (Question, Expr) {
+        let expr = filter::parse(&query.filter, &crate::names(&self.context)).unwrap();
+        let threads = NonZeroUsize::new(2).unwrap();
+        (Question::new(query, &expr, &self.context, NOW, threads).unwrap(), expr)
+    }
+
+    fn ask(&self, question: &Question) -> Answer {
+        question.run(&self.store, &Watch::new(Duration::from_secs(600)))
+    }
+}
+
+fn query(ask: Ask) -> Query {
+    Query {
+        from: Timestamp::from_secs(DAY),
+        to: Some(Timestamp::from_secs(DAY + 3 * 86_400)),
+        scope: None,
+        filter: String::new(),
+        ask,
+        timeout_ms: 600_000,
+    }
+}
+
+fn top(by: Key, compare: bool) -> Ask {
+    Ask::Top {
+        by: vec![by],
+        measure: Measure::Bytes,
+        limit: 10_000,
+        ascending: false,
+        compare,
+    }
+}
+
+fn series(step: u32, by: Vec<Key>, compare: bool) -> Ask {
+    Ask::Series {
+        step_s: Some(step),
+        zone_s: 8 * 3_600,
+        by,
+        measure: Measure::Packets,
+        limit: 3,
+        compare,
+    }
+}
+
+const TOTALS: Ask = Ask::Totals {
+    distinct: Vec::new(),
+    compare: false,
+};
+
+const ROLLED: [Key; 18] = [
+    Key::Link,
+    Key::InIf,
+    Key::OutIf,
+    Key::Interface,
+    Key::App,
+    Key::Host,
+    Key::SrcIp,
+    Key::DstIp,
+    Key::Conversation,
+    Key::Protocol,
+    Key::Dscp,
+    Key::PacketSize,
+    Key::Direction,
+    Key::IpVersion,
+    Key::IpGroup,
+    Key::SrcGroup,
+    Key::DstGroup,
+    Key::Business,
+];
+
+fn asks() -> impl Strategy<Value = Ask> {
+    let key = || select(ROLLED.to_vec());
+    prop_oneof![
+        Just(TOTALS),
+        (key(), any::<bool>()).prop_map(|(key, compare)| top(key, compare)),
+        key().prop_map(|key| Ask::Totals {
+            distinct: vec![key],
+            compare: true
+        }),
+        (
+            select(vec![3_600_u32, 7_200, 86_400]),
+            prop::option::of(key()),
+            any::<bool>()
+        )
+            .prop_map(|(step, key, compare)| series(step, key.into_iter().collect(), compare)),
+    ]
+}
+
+const FILTERS: [&str; 15] = [
+    "",
+    "",
+    "",
+    "",
+    "link eth1,core",
+    "linkgroup two",
+    "exporter core",
+    "app dns",
+    "app unknown,lab",
+    "proto tcp,udp",
+    "src 10.0.1.1",
+    "host 10.0.2.2 and link eth1",
+    "business web",
+    "group ten",
+    "inif core:3",
+];
+
+fn queries() -> impl Strategy<Value = Query> {
+    let scope = select(vec![
+        None,
+        None,
+        Some(Scope::Ports),
+        Some(Scope::Exporters),
+        Some(Scope::Link(LinkId(1))),
+        Some(Scope::Link(LinkId::of_exporter(2))),
+    ]);
+    let edge = || prop_oneof![Just(0_u64), Just(1_800), 0..3_600_u64];
+    let filter = select(FILTERS.to_vec());
+    (asks(), scope, filter, 0..40_u64, edge(), 1..40_u64, edge()).prop_map(
+        |(ask, scope, filter, from, from_s, hours, to_s)| {
+            let from = DAY + from * 3_600 + from_s;
+            Query {
+                from: Timestamp::from_secs(from),
+                to: Some(Timestamp::from_secs(from + hours * 3_600 + to_s)),
+                scope,
+                filter: filter.to_owned(),
+                ..query(ask)
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn rollups_answer_what_records_answer(
+        all in prop::collection::vec(records(), 1..150),
+        late in prop::collection::vec(records(), 0..20),
+        close_again in any::<bool>(),
+        redefine in any::<bool>(),
+        questions in prop::collection::vec(queries(), 12),
+    ) {
+        let mut desk = Desk::open();
+        desk.append(&all);
+        let closed = desk.close();
+        prop_assert!(closed.hours > 0 && closed.put_off == 0 && closed.damaged == 0, "{closed:?}");
+        // Blocks that come later take back what was closed.
+        desk.append(&late);
+        if redefine {
+            let mut objects = Objects::clone(&desk.context.objects);
+            objects.ip_groups.remove(&4);
+            objects.ip_groups.insert(6, IpGroup { name: "ten".to_owned(), addresses: vec!["10.0.0.0/15".parse().unwrap()] });
+            desk.context.objects = Arc::new(objects);
+        }
+        if close_again {
+            desk.close();
+        }
+        let records: Vec<FlowRecord> = all.into_iter().chain(late).collect();
+        let mut rolled = 0;
+        for query in &questions {
+            let (mut question, expr) = desk.question(query);
+            let answer = desk.ask(&question);
+            prop_assert!(answer.complete && answer.exact, "{answer:?}");
+            let expected = naive::answer(question.query(), &expr, &desk.context, NOW, &records);
+            prop_assert_eq!(&answer.found, &expected, "{:?} {:?}", query, answer.read);
+            rolled += answer.read.rollups;
+            question.serving = None;
+            let raw = desk.ask(&question);
+            prop_assert_eq!(raw.read.from, AnsweredFrom::Records);
+            prop_assert_eq!(raw.found, expected);
+        }
+        prop_assert!(rolled > 0);
+    }
+}
