@@ -59,6 +59,16 @@ fn made(target: &str) -> Vec<Vec<u8>> {
             .map(|line| line.as_bytes().to_vec())
             .to_vec();
         }
+        // The first octet says where the cursor stands.
+        "filter" => {
+            let texts = include_str!("../../../firmware/filter/tests/good.txt").lines().chain(
+                include_str!("../../../firmware/filter/tests/bad.txt")
+                    .lines()
+                    .filter(|line| !line.starts_with(' ')),
+            );
+            let texts = texts.map(|line| line.split('\t').next().unwrap_or(line).replace(['⟦', '⟧'], ""));
+            return texts.map(|text| format!("~{text}").into_bytes()).collect();
+        }
         _ => return Vec::new(),
     };
     let mut exporter = Exporter::new(version, 1, 1_700_000_000);
