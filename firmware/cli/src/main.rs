@@ -25,6 +25,7 @@ mod secret;
 mod session;
 mod shell;
 mod show;
+mod store;
 #[cfg(test)]
 mod tests;
 mod when;
@@ -74,6 +75,8 @@ enum Command {
     Decode(decode::DecodeArgs),
     Import(import::ImportArgs),
     Query(query::QueryArgs),
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// A command of the appliance, such as `show version`
     #[command(external_subcommand)]
     Appliance(Vec<String>),
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Some(Command::Flows(args)) => flows::run(args),
         Some(Command::Decode(args)) => decode::run(args),
         Some(Command::Import(args)) => import::run(args),
+        Some(Command::Store(command)) => return status(store::run(&command)),
         Some(Command::Query(args)) => return status(query::run(&args, cli.lang.unwrap_or(Language::English))),
         Some(Command::Appliance(words)) => return one(cli.lang, |session| session.words(words, cli.format)),
         None if cli.pam => pam::run(),

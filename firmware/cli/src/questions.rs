@@ -8,7 +8,6 @@ use api::analyzer::{
 };
 use api::client::CallError;
 use api::labels::Labels;
-use api::supervisor::SettingsQuery;
 use model::{Ask, LinkId, Query, Scope, Timestamp};
 use settings::Language;
 
@@ -162,7 +161,6 @@ impl Session {
     /// The names that analyzer and supervisor know.
     fn labels(&self) -> Result<Labels, String> {
         let links = self.ask(LinksQuery {})?;
-        let objects = self.ask(SettingsQuery::default())?.settings.objects;
         // There may be more interfaces than are answered at a time: they are then known by their numbers.
         let interfaces = self.ask(InterfacesQuery::default()).unwrap_or_default();
         Ok(Labels::new(
@@ -170,7 +168,7 @@ impl Session {
             interfaces
                 .into_iter()
                 .map(|interface| (interface.id, interface.facts.name)),
-            objects,
+            self.objects(),
         ))
     }
 }
