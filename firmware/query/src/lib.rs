@@ -4,6 +4,7 @@
 mod close;
 mod compile;
 mod context;
+mod countries;
 mod distinct;
 mod error;
 mod group;
@@ -23,6 +24,7 @@ mod work;
 
 pub use close::{CloseError, Closed, close, close_all};
 pub use context::{Context, CountryOf};
+pub use countries::{COUNTRY_RANGES_MAX, CountriesError, CountryTable};
 pub use error::QueryError;
 pub use names::names;
 pub use priority::lower_priority;
