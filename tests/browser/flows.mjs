@@ -23,7 +23,18 @@ export const PAGES = {
 };
 
 /** All of it but the pictures. `number`: the exporter that was registered, or null. */
-export async function flows({ page, url, step, assert, eventually, button, navigate, noAlert, pictures, patience, number }) {
+export async function flows({ page, url, step: tried, assert, eventually, button, navigate, noAlert, pictures, patience, number }) {
+  // What a step that failed left open is not in the way of the next.
+  const step = (what, work) =>
+    tried(what, async () => {
+      try {
+        await work();
+      } catch (error) {
+        await page.screenshot({ path: join(pictures, `failed-${what.replace(/[^a-zA-Z]+/g, '-').slice(0, 60)}.png`) });
+        await page.goto(`${url}/search`);
+        throw error;
+      }
+    });
   const filter = page.locator('#filter');
   const asked = () => new URL(page.url()).searchParams;
   const records = page.getByTestId('records').locator('tbody tr:not(.detail)');
@@ -150,6 +161,9 @@ export async function flows({ page, url, step, assert, eventually, button, navig
     assert((await filter.inputValue()) === 'app dns', await filter.inputValue());
   });
   await step('a record opens all its fields', async () => {
+    await page.goto(`${url}/search?scope=ports&q=app+dns`);
+    await records.first().waitFor();
+    await settled();
     await page.getByRole('button', { name: '详情 1', exact: true }).click();
     const details = page.getByTestId('record-details');
     for (const name of ['开始时间', '源 MAC', '结束原因', 'DSCP']) await details.getByText(name, { exact: true }).waitFor();
@@ -191,15 +205,24 @@ export async function flows({ page, url, step, assert, eventually, button, navig
     await page.getByLabel('添加维度').selectOption('app');
     await eventually('the keys', async () => asked().get('by') === 'src_ip,app');
     await page.getByLabel('与前一时段比较').check();
-    await page.getByLabel('指定时间').count();
     await settled();
     await page.getByRole('columnheader', { name: '前一时段' }).waitFor();
-    // A span that is over has one answer.
+    // A span that is over has one answer, once its last flows were reported: 30 s after their last packet.
+    const end = new Date(Date.now() - 1000);
     await button('指定时间').click();
+    await page.getByLabel('到（').fill(await page.evaluate((ms) => new Date(ms - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 19), end.getTime()));
     await button('确定').click();
     await eventually('the span', async () => asked().get('from') !== null && asked().get('to') !== null);
     await settled();
-    const before = await groups.allInnerTexts();
+    let before = [];
+    await eventually('the last flows of the span', async () => {
+      await button('查询').click();
+      await settled();
+      const now = await groups.allInnerTexts();
+      const same = Date.now() > end.getTime() + 60_000 && JSON.stringify(now) === JSON.stringify(before);
+      before = now;
+      return same;
+    }, 120_000 + patience);
     assert(before.length > 2, `${before.length} rows`);
     await page.reload();
     await settled();
