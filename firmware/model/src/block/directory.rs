@@ -2,7 +2,7 @@
 
 use super::BlockError;
 use super::field::Field;
-use super::fuse::Shape;
+use super::fuse::{Fingerprint, Shape};
 use super::planes::{plane_bits, plane_octets, planes};
 
 /// How an array of codes lies in a column's octets.
@@ -226,13 +226,11 @@ pub(super) struct Directory {
 
 /// The numbers of the filters.
 pub(super) const FILTERS: [u8; 2] = [240, 241];
-/// The only kind of filter so far.
-const FUSE: u8 = 1;
 
 /// Appends a filter's entry; `body` are its octets.
 pub(super) fn write_filter(number: u8, shape: &Shape, body: &[u8], out: &mut Vec<u8>, room: &mut Vec<u8>) {
     room.clear();
-    room.push(FUSE);
+    room.push(shape.fingerprint as u8);
     room.extend_from_slice(&shape.seed.to_le_bytes());
     put(room, u128::from(shape.bits));
     put(room, u128::from(shape.segments));
@@ -245,10 +243,11 @@ pub(super) fn write_filter(number: u8, shape: &Shape, body: &[u8], out: &mut Vec
 
 /// The shape of a filter of so many octets; `None` where it is of a kind that this release does not know.
 fn read_filter(mut fields: Fields<'_>, octets: usize) -> Result<Option<Shape>, BlockError> {
-    if fields.octet()? != FUSE {
+    let Some(fingerprint) = Fingerprint::from_kind(fields.octet()?) else {
         return Ok(None);
-    }
+    };
     let shape = Shape {
+        fingerprint,
         seed: u64::from_le_bytes(fields.take()?),
         bits: fields.u32()?,
         segments: fields.u32()?,

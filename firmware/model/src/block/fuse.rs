@@ -1,8 +1,8 @@
 //! Filters: which addresses and which 5-tuples a block may have, without unpacking a column. A filter never denies a key
-//! that it was made of, and one in 256 others it does not deny.
+//! that it was made of; of others it does not deny one in 256 addresses and one in 16 5-tuples.
 //!
-//! They are 3-wise binary fuse filters of 8 bits (Graf and Lemire, "Binary Fuse Filters: Fast and Smaller Than Xor
-//! Filters", 2022): about 1.2 octets a key, three octets looked at. docs/formats.md has every octet.
+//! They are 3-wise binary fuse filters (Graf and Lemire, "Binary Fuse Filters: Fast and Smaller Than Xor Filters", 2022)
+//! of 8 and 4 bits: about 1.2 times as much a key, three places looked at. docs/formats.md has every octet.
 
 use std::net::IpAddr;
 
@@ -64,9 +64,37 @@ pub(super) const fn flow_of(one: u64, other: u64, protocol: u8) -> u64 {
     mix(one.wrapping_add(other) ^ (protocol as u64 + 1).wrapping_mul(STEP))
 }
 
+/// What a filter keeps of a key: more bits deny more of what is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fingerprint {
+    /// An octet.
+    Eight = 1,
+    /// Half of one; two lie in an octet, the first in the lower bits.
+    Four = 2,
+}
+
+impl Fingerprint {
+    /// From the number that is stored.
+    pub(super) const fn from_kind(kind: u8) -> Option<Self> {
+        match kind {
+            1 => Some(Self::Eight),
+            2 => Some(Self::Four),
+            _ => None,
+        }
+    }
+
+    const fn mask(self) -> u8 {
+        match self {
+            Self::Eight => 0xff,
+            Self::Four => 0x0f,
+        }
+    }
+}
+
 /// What says how a filter's octets are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
+    pub(super) fingerprint: Fingerprint,
     pub(super) seed: u64,
     /// A segment has 2 to the power of so many fingerprints.
     pub(super) bits: u32,
@@ -82,12 +110,13 @@ impl Shape {
         clippy::cast_precision_loss,
         reason = "some hundred thousand keys"
     )]
-    fn of(keys: usize) -> Self {
+    fn of(keys: usize, fingerprint: Fingerprint) -> Self {
         let log = (keys.max(2) as f64).ln();
         let bits = ((log / 3.33_f64.ln() + 2.25) as u32).min(BITS_MAX);
         let factor = (0.875 + 0.25 * 1e6_f64.ln() / log).max(1.125);
         let segments = ((keys as f64 * factor) as usize).div_ceil(1 << bits);
         Self {
+            fingerprint,
             seed: 0,
             bits,
             segments: u32::try_from(segments.saturating_sub(2).max(1)).unwrap_or(u32::MAX),
@@ -96,10 +125,15 @@ impl Shape {
 
     /// Whether a reader takes it for a filter of so many octets.
     pub(super) fn fits(&self, octets: usize) -> bool {
-        self.bits <= BITS_MAX && self.segments >= 1 && self.octets() == octets as u64
+        let expected = match self.fingerprint {
+            Fingerprint::Eight => self.room(),
+            Fingerprint::Four => self.room().div_ceil(2),
+        };
+        self.bits <= BITS_MAX && self.segments >= 1 && expected == octets as u64
     }
 
-    const fn octets(&self) -> u64 {
+    /// How many fingerprints it has.
+    const fn room(&self) -> u64 {
         (self.segments as u64 + 2) << self.bits
     }
 
@@ -109,9 +143,9 @@ impl Shape {
         mix(key.wrapping_add(self.seed)) >> 8
     }
 
-    /// The three places of a mixed key, all below [`Shape::octets`].
+    /// The three places of a mixed key, all below [`Shape::room`].
     #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "below the number of octets")]
+    #[allow(clippy::cast_possible_truncation, reason = "below the number of places")]
     const fn places(&self, mixed: u64) -> [usize; 3] {
         let (length, mask) = (1usize << self.bits, (1u64 << self.bits) - 1);
         let room = (self.segments as u64) << self.bits;
@@ -149,9 +183,12 @@ impl<'a> Filter<'a> {
     #[inline]
     pub fn may_have(&self, key: u64) -> bool {
         let mixed = self.shape.mixed(key);
-        let octet = |place: usize| self.octets.get(place).copied().unwrap_or_default();
+        let octet = |place: usize| match self.shape.fingerprint {
+            Fingerprint::Eight => self.octets.get(place).copied().unwrap_or_default(),
+            Fingerprint::Four => self.octets.get(place / 2).copied().unwrap_or_default() >> (place % 2 * 4),
+        };
         let [a, b, c] = self.shape.places(mixed);
-        octet(a) ^ octet(b) ^ octet(c) == fingerprint(mixed)
+        (octet(a) ^ octet(b) ^ octet(c) ^ fingerprint(mixed)) & self.shape.fingerprint.mask() == 0
     }
 }
 
@@ -225,8 +262,8 @@ impl Maker {
     }
 
     /// The filter of the keys that were set; `None` where there is none, or no seed did.
-    pub(super) fn make(&mut self) -> Option<(Shape, &[u8])> {
-        let mut shape = Shape::of(self.keys.len());
+    pub(super) fn make(&mut self, fingerprint: Fingerprint) -> Option<(Shape, &[u8])> {
+        let mut shape = Shape::of(self.keys.len(), fingerprint);
         // Whoever sends some of the records does not know it: so nobody can choose keys that no filter takes.
         let base = self.keys.iter().fold(0u64, |sum, key| sum.wrapping_add(*key));
         let found = !self.keys.is_empty()
@@ -238,13 +275,16 @@ impl Maker {
             return None;
         }
         self.assign(&shape);
+        if fingerprint == Fingerprint::Four {
+            self.halve();
+        }
         Some((shape, &self.octets))
     }
 
     /// Takes out key by key one that lies alone in a place; answers whether all could be.
     #[allow(clippy::indexing_slicing, reason = "places are below the length of each array")]
     fn peel(&mut self, shape: &Shape) -> bool {
-        let length = usize::try_from(shape.octets()).unwrap_or_default();
+        let length = usize::try_from(shape.room()).unwrap_or_default();
         self.sort(shape);
         self.cells.clear();
         self.cells.resize(length, 0);
@@ -320,6 +360,19 @@ impl Maker {
             self.octets[places[which]] = fingerprint(mixed) ^ a ^ b;
         }
     }
+
+    /// Keeps the lower half of each fingerprint.
+    fn halve(&mut self) {
+        let count = self.octets.len().div_ceil(2);
+        for at in 0..count {
+            let half = |place: usize| self.octets.get(place).copied().unwrap_or_default() & 0x0f;
+            let octet = half(2 * at) | half(2 * at + 1) << 4;
+            if let Some(place) = self.octets.get_mut(at) {
+                *place = octet;
+            }
+        }
+        self.octets.truncate(count);
+    }
 }
 
 #[cfg(test)]
@@ -367,10 +420,12 @@ mod tests {
         assert_eq!(flows.len(), made);
     }
 
-    fn filter(keys: &[u64]) -> Option<(Shape, Vec<u8>)> {
+    const BOTH: [Fingerprint; 2] = [Fingerprint::Eight, Fingerprint::Four];
+
+    fn filter(keys: &[u64], fingerprint: Fingerprint) -> Option<(Shape, Vec<u8>)> {
         let mut maker = Maker::default();
         maker.set_keys(keys.iter().copied());
-        let (shape, octets) = maker.make()?;
+        let (shape, octets) = maker.make(fingerprint)?;
         assert!(shape.fits(octets.len()));
         Some((shape, octets.to_vec()))
     }
@@ -380,49 +435,59 @@ mod tests {
 
         #[test]
         fn what_is_there_is_never_denied(keys in prop::collection::vec(prop_oneof![any::<u64>(), 0..9u64], 1..2_000)) {
-            let (shape, octets) = filter(&keys).unwrap();
-            let filter = Filter::new(shape, &octets);
-            prop_assert!(keys.iter().all(|key| filter.may_have(*key)));
+            for fingerprint in BOTH {
+                let (shape, octets) = filter(&keys, fingerprint).unwrap();
+                let filter = Filter::new(shape, &octets);
+                prop_assert!(keys.iter().all(|key| filter.may_have(*key)));
+            }
         }
 
         #[test]
         fn any_shape_that_fits_is_safe_to_ask(
-            seed: u64, bits in 0..12u32, segments in 1..9u32, key: u64, octet: u8,
+            seed: u64, bits in 0..12u32, segments in 1..9u32, key: u64, octet: u8, four: bool,
         ) {
-            let shape = Shape { seed, bits, segments };
-            let octets = vec![octet; usize::try_from(shape.octets()).unwrap()];
+            let fingerprint = BOTH[usize::from(four)];
+            let shape = Shape { fingerprint, seed, bits, segments };
+            let room = usize::try_from(shape.room()).unwrap();
+            let octets = vec![octet; if four { room.div_ceil(2) } else { room }];
             prop_assert!(shape.fits(octets.len()) && !shape.fits(octets.len() + 1));
-            prop_assert!(shape.places(shape.mixed(key)).into_iter().all(|place| place < octets.len()));
+            prop_assert!(shape.places(shape.mixed(key)).into_iter().all(|place| place < room));
             let _ = Filter::new(shape, &octets).may_have(key);
         }
     }
 
     #[test]
-    fn every_number_of_keys_has_a_filter_of_about_nine_bits_a_key() {
+    fn every_number_of_keys_has_a_filter_that_is_hardly_larger_than_its_fingerprints() {
         let keys: Vec<u64> = (0..131_072u64).map(|n| mix(n ^ STEP)).collect();
         let counts = (1..300).chain([1_000, 5_000, 30_000, 65_535, 65_536, 131_072]);
         for count in counts {
-            let (shape, octets) = filter(&keys[..count]).unwrap();
-            let filter = Filter::new(shape, &octets);
-            assert!(keys[..count].iter().all(|key| filter.may_have(*key)), "{count}");
-            assert!(octets.len() < 48 + count * 2, "{count}: {}", octets.len());
-            assert!(
-                count < 30_000 || octets.len() < count * 5 / 4,
-                "{count}: {}",
-                octets.len()
-            );
+            for fingerprint in BOTH {
+                let (shape, octets) = filter(&keys[..count], fingerprint).unwrap();
+                let filter = Filter::new(shape, &octets);
+                assert!(keys[..count].iter().all(|key| filter.may_have(*key)), "{count}");
+                let most = if count < 30_000 { 48 + count * 2 } else { count * 5 / 4 };
+                let most = if fingerprint == Fingerprint::Four {
+                    most.div_ceil(2)
+                } else {
+                    most
+                };
+                assert!(octets.len() <= most, "{count}: {}", octets.len());
+            }
         }
-        assert!(filter(&[]).is_none());
+        assert!(filter(&[], Fingerprint::Eight).is_none());
     }
 
     #[test]
-    fn one_in_256_others_is_not_denied() {
-        // The keys are always the same, so the count is too: 3,906 are expected, with a deviation of 62.
+    fn one_in_256_or_in_16_others_is_not_denied() {
+        // The keys are always the same, so the counts are too: 3,906 and 62,500 are expected, with deviations of 62 and
+        // 242.
         let keys: Vec<u64> = (0..20_000u64).map(|n| mix(n ^ STEP)).collect();
-        let (shape, octets) = filter(&keys).unwrap();
-        let filter = Filter::new(shape, &octets);
-        let others = (1 << 40..(1 << 40) + 1_000_000u64).filter(|n| filter.may_have(mix(*n)));
-        let count = others.count();
-        assert!((3_500..4_300).contains(&count), "{count}");
+        for (fingerprint, expected) in BOTH.into_iter().zip([3_600..4_200, 61_300..63_700]) {
+            let (shape, octets) = filter(&keys, fingerprint).unwrap();
+            let filter = Filter::new(shape, &octets);
+            let others = (1 << 40..(1 << 40) + 1_000_000u64).filter(|n| filter.may_have(mix(*n)));
+            let count = others.count();
+            assert!(expected.contains(&count), "{count}");
+        }
     }
 }

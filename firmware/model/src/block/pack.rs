@@ -6,7 +6,7 @@ use super::builder::{Column, Contents};
 use super::dictionary::{Dictionary, Seed};
 use super::directory::{Entry, Extent, FILTERS, Form, Part, SCALES, write_filter};
 use super::field::Field;
-use super::fuse::{Maker, address_key, end_of, flow_of};
+use super::fuse::{Fingerprint, Maker, address_key, end_of, flow_of};
 use super::places::{Places, Sorted};
 use super::planes::{Number, planes, split};
 use super::{Block, BlockError, Dictionary as AddressDictionary, Head, LEVEL};
@@ -178,7 +178,7 @@ impl Packer {
             .extend((0..addresses.len()).map(|place| address_key(addresses.key(place))));
         let used = (0..).zip(&self.keys).filter(|(at, _)| src.has(*at) || dst.has(*at));
         self.maker.set_keys(used.map(|(_, key)| *key));
-        self.filter(FILTERS[0]);
+        self.filter(FILTERS[0], Fingerprint::Eight);
         let keys = &self.keys;
         let end = |place: Option<&u32>, port: u16| {
             let key = place.and_then(|place| keys.get(*place as usize));
@@ -192,11 +192,11 @@ impl Packer {
             )
         };
         self.maker.set_keys((0..contents.len).map(flow));
-        self.filter(FILTERS[1]);
+        self.filter(FILTERS[1], Fingerprint::Four);
     }
 
-    fn filter(&mut self, number: u8) {
-        if let Some((shape, octets)) = self.maker.make() {
+    fn filter(&mut self, number: u8, fingerprint: Fingerprint) {
+        if let Some((shape, octets)) = self.maker.make(fingerprint) {
             self.body.extend_from_slice(octets);
             write_filter(number, &shape, octets, &mut self.directory, &mut self.room);
         }
