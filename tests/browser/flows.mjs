@@ -53,7 +53,9 @@ export async function flows({ page, url, step: tried, assert, eventually, button
         const { id } = await (await fetch('/api/v1/queries', { method: 'POST', headers, body })).json();
         for (;;) {
           const state = await (await fetch(`/api/v1/queries/${id}?wait=2000`)).json();
-          if (state.done) return state.answer;
+          if (!state.done) continue;
+          await fetch(`/api/v1/queries/${id}`, { method: 'DELETE' });
+          return state.answer;
         }
       },
       [of, q],
