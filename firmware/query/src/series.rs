@@ -79,8 +79,11 @@ impl Points {
 
     /// The start of a point.
     pub(crate) const fn at(&self, point: u32) -> Timestamp {
-        let start = self.first + point as u64 * self.step;
-        Timestamp::from_nanos(start.saturating_sub(SHIFT))
+        Timestamp::from_nanos(self.start(point as u64).saturating_sub(SHIFT))
+    }
+
+    const fn start(&self, point: u64) -> u64 {
+        self.first.saturating_add(point.saturating_mul(self.step))
     }
 
     /// The point of a time within the span; `later` is added to the time before.
@@ -145,8 +148,8 @@ impl Points {
         if lie.start >= lie.end {
             return count;
         }
-        let start = (self.first + u64::from(point) * self.step).max(self.from);
-        let end = (self.first + (u64::from(point) + 1) * self.step).min(self.to);
+        let start = self.start(u64::from(point)).max(self.from);
+        let end = self.start(u64::from(point) + 1).min(self.to);
         lie.due(end, count) - lie.due(start, count)
     }
 }

@@ -312,11 +312,32 @@ impl Values {
 
     /// The values of records from `from` on, as many as `out` takes and there are, 0 for none; answers how many.
     pub fn copy(&self, from: usize, out: &mut [u64]) -> usize {
-        if self.optional || !self.distinct.is_empty() {
-            self.copy_with(from, out, |code| self.value(code).unwrap_or(0))
-        } else {
-            let (min, scale) = (self.min, self.scale);
-            self.copy_with(from, out, |code| min.wrapping_add(code.wrapping_mul(scale)))
+        let (min, scale) = (self.min, self.scale);
+        match self.distinct.as_slice() {
+            _ if self.optional => self.copy_with(from, out, |code| self.value(code).unwrap_or(0)),
+            [] if scale == 1 => self.copy_with(from, out, |code| min.wrapping_add(code)),
+            [] => self.copy_with(from, out, |code| min.wrapping_add(code.wrapping_mul(scale))),
+            distinct => self.copy_with(from, out, |code| {
+                let at = usize::try_from(code).unwrap_or(usize::MAX);
+                distinct.get(at).copied().unwrap_or(0)
+            }),
+        }
+    }
+
+    /// The values of records by their numbers, 0 for none, in place of what is in `out`.
+    pub fn pick(&self, numbers: &[u32], out: &mut Vec<u64>) {
+        fn each<T: Copy + Into<u64>>(codes: &[T], numbers: &[u32], out: &mut Vec<u64>, value: impl Fn(u64) -> u64) {
+            let code = |n: &u32| codes.get(*n as usize).map_or(0, |code| (*code).into());
+            out.extend(numbers.iter().map(|n| value(code(n))));
+        }
+        out.clear();
+        let value = |code| self.value(code).unwrap_or(0);
+        match self.codes() {
+            Codes::Zero => out.resize(numbers.len(), value(0)),
+            Codes::U8(codes) => each(codes, numbers, out, value),
+            Codes::U16(codes) => each(codes, numbers, out, value),
+            Codes::U32(codes) => each(codes, numbers, out, value),
+            Codes::U64(codes) => each(codes, numbers, out, value),
         }
     }
 

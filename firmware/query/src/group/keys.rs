@@ -142,6 +142,16 @@ fn gather32<T: Copy + Into<u32>>(codes: &[T], rows: Rows<'_>) -> Vec<u32> {
     }
 }
 
+/// A column's codes, which have 32 bits.
+fn by_row(values: &Values, rows: Rows<'_>) -> Vec<u32> {
+    match values.codes() {
+        Codes::Zero | Codes::U64(_) => vec![0; rows.len()],
+        Codes::U8(codes) => gather32(codes, rows),
+        Codes::U16(codes) => gather32(codes, rows),
+        Codes::U32(codes) => gather32(codes, rows),
+    }
+}
+
 impl KeyColumn {
     fn new(codes: Vec<u32>, card: u32, decode: Decode) -> Self {
         Self {
@@ -160,6 +170,14 @@ impl KeyColumn {
     /// Whether a row has a second value.
     pub(crate) const fn has_second(&self) -> bool {
         !self.second.is_empty()
+    }
+
+    /// The second values by row, where there is none the code after the last; for who adds them apart.
+    pub(crate) fn take_second(&mut self) -> Vec<u32> {
+        let mut second = std::mem::take(&mut self.second);
+        let card = self.card;
+        second.iter_mut().for_each(|code| *code = (*code).min(card));
+        second
     }
 
     /// Rows for second values: which row each new row was before, and the column with both.
@@ -193,13 +211,15 @@ impl KeyColumn {
         }
     }
 
-    /// What a code stands for; several values only where the key is of objects.
-    pub(crate) fn value(&self, code: u32, columns: &Unpacked<'_, '_>) -> Result<PartValue, BlockError> {
+    /// What a code stands for; of a key of objects, that is in [`KeyColumn::set`]. `None` where the block contradicts
+    /// itself.
+    #[inline]
+    pub(crate) fn value(&self, code: u32, columns: &Unpacked<'_, '_>) -> Option<PartValue> {
         let original = match &self.originals {
             Some(originals) => originals.get(code as usize).copied().unwrap_or(0),
             None => code.into(),
         };
-        Ok(match &self.decode {
+        Some(match &self.decode {
             Decode::Values(field, shift) => {
                 PartValue::optional(columns.values(*field).value(original).map(|v| v >> shift))
             }
@@ -207,15 +227,11 @@ impl KeyColumn {
                 None => PartValue::NONE,
                 Some(code) => PartValue::optional(columns.values(*field).value(code)),
             },
-            Decode::Address(field) => PartValue::address(address(columns, columns.values(*field).value(original))?),
-            Decode::Place => PartValue::address(address(columns, Some(original))?),
+            Decode::Address(field) => PartValue::address(address(columns, columns.values(*field).value(original)?)?),
+            Decode::Place => PartValue::address(address(columns, original)?),
             Decode::Mac(field) => match columns.values(*field).value(original) {
                 None => PartValue::NONE,
-                Some(place) => {
-                    let place = usize::try_from(place).unwrap_or(usize::MAX);
-                    let mac = columns.values(Field::Macs).get(place);
-                    PartValue::number(mac.ok_or(BlockError::Contents("place of a hardware address"))?)
-                }
+                Some(place) => PartValue::number(columns.values(Field::Macs).get(usize::try_from(place).ok()?)?),
             },
             Decode::List(list) => list.get(code as usize).copied().unwrap_or(PartValue::NONE),
             Decode::App(known, list) => match code.checked_sub(*known) {
@@ -235,11 +251,9 @@ impl KeyColumn {
     }
 }
 
-fn address(columns: &Unpacked<'_, '_>, place: Option<u64>) -> Result<IpAddr, BlockError> {
-    let addresses = columns.addresses(Dictionary::Addresses);
-    place
-        .and_then(|place| addresses.get(place))
-        .ok_or(BlockError::Contents("place of an address"))
+#[inline]
+fn address(columns: &Unpacked<'_, '_>, place: u64) -> Option<IpAddr> {
+    columns.addresses(Dictionary::Addresses).get(place)
 }
 
 /// Numbers of different sets.
@@ -251,15 +265,15 @@ struct Sets {
 
 impl Sets {
     #[allow(clippy::cast_possible_truncation, reason = "a few sets a record of a block")]
-    fn number(&mut self, mut set: Vec<u32>) -> u32 {
+    fn number(&mut self, set: &mut Vec<u32>) -> u32 {
         set.sort_unstable();
         set.dedup();
-        if let Some(number) = self.numbers.get(&set) {
+        if let Some(number) = self.numbers.get(set.as_slice()) {
             return *number;
         }
         let number = self.sets.len() as u32;
         self.sets.push(set.clone());
-        self.numbers.insert(set, number);
+        self.numbers.insert(set.clone(), number);
         number
     }
 
@@ -293,10 +307,10 @@ impl Keys<'_, '_, '_> {
                 }
                 return Ok(vec![src, dst]);
             }
-            Key::SrcNet => self.by_address(Field::SrcIp, rows, |_, address| PartValue::network(address))?,
-            Key::DstNet => self.by_address(Field::DstIp, rows, |_, address| PartValue::network(address))?,
-            Key::SrcCountry => self.by_address(Field::SrcIp, rows, country)?,
-            Key::DstCountry => self.by_address(Field::DstIp, rows, country)?,
+            Key::SrcNet => self.networks(Field::SrcIp, rows)?,
+            Key::DstNet => self.networks(Field::DstIp, rows)?,
+            Key::SrcCountry => self.countries(Field::SrcIp, rows)?,
+            Key::DstCountry => self.countries(Field::DstIp, rows)?,
             Key::SrcPort => self.ports(Field::SrcPort, rows)?,
             Key::DstPort => self.ports(Field::DstPort, rows)?,
             Key::Protocol => self.values(Field::Protocol, 0, rows)?,
@@ -364,13 +378,7 @@ impl Keys<'_, '_, '_> {
             };
             return Ok(self.interned(wide, decode));
         };
-        let codes = match values.codes() {
-            Codes::Zero | Codes::U64(_) => vec![0; rows.len()],
-            Codes::U8(codes) => gather32(codes, rows),
-            Codes::U16(codes) => gather32(codes, rows),
-            Codes::U32(codes) => gather32(codes, rows),
-        };
-        Ok(KeyColumn::new(codes, card, decode))
+        Ok(KeyColumn::new(by_row(values, rows), card, decode))
     }
 
     /// Codes that are too large to be ours are numbered.
@@ -434,33 +442,44 @@ impl Keys<'_, '_, '_> {
         Ok((src, KeyColumn::new(dst, count.max(1), Decode::Place)))
     }
 
-    /// What follows from an address: asked once for each that a row has.
-    fn by_address(
-        &mut self,
-        field: Field,
-        rows: Rows<'_>,
-        value: fn(&Lore, IpAddr) -> PartValue,
-    ) -> Result<KeyColumn, BlockError> {
+    /// Networks of addresses: these ascend, so networks follow each other.
+    fn networks(&mut self, field: Field, rows: Rows<'_>) -> Result<KeyColumn, BlockError> {
+        let (mut codes, count) = self.place_codes(field, rows)?;
+        let addresses = self.columns.addresses(Dictionary::Addresses);
+        let mut by_place = Vec::with_capacity(count as usize);
+        let mut list: Vec<PartValue> = Vec::new();
+        for place in 0..count {
+            let network = addresses.get(place.into()).map_or(PartValue::NONE, PartValue::network);
+            if list.last() != Some(&network) {
+                list.push(network);
+            }
+            by_place.push(u32::try_from(list.len() - 1).unwrap_or(0));
+        }
+        codes.iter_mut().for_each(|code| *code = by_place[*code as usize]);
+        let card = u32::try_from(list.len()).unwrap_or(u32::MAX).max(1);
+        Ok(KeyColumn::new(codes, card, Decode::List(list)))
+    }
+
+    /// Countries of addresses: asked once for each that a row has.
+    fn countries(&mut self, field: Field, rows: Rows<'_>) -> Result<KeyColumn, BlockError> {
         let (mut codes, count) = self.place_codes(field, rows)?;
         let addresses = self.columns.addresses(Dictionary::Addresses);
         let mut by_place = vec![u32::MAX; count as usize];
-        let mut list: Vec<PartValue> = Vec::new();
-        let mut numbers = HashMap::new();
+        self.intern.clear();
         for code in &mut codes {
             let memo = &mut by_place[*code as usize];
             if *memo == u32::MAX {
-                let address = addresses
-                    .get((*code).into())
-                    .ok_or(BlockError::Contents("place of an address"))?;
-                let value = value(self.lore, address);
-                let next = u32::try_from(list.len()).unwrap_or(u32::MAX - 1);
-                *memo = *numbers.entry((value.tag, value.words[0])).or_insert_with(|| {
-                    list.push(value);
-                    next
-                });
+                let address = addresses.get((*code).into());
+                let country = address.and_then(|address| self.lore.countries.as_ref()?.country(address));
+                // 0 is none: no country has that code.
+                *memo = self.intern.number(country.map_or(0, |c| u16::from_be_bytes(c).into()));
             }
             *code = *memo;
         }
+        let words = self.intern.words().iter();
+        let list: Vec<_> = words
+            .map(|word| PartValue::optional((*word > 0).then_some(*word)))
+            .collect();
         let card = u32::try_from(list.len()).unwrap_or(u32::MAX).max(1);
         Ok(KeyColumn::new(codes, card, Decode::List(list)))
     }
@@ -547,7 +566,7 @@ impl Keys<'_, '_, '_> {
             found.clear();
             index.all(protocol, place(*src), sport, &mut found);
             index.all(protocol, place(*dst), dport, &mut found);
-            codes.push(sets.number(found.clone()));
+            codes.push(sets.number(&mut found));
         }
         Ok(sets.column(codes))
     }
@@ -566,7 +585,7 @@ impl Keys<'_, '_, '_> {
                     let address = addresses
                         .get((*code).into())
                         .ok_or(BlockError::Contents("place of an address"))?;
-                    *memo = sets.number(index.groups_of(address).collect());
+                    *memo = sets.number(&mut index.groups_of(address).collect());
                 }
                 *code = *memo;
             }
@@ -583,7 +602,7 @@ impl Keys<'_, '_, '_> {
                     let of = |set: u32| sets.sets.get(set as usize).cloned().unwrap_or_default();
                     let mut union = of(pair.0);
                     union.extend(of(pair.1));
-                    sets.number(union)
+                    sets.number(&mut union)
                 });
             }
         }
@@ -599,7 +618,7 @@ impl Keys<'_, '_, '_> {
             .intern
             .words()
             .iter()
-            .map(|number| sets.number(set(*number)))
+            .map(|number| sets.number(&mut set(*number)))
             .collect();
         codes.iter_mut().for_each(|code| *code = by_number[*code as usize]);
         sets.column(codes)
@@ -616,68 +635,91 @@ impl Keys<'_, '_, '_> {
         }))
     }
 
-    /// The interfaces of each row: link above, ifIndex below; `None` where the row has none on that side.
-    fn interface_words(&mut self, field: Field, rows: Rows<'_>) -> Result<Vec<Option<u64>>, BlockError> {
+    /// Numbers of the interfaces of each row, from 1 on; 0 where it has none on that side. [`Intern::words`] has link
+    /// above, ifIndex below.
+    fn interface_numbers(&mut self, field: Field, rows: Rows<'_>) -> Result<Vec<u32>, BlockError> {
         self.columns.load(Field::Link)?;
         self.columns.load(field)?;
+        let range = |field: Field| self.columns.column(field).map(|column| column.range());
         let (links, indexes) = (self.columns.values(Field::Link), self.columns.values(field));
-        Ok(rows.map(|row| Some(links.get(row).unwrap_or(0) << 32 | indexes.get(row)?)))
+        let cards = (
+            cardinality(links, range(Field::Link)?),
+            cardinality(indexes, range(field)?),
+        );
+        let number = |intern: &mut Intern, link: Option<u64>, index: Option<u64>| match index {
+            None => 0,
+            Some(index) => intern.number(link.unwrap_or(0) << 32 | index) + 1,
+        };
+        let pairs = match cards {
+            (Some(links), Some(indexes)) => links
+                .checked_mul(indexes)
+                .filter(|pairs| *pairs <= DENSE)
+                .zip(Some(indexes)),
+            _ => None,
+        };
+        let Some((pairs, stride)) = pairs else {
+            return Ok(rows.map(|row| number(self.intern, links.get(row), indexes.get(row))));
+        };
+        // Each pair of codes is asked about once.
+        let mut memo = vec![u32::MAX; pairs as usize];
+        let (links_of, indexes_of) = (by_row(links, rows), by_row(indexes, rows));
+        let codes = links_of.into_iter().zip(indexes_of).map(|(link, index)| {
+            let memo = &mut memo[(link * stride + index) as usize];
+            if *memo == u32::MAX {
+                *memo = number(self.intern, links.value(link.into()), indexes.value(index.into()));
+            }
+            *memo
+        });
+        Ok(codes.collect())
     }
 
     fn interfaces(&mut self, fields: &[Field], rows: Rows<'_>) -> Result<KeyColumn, BlockError> {
+        self.intern.clear();
         let mut sides = Vec::with_capacity(2);
         for field in fields {
-            sides.push(self.interface_words(*field, rows)?);
-        }
-        self.intern.clear();
-        let mut codes = Vec::with_capacity(rows.len());
-        let mut second = Vec::new();
-        for at in 0..rows.len() {
-            let of = |side: usize| sides.get(side).and_then(|side| side.get(at)).copied().flatten();
-            let (first, other) = match (of(0), of(1)) {
-                (None, other) => (other, None),
-                (first, other) if first == other => (first, None),
-                both => both,
-            };
-            // 0 is none.
-            codes.push(first.map_or(0, |word| self.intern.number(word) + 1));
-            if fields.len() > 1 {
-                second.push(other.map_or(NO_SECOND, |word| self.intern.number(word) + 1));
-            }
+            sides.push(self.interface_numbers(*field, rows)?);
         }
         let words = self.intern.words().iter().map(|word| PartValue::number(*word));
         let list: Vec<_> = std::iter::once(PartValue::NONE).chain(words).collect();
         let card = u32::try_from(list.len()).unwrap_or(u32::MAX);
+        let second = if sides.len() > 1 { sides.pop() } else { None };
+        let mut codes = sides.pop().unwrap_or_default();
+        let mut second = second.unwrap_or_default();
+        for (first, second) in codes.iter_mut().zip(&mut second) {
+            if *first == 0 {
+                *first = *second;
+            }
+            if *second == *first || *second == 0 {
+                *second = NO_SECOND;
+            }
+        }
         let mut column = KeyColumn::new(codes, card, Decode::List(list));
         column.second = second;
         Ok(column)
     }
 
     fn interface_groups(&mut self, rows: Rows<'_>) -> Result<KeyColumn, BlockError> {
-        let sides = [
-            self.interface_words(Field::IngressIf, rows)?,
-            self.interface_words(Field::EgressIf, rows)?,
-        ];
+        self.intern.clear();
+        let ins = self.interface_numbers(Field::IngressIf, rows)?;
+        let outs = self.interface_numbers(Field::EgressIf, rows)?;
+        let words = self.intern.words().to_vec();
         let groups = &self.belonging.interfaces;
-        let of = |word: u64| {
+        let of = |number: u32| {
+            let word = number.checked_sub(1).and_then(|at| words.get(at as usize)).copied();
             #[allow(clippy::cast_possible_truncation, reason = "both halves are taken")]
-            let id = InterfaceId {
+            let id = word.map(|word| InterfaceId {
                 exporter: LinkId((word >> 32) as u32),
                 index: word as u32,
-            };
-            groups.get(&id).cloned().unwrap_or_default()
+            });
+            id.and_then(|id| groups.get(&id).cloned()).unwrap_or_default()
         };
-        let mut sets = Sets::default();
-        let mut memo = HashMap::new();
-        let [ins, outs] = sides;
-        let codes = ins.into_iter().zip(outs).map(|pair| {
-            *memo.entry(pair).or_insert_with(|| {
-                let both = [pair.0, pair.1].into_iter().flatten().flat_map(of);
-                sets.number(both.collect())
-            })
-        });
-        let codes = codes.collect();
-        Ok(sets.column(codes))
+        let pairs = ins
+            .iter()
+            .zip(&outs)
+            .map(|(a, b)| u64::from(*a) << 32 | u64::from(*b))
+            .collect();
+        #[allow(clippy::cast_possible_truncation, reason = "both halves are taken")]
+        Ok(self.sets_by(pairs, |pair| [of((pair >> 32) as u32), of(pair as u32)].concat()))
     }
 
     /// TCP flags of both directions; 256 is none.
@@ -723,12 +765,7 @@ fn size_class(bytes: u64, packets: u64) -> u32 {
     if packets == 0 {
         return 0;
     }
-    let bounds = [64u32, 128, 256, 512, 1_024, 1_518];
-    let above = |bound: &&u32| u128::from(bytes) > u128::from(**bound) * u128::from(packets);
-    u32::try_from(bounds.iter().filter(above).count()).unwrap_or(0)
-}
-
-fn country(lore: &Lore, address: IpAddr) -> PartValue {
-    let country = lore.countries.as_ref().and_then(|countries| countries.country(address));
-    PartValue::optional(country.map(|c| u16::from_be_bytes(c).into()))
+    // A product beyond 64 bits is more than any octets.
+    let above = |bound: u64| u32::from(bytes > packets.saturating_mul(bound));
+    [64, 128, 256, 512, 1_024, 1_518].into_iter().map(above).sum()
 }

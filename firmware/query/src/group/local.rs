@@ -4,6 +4,7 @@ use model::BlockError;
 
 use super::intern::Intern;
 use super::keys::{DENSE, KeyColumn};
+use super::table::{BATCH, Batch};
 use super::value::{PartValue, Shape};
 use crate::scan::columns::Unpacked;
 
@@ -51,9 +52,14 @@ pub(crate) struct Local {
     /// For each group one of its rows.
     rows: Vec<u32>,
     sums: Vec<[u64; SUMS]>,
-    words: Vec<u64>,
-    parts: Vec<PartValue>,
+    /// Groups' numbers are the codes of the only column.
+    single: bool,
+    keys: Vec<u64>,
+    groups: Vec<u32>,
 }
+
+/// Products of columns' codes below this stand in arrays.
+const DENSE_PRODUCT: u64 = 1 << 14;
 
 impl Local {
     /// Numbers the rows' groups and sums up what rows add to them.
@@ -62,6 +68,7 @@ impl Local {
             [one] if one.card <= DENSE => Some((one.codes, one.card as usize)),
             _ => None,
         };
+        self.single = one.is_some();
         let (numbers, count) = match one {
             Some(one) => one,
             None => {
@@ -79,13 +86,26 @@ impl Local {
         add(numbers, amounts, &mut self.sums);
     }
 
+    /// The same for one column of which rows may have a second code; rows without have the code after the last.
+    pub(crate) fn sum_both(&mut self, column: Coded<'_>, seconds: &[u32], amounts: Amounts<'_>) {
+        self.sum(&[column], column.codes.len(), amounts);
+        let nobody = column.card as usize;
+        self.rows.resize(nobody + 1, NOBODY);
+        self.sums.resize(nobody + 1, [0; SUMS]);
+        for (row, number) in (0u32..).zip(seconds) {
+            self.rows[*number as usize] = row;
+        }
+        add(seconds, amounts, &mut self.sums);
+        self.rows.truncate(nobody);
+    }
+
     /// Numbers rows by several columns; answers how many numbers there are.
     #[allow(clippy::cast_possible_truncation, reason = "below DENSE, or a number of a row")]
     fn number(&mut self, columns: &[Coded<'_>], rows: usize) -> usize {
         let room = columns
             .iter()
             .try_fold(1u64, |room, column| room.checked_mul(column.card.into()));
-        if let Some(room) = room.filter(|room| *room <= u64::from(DENSE)) {
+        if let Some(room) = room.filter(|room| *room <= DENSE_PRODUCT) {
             self.numbers.clear();
             self.numbers.resize(rows, 0);
             for column in columns.iter().filter(|column| column.card > 1) {
@@ -121,43 +141,81 @@ impl Local {
         self.intern.words().len()
     }
 
-    /// Gives each group's words and sums; a group of several objects for each of them. `point` is a column whose codes
-    /// go behind the key's words.
+    /// Gives groups' words and sums, some at a time; a group of several objects for each of them. A point's codes, with
+    /// the first of them, go behind the key's words.
     pub(crate) fn each(
         &mut self,
         shape: &Shape,
         columns: &[KeyColumn],
-        point: Option<&[u32]>,
+        point: Option<(&[u32], u32)>,
         unpacked: &Unpacked<'_, '_>,
-        mut give: impl FnMut(&[u64], &[u64; SUMS]),
+        mut give: impl FnMut(&Batch<'_>),
     ) -> Result<(), BlockError> {
+        let fault = BlockError::Contents("place of an address");
         let has_sets = columns.iter().any(|column| column.set(0).is_some());
-        for (row, sums) in self.rows.iter().zip(&self.sums) {
+        let words = shape.words() + usize::from(point.is_some());
+        let Self {
+            rows,
+            sums,
+            single,
+            keys,
+            groups,
+            ..
+        } = self;
+        let mut flush = |keys: &mut Vec<u64>, groups: &mut Vec<u32>| {
+            give(&Batch {
+                words,
+                keys,
+                groups,
+                sums,
+            });
+            keys.clear();
+            groups.clear();
+        };
+        keys.clear();
+        groups.clear();
+        for (group, row) in (0u32..).zip(rows.iter()) {
             if *row == NOBODY {
                 continue;
             }
             let row = *row as usize;
-            let point = point.map(|points| points.get(row).copied().unwrap_or(0));
-            self.parts.clear();
-            for column in columns {
-                let code = column.codes.get(row).copied().unwrap_or(0);
-                self.parts.push(column.value(code, unpacked)?);
-            }
+            let code = |column: &KeyColumn| {
+                if *single {
+                    group
+                } else {
+                    column.codes.get(row).copied().unwrap_or(0)
+                }
+            };
+            let point = point.map(|(points, first)| points.get(row).copied().unwrap_or(0) + first);
             if has_sets {
-                let sets: Vec<Option<&[u32]>> = columns
-                    .iter()
-                    .map(|column| column.set(column.codes.get(row).copied().unwrap_or(0)))
-                    .collect();
-                combine(&sets, 0, &mut self.parts, &mut |parts| {
-                    shape.write(parts.iter().copied(), &mut self.words);
-                    self.words.extend(point.map(u64::from));
-                    give(&self.words, sums);
+                let sets: Vec<Option<&[u32]>> = columns.iter().map(|column| column.set(code(column))).collect();
+                let mut parts = Vec::with_capacity(columns.len());
+                for column in columns {
+                    parts.push(column.value(code(column), unpacked).ok_or(fault.clone())?);
+                }
+                combine(&sets, 0, &mut parts, &mut |parts| {
+                    shape.write(parts.iter().copied(), keys);
+                    keys.extend(point.map(u64::from));
+                    groups.push(group);
+                    if groups.len() == BATCH {
+                        flush(keys, groups);
+                    }
                 });
-            } else {
-                shape.write(self.parts.iter().copied(), &mut self.words);
-                self.words.extend(point.map(u64::from));
-                give(&self.words, sums);
+                continue;
             }
+            let mut writer = shape.writer(keys);
+            for column in columns {
+                writer.push(column.value(code(column), unpacked).ok_or(fault.clone())?);
+            }
+            writer.finish();
+            keys.extend(point.map(u64::from));
+            groups.push(group);
+            if groups.len() == BATCH {
+                flush(keys, groups);
+            }
+        }
+        if !groups.is_empty() {
+            flush(keys, groups);
         }
         Ok(())
     }

@@ -37,7 +37,8 @@ pub(crate) struct Table {
     weight: Weight,
     /// Key, then sums; group after group.
     rows: Vec<u64>,
-    /// The hash's upper half and one more than the group's number; 0 where there is none. A power of two.
+    /// The hash's upper half, whose lower bits say where it belongs, and one more than the group's number; 0 where there
+    /// is none. A power of two.
     slots: Vec<u64>,
     len: usize,
     /// Groups beyond which the lighter half is dropped.
@@ -48,14 +49,42 @@ pub(crate) struct Table {
     pruned: bool,
 }
 
+/// Keys that are added together.
+pub(crate) const BATCH: usize = 128;
+
+/// Keys one after the other, at most [`BATCH`], and which sums each has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch<'x> {
+    pub(crate) words: usize,
+    pub(crate) keys: &'x [u64],
+    pub(crate) groups: &'x [u32],
+    pub(crate) sums: &'x [[u64; super::local::SUMS]],
+}
+
+impl<'x> Batch<'x> {
+    const fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'x [u64]> + use<'x> {
+        self.keys.chunks_exact(self.words)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'x [u64], &'x [u64])> + use<'x> {
+        let sums = self.sums;
+        let of = move |group: &u32| sums.get(*group as usize).map_or(&[][..], |sums| sums.as_slice());
+        self.keys().zip(self.groups.iter().map(of))
+    }
+}
+
 const UPPER: u64 = 0xffff_ffff_0000_0000;
 const SLOTS_MIN: usize = 64;
 
 impl Table {
     /// A table that takes about so many octets at most.
     pub(crate) fn new(key: usize, sums: usize, seed: u64, weight: Weight, octets: usize) -> Self {
-        // Slots are at most half full after they grew, and a vector that grows is there twice for a moment.
-        let group = (key + sums) * 8 * 2 + 32;
+        // Slots are a fourth to a half full; room of a vector that was not used yet takes no memory.
+        let group = (key + sums) * 8 + 32;
         Self {
             key,
             sums,
@@ -127,7 +156,7 @@ impl Table {
     fn probe(&self, key: &[u64], hash: u64) -> Result<usize, usize> {
         let mask = self.slots.len() - 1;
         let stride = self.key + self.sums;
-        let mut at = hash as usize & mask;
+        let mut at = (hash >> 32) as usize & mask;
         loop {
             let slot = self.slots[at];
             if slot == 0 {
@@ -156,6 +185,31 @@ impl Table {
         }
     }
 
+    /// Adds many at once: slots and rows are looked at before they are needed, so that the memory's delays overlap.
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "a mask of the slots, the lower half of a slot"
+    )]
+    pub(crate) fn add_all(&mut self, batch: &Batch<'_>, from: usize) {
+        let mut hashes = [0u64; BATCH];
+        let mut groups = [0usize; BATCH];
+        let (mask, stride) = (self.slots.len() - 1, self.key + self.sums);
+        let count = batch.len().min(BATCH);
+        for ((key, hash), group) in batch.keys().zip(&mut hashes).zip(&mut groups) {
+            *hash = self.hash(key);
+            *group = self.slots[(*hash >> 32) as usize & mask] as u32 as usize;
+        }
+        let mut sum = 0;
+        for group in groups.iter().take(count).filter(|group| **group > 0) {
+            let row = (group - 1) * stride;
+            sum ^= self.rows[row] ^ self.rows[row + stride - 1];
+        }
+        std::hint::black_box(sum);
+        for ((key, sums), hash) in batch.iter().zip(hashes) {
+            self.add(key, hash, from, sums);
+        }
+    }
+
     /// Adds a key without sums; whether it is new.
     pub(crate) fn insert_new(&mut self, key: &[u64], hash: u64) -> bool {
         match self.probe(key, hash) {
@@ -174,7 +228,7 @@ impl Table {
             at = self.probe(key, hash).unwrap_or_else(|at| at);
         }
         if (self.len + 1) * 2 > self.slots.len() {
-            self.rehash(self.slots.len() * 2);
+            self.grow();
             at = self.probe(key, hash).unwrap_or_else(|at| at);
         }
         let group = self.len;
@@ -185,18 +239,32 @@ impl Table {
         group
     }
 
-    fn rehash(&mut self, slots: usize) {
-        self.slots.clear();
-        self.slots.resize(slots, 0);
-        let mask = slots - 1;
+    /// Gives the slots more room: they know where they belong.
+    fn grow(&mut self) {
+        let factor = if self.slots.len() < 1 << 18 { 4 } else { 2 };
+        let slots = vec![0; self.slots.len() * factor];
+        let before = std::mem::replace(&mut self.slots, slots);
+        for slot in before.into_iter().filter(|slot| *slot != 0) {
+            self.place(slot);
+        }
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "a mask of the slots")]
+    fn place(&mut self, slot: u64) {
+        let mask = self.slots.len() - 1;
+        let mut at = (slot >> 32) as usize & mask;
+        while self.slots[at] != 0 {
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = slot;
+    }
+
+    /// Makes the slots anew, of the rows.
+    fn rehash(&mut self) {
+        self.slots.fill(0);
         for group in 0..self.len {
             let hash = self.hash(self.row(group).0);
-            #[allow(clippy::cast_possible_truncation, reason = "a mask of the slots")]
-            let mut at = hash as usize & mask;
-            while self.slots[at] != 0 {
-                at = (at + 1) & mask;
-            }
-            self.slots[at] = hash & UPPER | (group as u64 + 1);
+            self.place(hash & UPPER | (group as u64 + 1));
         }
     }
 
@@ -232,7 +300,7 @@ impl Table {
         self.dropped += (self.len - kept) as u64;
         self.len = kept;
         self.rows.truncate(kept * stride);
-        self.rehash(self.slots.len());
+        self.rehash();
     }
 
     /// Adds all of another table of the same shape.
@@ -280,7 +348,8 @@ mod tests {
         let mut table = Table::new(1, 1, 7, Weight(0, None), 1 << 16);
         let most = table.most as u64;
         // Heavy ones come again and again among very many light ones.
-        for n in 0..most * 20 {
+        let many = most * 20 / 8 * 8;
+        for n in 0..many {
             table.add(&[n], table.hash(&[n]), 0, &[1]);
             let heavy = [u64::MAX - n % 8];
             table.add(&heavy, table.hash(&heavy), 0, &[5]);
@@ -288,7 +357,7 @@ mod tests {
         assert!(table.len() as u64 <= most && table.dropped() > 0);
         for n in 0..8 {
             let group = table.find(&[u64::MAX - n]).unwrap();
-            assert_eq!(table.weigh(group), most * 20 / 8 * 5);
+            assert_eq!(table.weigh(group), many / 8 * 5);
         }
     }
 }

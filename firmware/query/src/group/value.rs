@@ -114,19 +114,25 @@ impl Shape {
         self.words
     }
 
-    /// Writes parts' values, all of them, in place of what is in `out`.
+    /// Writes parts' values, all of them, behind what is in `out`.
     pub(crate) fn write(&self, values: impl IntoIterator<Item = PartValue>, out: &mut Vec<u64>) {
-        out.clear();
+        let mut writer = self.writer(out);
+        values.into_iter().for_each(|value| writer.push(value));
+        writer.finish();
+    }
+
+    /// To write a key behind what is in `out`.
+    #[inline]
+    pub(crate) fn writer<'w>(&'w self, out: &'w mut Vec<u64>) -> Writer<'w> {
+        let at = out.len();
         out.push(0);
-        let mut tags = 0;
-        for (n, (part, value)) in self.parts.iter().zip(values).enumerate() {
-            tags |= u64::from(value.tag) << (60 - 4 * n);
-            out.push(value.words[0]);
-            if *part == Part::Address {
-                out.push(value.words[1]);
-            }
+        Writer {
+            parts: self.parts.iter(),
+            at,
+            tags: 0,
+            shift: 60,
+            out,
         }
-        out[0] = tags;
     }
 
     fn part(&self, n: usize, words: &[u64]) -> PartValue {
@@ -195,6 +201,34 @@ impl Shape {
     /// Whether a part has no value.
     pub(crate) fn has_none(&self, words: &[u64]) -> bool {
         (0..self.parts.len()).any(|n| self.part(n, words).tag == NONE)
+    }
+}
+
+/// Writes a key, part by part.
+pub(crate) struct Writer<'w> {
+    parts: std::slice::Iter<'w, Part>,
+    at: usize,
+    tags: u64,
+    shift: u32,
+    out: &'w mut Vec<u64>,
+}
+
+impl Writer<'_> {
+    #[inline]
+    pub(crate) fn push(&mut self, value: PartValue) {
+        self.tags |= u64::from(value.tag) << self.shift;
+        self.shift = self.shift.saturating_sub(4);
+        match self.parts.next() {
+            Some(Part::Address) => self.out.extend_from_slice(&value.words),
+            _ => self.out.push(value.words[0]),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn finish(self) {
+        if let Some(tags) = self.out.get_mut(self.at) {
+            *tags = self.tags;
+        }
     }
 }
 

@@ -159,6 +159,24 @@ impl<'a, 'b> Unpacked<'a, 'b> {
         Ok(range.is_none_or(|(_, max)| max <= self.block.ends().0.as_nanos()))
     }
 
+    /// The numbers of some records, in place of what is in `out`; false where all are 0. No other numbers are made, where
+    /// the records are few. Not for durations.
+    pub(crate) fn pick(&mut self, plain: Plain, rows: &[u32], out: &mut Vec<u64>) -> Result<bool, BlockError> {
+        out.clear();
+        if self.block.column(plain.field())?.range() == Some((0, 0)) {
+            return Ok(false);
+        }
+        if rows.len() < self.block.len() / 4 && !self.room.has_plain[plain as usize] {
+            self.load(plain.field())?;
+            self.values(plain.field()).pick(rows, out);
+            return Ok(true);
+        }
+        self.load_plain(plain)?;
+        let numbers = self.plain(plain).unwrap_or_default();
+        out.extend(rows.iter().map(|row| numbers.get(*row as usize).copied().unwrap_or(0)));
+        Ok(true)
+    }
+
     /// A column's numbers, once they are loaded; `None` where all are 0.
     pub(crate) fn plain(&self, plain: Plain) -> Option<&[u64]> {
         let numbers = self.room.plains[plain as usize].as_slice();

@@ -7,7 +7,7 @@ use super::{Compiled, Inner};
 use crate::compile::Node;
 use crate::compile::ask::Work;
 use crate::group::intern::Intern;
-use crate::group::keys::{KeyColumn, Keys, Rows};
+use crate::group::keys::{DENSE, KeyColumn, Keys, Rows};
 use crate::group::local::{Amounts, Coded, Local, SUMS};
 use crate::group::value::Shape;
 use crate::records::{Page, Rank, block_rank, number};
@@ -122,8 +122,7 @@ impl Gatherer {
                 self.total(span, rows, columns, partial)?;
                 self.top(span, shape, rows, columns, partial)?;
                 if let (Some(points), 0) = (intervals, span.which) {
-                    self.spread(points, span.later, rows, columns)?;
-                    self.points(span, shape, points, columns, partial, false)?;
+                    self.spread(span, (shape, points), rows, columns, partial, false)?;
                 }
                 if let Some(groups) = &mut partial.groups {
                     groups.settle();
@@ -134,12 +133,12 @@ impl Gatherer {
                 shape, points, spread, ..
             } => {
                 let matched = if *spread {
-                    self.spread(points, span.later, rows, columns)?
+                    self.spread(span, (shape, points), rows, columns, partial, true)?
                 } else {
                     self.by_end(points, span.later, rows, columns)?;
+                    self.points(span, shape, points, columns, partial, true)?;
                     count
                 };
-                self.points(span, shape, points, columns, partial, true)?;
                 if let Some(groups) = &mut partial.groups {
                     groups.settle();
                 }
@@ -151,10 +150,11 @@ impl Gatherer {
     /// Unpacks what sums are made of, and gathers it by row unless the rows are all records.
     fn gather_amounts(&mut self, rows: Rows<'_>, columns: &mut Unpacked<'_, '_>) -> Result<(), BlockError> {
         for (plain, out) in Plain::AMOUNTS.into_iter().zip(&mut self.amounts) {
-            columns.load_plain(plain)?;
-            out.clear();
-            if let (Some(numbers), Rows::List(rows)) = (columns.plain(plain), rows) {
-                out.extend(rows.iter().map(|row| numbers.get(*row as usize).copied().unwrap_or(0)));
+            match rows {
+                Rows::All(_) => columns.load_plain(plain)?,
+                Rows::List(rows) => {
+                    columns.pick(plain, rows, out)?;
+                }
             }
         }
         Ok(())
@@ -173,15 +173,14 @@ impl Gatherer {
         Ok(())
     }
 
-    /// The columns of keys, and the rows that they are for: several for a record of several values. Rows that became
-    /// more are answered as the rows they were.
-    fn keys(
+    /// The columns of keys; a row may have several values.
+    fn columns(
         &mut self,
         span: &Span<'_>,
         shape: &Shape,
         rows: Rows<'_>,
         columns: &mut Unpacked<'_, '_>,
-    ) -> Result<(Vec<KeyColumn>, Option<Vec<u32>>), BlockError> {
+    ) -> Result<Vec<KeyColumn>, BlockError> {
         let mut made: Vec<KeyColumn> = Vec::new();
         for key in shape.keys() {
             let mut keys = Keys {
@@ -193,22 +192,20 @@ impl Gatherer {
             };
             made.extend(keys.make(*key, rows)?);
         }
-        let mut origins: Option<Vec<u32>> = None;
-        for at in 0..made.len() {
-            if !made[at].has_second() {
-                continue;
-            }
-            let now = made[at].expand();
-            for (other, column) in made.iter_mut().enumerate() {
-                if other != at {
-                    column.reorder(&now);
-                }
-            }
-            origins = Some(match origins {
-                None => now,
-                Some(before) => now.iter().map(|row| before[*row as usize]).collect(),
-            });
-        }
+        Ok(made)
+    }
+
+    /// The columns of keys, and the rows that they are for: several for a record of several values. Rows that became
+    /// more are answered as the rows they were.
+    fn keys(
+        &mut self,
+        span: &Span<'_>,
+        shape: &Shape,
+        rows: Rows<'_>,
+        columns: &mut Unpacked<'_, '_>,
+    ) -> Result<(Vec<KeyColumn>, Option<Vec<u32>>), BlockError> {
+        let mut made = self.columns(span, shape, rows, columns)?;
+        let origins = expand(&mut made);
         Ok((made, origins))
     }
 
@@ -220,24 +217,32 @@ impl Gatherer {
         columns: &mut Unpacked<'_, '_>,
         partial: &mut Partial,
     ) -> Result<(), BlockError> {
-        let (keys, origins) = self.keys(span, shape, rows, columns)?;
-        let coded: Vec<Coded<'_>> = keys.iter().map(coded).collect();
+        let mut keys = self.columns(span, shape, rows, columns)?;
         let own = amounts(&self.amounts, rows, columns);
-        match &origins {
-            None => self.local.sum(&coded, rows.len(), own),
-            Some(origins) => {
-                let more = own.of.map(|numbers| numbers.map(|numbers| pick(numbers, origins)));
-                let of = more.each_ref().map(|numbers| numbers.as_deref());
-                self.local.sum(&coded, origins.len(), Amounts { flows: None, of });
+        if let [key] = keys.as_mut_slice()
+            && key.has_second()
+            && key.card <= DENSE
+        {
+            let second = key.take_second();
+            self.local.sum_both(coded(key), &second, own);
+        } else {
+            let origins = expand(&mut keys);
+            let coded: Vec<Coded<'_>> = keys.iter().map(coded).collect();
+            match &origins {
+                None => self.local.sum(&coded, rows.len(), own),
+                Some(origins) => {
+                    let more = own.of.map(|numbers| numbers.map(|numbers| pick(numbers, origins)));
+                    let of = more.each_ref().map(|numbers| numbers.as_deref());
+                    self.local.sum(&coded, origins.len(), Amounts { flows: None, of });
+                }
             }
         }
         let Some(groups) = &mut partial.groups else {
             return Ok(());
         };
         let table = &mut groups.table;
-        self.local.each(shape, &keys, None, columns, |key, sums| {
-            let hash = table.hash(key);
-            table.add(key, hash, span.which * SUMS, sums);
+        self.local.each(shape, &keys, None, columns, |batch| {
+            table.add_all(batch, span.which * SUMS)
         })
     }
 
@@ -257,10 +262,11 @@ impl Gatherer {
         let Some(distinct) = partial.distinct.get_mut(at) else {
             return Ok(());
         };
-        self.local.each(shape, &keys, None, columns, |key, _| {
-            if !shape.has_none(key) {
-                distinct.add(key);
-            }
+        self.local.each(shape, &keys, None, columns, |batch| {
+            batch
+                .keys()
+                .filter(|key| !shape.has_none(key))
+                .for_each(|key| distinct.add(key));
         })
     }
 
@@ -291,30 +297,50 @@ impl Gatherer {
                 .points
                 .extend(shares.rows.iter().map(|row| points.of(end(row), later)));
         }
-        for (numbers, (plain, out)) in self
-            .amounts
-            .iter()
-            .zip(Plain::AMOUNTS.into_iter().zip(&mut shares.amounts))
+        for (numbers, out) in amounts(&self.amounts, rows, columns)
+            .of
+            .into_iter()
+            .zip(&mut shares.amounts)
         {
-            match (columns.plain(plain), rows) {
-                (Some(all), Rows::All(_)) => out.extend_from_slice(all),
-                _ => out.extend_from_slice(numbers),
-            }
+            out.extend_from_slice(numbers.unwrap_or_default());
         }
         Ok(())
     }
 
-    /// Rows for records' shares in points; answers how many records have any.
+    /// Takes in records' shares in points, some rows at a time: a record may have very many. Answers how many records
+    /// have any.
     fn spread(
         &mut self,
-        points: &Points,
-        later: u64,
+        span: &Span<'_>,
+        (shape, points): (&Shape, &Points),
         rows: Rows<'_>,
         columns: &mut Unpacked<'_, '_>,
+        partial: &mut Partial,
+        series: bool,
     ) -> Result<u64, BlockError> {
         for plain in Plain::AMOUNTS.into_iter().chain([Plain::End, Plain::Duration]) {
             columns.load_plain(plain)?;
         }
+        let (mut next, mut matched) = (0, 0);
+        while next < rows.len() {
+            matched += self.share(points, span.later, rows, columns, &mut next);
+            self.points(span, shape, points, columns, partial, series)?;
+            if let Some(groups) = &mut partial.groups {
+                groups.settle();
+            }
+        }
+        Ok(matched)
+    }
+
+    /// Rows for records' shares, from the record `next` on, until there are many; answers how many records have any.
+    fn share(
+        &mut self,
+        points: &Points,
+        later: u64,
+        rows: Rows<'_>,
+        columns: &Unpacked<'_, '_>,
+        next: &mut usize,
+    ) -> u64 {
         let at = |numbers: Option<&[u64]>, row: u32| numbers.and_then(|n| n.get(row as usize)).copied().unwrap_or(0);
         let (ends, durations) = (columns.plain(Plain::End), columns.plain(Plain::Duration));
         let numbers = Plain::AMOUNTS.map(|plain| columns.plain(plain));
@@ -322,7 +348,7 @@ impl Gatherer {
         shares.clear();
         shares.flows.clear();
         let mut matched = 0;
-        let mut each = |row: u32| {
+        let mut each = |row: u32| -> usize {
             let end = at(ends, row);
             let lie = points.lie(end.saturating_sub(at(durations, row)), end, later);
             let counts = points.counts(end, later);
@@ -336,7 +362,7 @@ impl Gatherer {
                         out.push(numbers.get(row as usize).copied().unwrap_or(0));
                     }
                 }
-                return;
+                return shares.rows.len();
             }
             // The point of the end may be after the last that has a share.
             let last = lie.points.end.max(counts.map_or(0, |point| point + 1));
@@ -358,12 +384,19 @@ impl Gatherer {
                     }
                 }
             }
+            shares.rows.len()
         };
-        match rows {
-            Rows::All(len) => (0u32..).take(len).for_each(&mut each),
-            Rows::List(rows) => rows.iter().for_each(|row| each(*row)),
+        while *next < rows.len() {
+            let row = match rows {
+                Rows::All(_) => u32::try_from(*next).unwrap_or(u32::MAX),
+                Rows::List(rows) => rows.get(*next).copied().unwrap_or(u32::MAX),
+            };
+            *next += 1;
+            if each(row) > SHARES_MAX {
+                break;
+            }
         }
-        Ok(matched)
+        matched
     }
 
     /// Adds the rows of [`Shares`] to groups, their points, and the line of all.
@@ -437,9 +470,8 @@ impl Gatherer {
         if series {
             self.local.sum(&coded, at.len(), own);
             let table = &mut groups.table;
-            self.local.each(shape, &keys, None, columns, |key, sums| {
-                let hash = table.hash(key);
-                table.add(key, hash, span.which * SUMS, sums);
+            self.local.each(shape, &keys, None, columns, |batch| {
+                table.add_all(batch, span.which * SUMS)
             })?;
         }
         let Some(cells) = &mut groups.cells else { return Ok(()) };
@@ -449,19 +481,14 @@ impl Gatherer {
         });
         self.local.sum(&coded, at.len(), own);
         let line = &mut partial.line;
-        self.local.each(shape, &keys, Some(at), columns, |key, sums| {
-            let mut cell = [0; CELL];
-            let Some(cell) = cell.get_mut(..key.len()) else { return };
-            cell.copy_from_slice(key);
-            if let Some(point) = cell.last_mut() {
-                *point += u64::from(base);
-                let at = usize::try_from(*point).unwrap_or(usize::MAX);
-                if let (true, Some(line)) = (series, line.get_mut(at)) {
+        self.local.each(shape, &keys, Some((at, base)), columns, |batch| {
+            cells.add_all(batch, 0);
+            for (key, sums) in batch.iter().filter(|_| series) {
+                let point = key.last().and_then(|point| usize::try_from(*point).ok());
+                if let Some(line) = point.and_then(|point| line.get_mut(point)) {
                     add(line, sums);
                 }
             }
-            let hash = cells.hash(cell);
-            cells.add(cell, hash, 0, sums);
         })
     }
 
@@ -549,8 +576,8 @@ impl Gatherer {
     }
 }
 
-/// Words of the longest key, and a point.
-const CELL: usize = 1 + 8 * 4 + 1;
+/// Rows of shares that are added to groups together.
+const SHARES_MAX: usize = 1 << 18;
 
 impl Shares {
     fn clear(&mut self) {
@@ -579,6 +606,27 @@ const fn coded(column: &KeyColumn) -> Coded<'_> {
     }
 }
 
+/// Makes rows of rows with several values: answers which row each was, where any became more.
+fn expand(columns: &mut [KeyColumn]) -> Option<Vec<u32>> {
+    let mut origins: Option<Vec<u32>> = None;
+    for at in 0..columns.len() {
+        if !columns[at].has_second() {
+            continue;
+        }
+        let now = columns[at].expand();
+        for (other, column) in columns.iter_mut().enumerate() {
+            if other != at {
+                column.reorder(&now);
+            }
+        }
+        origins = Some(match origins {
+            None => now,
+            Some(before) => now.iter().map(|row| before[*row as usize]).collect(),
+        });
+    }
+    origins
+}
+
 fn pick(numbers: &[u64], origins: &[u32]) -> Vec<u64> {
     origins
         .iter()
@@ -592,7 +640,7 @@ fn amounts<'x>(gathered: &'x [Vec<u64>; 4], rows: Rows<'_>, columns: &'x Unpacke
     for ((out, plain), gathered) in of.iter_mut().zip(Plain::AMOUNTS).zip(gathered) {
         *out = match rows {
             Rows::All(_) => columns.plain(plain),
-            Rows::List(_) => columns.plain(plain).map(|_| gathered.as_slice()),
+            Rows::List(_) => Some(gathered.as_slice()).filter(|numbers| !numbers.is_empty()),
         };
     }
     Amounts { flows: None, of }
