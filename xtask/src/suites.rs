@@ -1,8 +1,10 @@
 //! What `make test` and `make test-long` run: suites of named checks, each with its count.
 
+mod answers;
 mod appliance;
 mod check;
 mod exporters;
+mod flows;
 mod faults;
 mod figures;
 mod fuzzing;
@@ -40,6 +42,12 @@ const SUITES: &[Suite] = &[
         about: "every crate's tests",
         long: false,
         run: unit::run,
+    },
+    Suite {
+        name: "answers",
+        about: "the record store's answers beside nfdump's, on a million records",
+        long: false,
+        run: answers::run,
     },
     Suite {
         name: "fuzz",

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::exporters::{self, Exporters};
+use super::flows;
 use super::playback::{Playback, office};
 use super::session::{PASSWORD, Session, first_boot};
 use super::tally::Tally;
@@ -34,6 +35,7 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     browser(tally, &session, &code, &devices)?;
     commands(tally, &session);
     exporters::checks(tally, &session);
+    flows::checks(tally, &session);
     tally.check("the data partition grew to the disk", grown(&session));
     tally.check(
         "the physical console asks for the password, then obeys",
