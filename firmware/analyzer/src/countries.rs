@@ -1,4 +1,4 @@
-//! The database of countries: a file that came in parts, kept as it came.
+//! The database of countries: a file that came in parts, kept in a short form of our own.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -122,7 +122,13 @@ impl CountryFile {
                 imported: Some(now),
                 ranges: table.ranges(),
             };
-            fs::rename(&coming, &kept).map_err(failed)?;
+            let write = || {
+                let mut file = File::create(&coming)?;
+                file.write_all(&table.to_bytes())?;
+                file.sync_all()?;
+                fs::rename(&coming, &kept)
+            };
+            write().map_err(failed)?;
             (said, Some(Arc::new(table)))
         };
         let _ = remove(&coming);

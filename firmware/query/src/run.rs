@@ -9,11 +9,11 @@ use std::num::NonZeroUsize;
 
 use filter::Expr;
 use model::{Answer, AnsweredFrom, Ask, Query, Read, Timestamp};
-use store::{Store, StoreError};
+use store::{Probe, Store, StoreError};
 
 use crate::context::Context;
 use crate::error::{QueryError, check};
-use crate::plan::{DAY_H, Parts, Span, hour_start, whole_hours};
+use crate::plan::{DAY_H, HOUR_S, Parts, Span, hour_start, whole_hours};
 use crate::serve::{Serving, serving};
 use crate::stamp::stamp;
 use crate::work::{Compiled, Partial};
@@ -24,8 +24,10 @@ pub use watch::Watch;
 const MEMORY: usize = 256 << 20;
 /// Points of all series of an answer together.
 const POINTS_MAX: u64 = 100_000;
-/// Where rollups would answer roughly, so many records are read instead: that takes about a second.
-const READ_INSTEAD: u64 = 8_000_000;
+/// Where rollups would answer roughly, so many records are read instead, which takes a moment; for a series, whose groups
+/// take more memory by every point, fewer.
+const READ_INSTEAD: u64 = 4_000_000;
+const READ_INSTEAD_FOR_SERIES: u64 = 500_000;
 /// Notes of an answer.
 const NOTES_MAX: usize = 20;
 
@@ -109,7 +111,10 @@ impl Question {
             stamp: stamp(&context.objects),
             compiled,
             threads,
-            read_instead: READ_INSTEAD,
+            read_instead: match steps {
+                None => READ_INSTEAD,
+                Some(_) => READ_INSTEAD_FOR_SERIES,
+            },
         })
     }
 
@@ -190,44 +195,82 @@ impl Question {
 
     /// The days and hours of the spans whose rollups answer the question.
     fn closed(&self, store: &Store, serving: &Serving, tally: &mut Tally) -> Result<Closed, StoreError> {
-        let since = store.records_since();
         let mut closed = Closed::default();
-        let (mut of_then, gone) = (false, |start: u32, length| {
-            // Of these there are rollups alone.
-            since.is_none_or(|since| hour_start(start + length) <= since)
-        });
+        // Of other definitions than today's.
+        let mut of_then = Closed::default();
+        let as_today = |stamp: u64| !serving.follows_definitions() || stamp == self.stamp;
         for span in self.spans() {
+            let (takes_hours, takes_days) = self.takes(span);
+            if !takes_hours {
+                continue;
+            }
             let hours = whole_hours(span);
             for (hour, stamp) in store.closed_hours(hours.clone())? {
-                let as_today = !serving.follows_definitions() || stamp.is_none_or(|stamp| stamp == self.stamp);
-                if as_today || gone(hour, 1) {
-                    of_then |= !as_today;
-                    closed.hours.insert(hour);
-                }
+                let place = if stamp.is_none_or(as_today) {
+                    &mut closed
+                } else {
+                    &mut of_then
+                };
+                place.hours.insert(hour);
             }
             let days = hours.start.div_ceil(DAY_H)..hours.end / DAY_H;
-            if self.takes_days() && !days.is_empty() {
+            if takes_days && !days.is_empty() {
                 for (day, stamp) in store.closed_days(days)? {
-                    let as_today = !serving.follows_definitions() || stamp == self.stamp;
-                    if as_today || gone(day * DAY_H, DAY_H) {
-                        of_then |= !as_today;
-                        closed.days.insert(day * DAY_H);
-                    }
+                    let place = if as_today(stamp) { &mut closed } else { &mut of_then };
+                    place.days.insert(day * DAY_H);
                 }
             }
         }
-        if of_then {
+        let gone = without_records(store, &of_then.hours);
+        if !gone.is_empty() {
             tally.inexact = true;
-            tally.note("records of some hours are no longer kept: applications, groups and businesses there are those of the definitions of then");
+            tally.note(
+                "records of some hours are no longer kept: applications, groups and businesses there are those of the \
+                 definitions of then",
+            );
+            closed.days.extend(
+                of_then
+                    .days
+                    .iter()
+                    .filter(|day| (**day..**day + DAY_H).all(|hour| gone.contains(&hour))),
+            );
+            closed.hours.extend(gone);
         }
         Ok(closed)
     }
 
-    /// Whether days fit its points.
-    fn takes_days(&self) -> bool {
-        let fits = |(step, zone): (u32, i32)| step % 86_400 == 0 && zone % 86_400 == 0;
-        self.compiled.steps().is_none_or(fits)
+    /// Whether each hour of a span is in one point of the question's series, and whether each day is.
+    fn takes(&self, span: Span) -> (bool, bool) {
+        let Some((step, zone)) = self.compiled.steps() else {
+            return (true, true);
+        };
+        let ((from, to), _) = self.compiled.spans();
+        // The span before is shown as much later as it is long.
+        let later = if span.0 < from { to.nanos_since(from) } else { 0 };
+        let hours = later % (HOUR_S * 1_000_000_000) == 0;
+        let days = later % (24 * HOUR_S * 1_000_000_000) == 0 && step % 86_400 == 0 && zone % 86_400 == 0;
+        (hours, days)
     }
+}
+
+/// Of these hours, those that no block has records of any more: rollups alone know of them.
+fn without_records(store: &Store, hours: &BTreeSet<u32>) -> BTreeSet<u32> {
+    let since = store.records_since();
+    let old = |hour: &&u32| since.is_none_or(|since| hour_start(**hour + 1) <= since);
+    let mut gone: BTreeSet<u32> = hours.iter().filter(old).copied().collect();
+    if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
+        // A block is filed by its latest record, and may have earlier ones.
+        let span = (hour_start(*first), hour_start(*last + 1));
+        for block in store.candidates(span, &Probe::default()).blocks {
+            let of = |time: Timestamp| u32::try_from(time.as_secs() / HOUR_S).unwrap_or(u32::MAX);
+            let last = of(block.max_end);
+            let held: Vec<u32> = gone.range(of(block.min_start).min(last)..=last).copied().collect();
+            held.iter().for_each(|hour| {
+                gone.remove(hour);
+            });
+        }
+    }
+    gone
 }
 
 /// What is closed, by first hours.
@@ -238,6 +281,16 @@ struct Closed {
 }
 
 impl Closed {
+    /// Whether the days and hours of these parts are among it.
+    fn holds(&self, parts: &Parts) -> bool {
+        let mut days = parts
+            .days
+            .iter()
+            .flat_map(|range| range.clone().step_by(DAY_H as usize));
+        let mut hours = parts.hours.iter().flat_map(Clone::clone);
+        days.all(|day| self.days.contains(&day)) && hours.all(|hour| self.hours.contains(&hour))
+    }
+
     fn parts(&self, spans: &[Span]) -> Parts {
         Parts::of(spans, |day| self.days.contains(&day), |hour| self.hours.contains(&hour))
     }

@@ -1,11 +1,11 @@
 //! Answers what rollups can answer from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{KeyValue, LinkId, Sums};
 use store::{Period, Store};
 
-use super::{Closed, Question, Tally, Watch};
+use super::{Closed, Question, Tally, Watch, without_records};
 use crate::plan::{Parts, hour_start};
 use crate::rollup::{RollupScope, Rows, Table};
 use crate::serve::{Groups, Serving};
@@ -38,8 +38,13 @@ impl Question {
             Some((table, values)) => self.pick(store, closed, serving, (*table, values), partial, &mut rolled),
             None => self.add_groups(store, watch, &closed, serving, partial, &mut rolled),
         };
+        // A block that came meanwhile took hours back: what was read of them may be missing.
+        let still = |parts: &Parts| {
+            let closed = self.closed(store, serving, &mut Tally::default());
+            closed.is_ok_and(|closed| closed.holds(parts))
+        };
         match parts {
-            Some(parts) if parts.rolled_hours() > 0 => {
+            Some(parts) if parts.rolled_hours() > 0 && still(&parts) => {
                 tally.read.rollups += rolled.read.rollups;
                 tally.incomplete |= rolled.incomplete;
                 tally.inexact |= rolled.inexact;
@@ -159,7 +164,6 @@ impl Question {
                 .filter(|(_, sum)| sum.is_none())
                 .map(|(at, _)| *at)
                 .collect();
-            let since = store.records_since();
             if unknown.is_empty() {
                 for (at, sum) in sums {
                     partial.add_total(sum.unwrap_or_default(), hour_start(at));
@@ -169,14 +173,19 @@ impl Question {
                 round.notes.into_iter().for_each(|note| tally.note(note));
                 return Some(parts);
             }
+            let mut to_read = BTreeSet::new();
             for at in unknown {
                 if !closed.days.remove(&at) {
                     closed.hours.remove(&at);
-                    if since.is_none_or(|since| hour_start(at + 1) <= since) {
-                        tally.incomplete = true;
-                        tally.note("in some hours whose records are no longer kept, rollups have the heaviest groups alone, and what was asked for is not among them");
-                    }
+                    to_read.insert(at);
                 }
+            }
+            if !without_records(store, &to_read).is_empty() {
+                tally.incomplete = true;
+                tally.note(
+                    "in some hours whose records are no longer kept, rollups have the heaviest groups alone, and what was \
+                     asked for is not among them",
+                );
             }
         }
         None

@@ -141,7 +141,7 @@ struct Desk {
     store: Store,
     context: Context,
     sequence: u64,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Desk {
@@ -152,7 +152,7 @@ impl Desk {
             store,
             context: context(),
             sequence: 0,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -349,4 +349,204 @@ proptest! {
         }
         prop_assert!(rolled > 0);
     }
+}
+
+/// Records of one hour, each of its own source; the first are the heaviest.
+fn many(hour: u64, sources: u32) -> Vec<FlowRecord> {
+    let end = Timestamp::from_secs(DAY + hour * 3_600 + 60);
+    let of = |n: u32| FlowRecord {
+        link: LinkId(1),
+        start: end,
+        end: end.plus_nanos(n.into()),
+        src_ip: Ipv4Addr::from(0x0b00_0000 + n).into(),
+        dst_ip: Ipv4Addr::new(10, 0, 0, 1).into(),
+        src_port: 1,
+        dst_port: 2,
+        protocol: 17,
+        vlan: None,
+        vlan_inner: None,
+        src_mac: None,
+        dst_mac: None,
+        packets: 1,
+        bytes: u64::from(1_000_000 - n),
+        packets_rev: 0,
+        bytes_rev: 0,
+        tcp_flags: 0,
+        tcp_flags_rev: 0,
+        icmp: None,
+        icmp_rev: None,
+        tos: 0,
+        app: App::UNKNOWN,
+        direction: Direction::In,
+        end_reason: EndReason::Idle,
+        export: None,
+    };
+    (0..sources).map(of).collect()
+}
+
+fn of_two_hours() -> (Desk, Vec<FlowRecord>) {
+    let mut desk = Desk::open();
+    let records = [many(0, 1_400), many(1, 1_400)].concat();
+    desk.append(&records);
+    assert_eq!(desk.close().hours, 2);
+    (desk, records)
+}
+
+#[test]
+fn a_table_that_was_cut_answers_roughly_where_records_are_too_many_to_be_read() {
+    let (desk, records) = of_two_hours();
+    let asked = Query {
+        to: Some(Timestamp::from_secs(DAY + 7_200)),
+        ..query(top(Key::SrcIp, false))
+    };
+    let (mut question, expr) = desk.question(&asked);
+    let expected = naive::answer(question.query(), &expr, &desk.context, NOW, &records);
+    let exact = desk.ask(&question);
+    assert_eq!(
+        (exact.read.from, exact.exact, &exact.found),
+        (AnsweredFrom::Records, true, &expected)
+    );
+
+    question.read_instead = 0;
+    let rough = desk.ask(&question);
+    assert_eq!(
+        (rough.read.from, rough.exact, rough.complete),
+        (AnsweredFrom::Rollups, false, true)
+    );
+    assert!(!rough.notes.is_empty());
+    let (
+        model::Found::Top { rows, total, .. },
+        model::Found::Top {
+            rows: all, total: sum, ..
+        },
+    ) = (rough.found, expected)
+    else {
+        panic!("no tables");
+    };
+    assert_eq!((rows.len(), total), (1_000, sum));
+    assert_eq!(rows, all[..1_000]);
+}
+
+#[test]
+fn hours_whose_tables_do_not_have_an_address_are_read() {
+    let (desk, records) = of_two_hours();
+    // Heavy in both hours; light in both; not there at all.
+    for (address, from) in [
+        ("11.0.0.3", AnsweredFrom::Rollups),
+        ("11.0.5.0", AnsweredFrom::Records),
+        ("11.0.9.9", AnsweredFrom::Records),
+    ] {
+        let asked = Query {
+            to: Some(Timestamp::from_secs(DAY + 7_200)),
+            filter: format!("src {address}"),
+            ..query(TOTALS)
+        };
+        let (question, expr) = desk.question(&asked);
+        let answer = desk.ask(&question);
+        let expected = naive::answer(question.query(), &expr, &desk.context, NOW, &records);
+        assert_eq!(answer.found, expected, "{address}");
+        assert_eq!(
+            (answer.read.from, answer.exact, answer.complete),
+            (from, true, true),
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn whole_days_are_read_from_rollups_of_days() {
+    let mut desk = Desk::open();
+    let hours: Vec<u64> = (0..72).step_by(5).collect();
+    let records: Vec<_> = hours.iter().flat_map(|hour| many(*hour, 3)).collect();
+    desk.append(&records);
+    let closed = desk.close();
+    assert_eq!((closed.hours, closed.days), (15, 3));
+    // Half an hour into the first day, to the end of the third.
+    let asked = Query {
+        from: Timestamp::from_secs(DAY + 1_800),
+        ..query(top(Key::Host, false))
+    };
+    let (question, expr) = desk.question(&asked);
+    let answer = desk.ask(&question);
+    assert_eq!(
+        answer.found,
+        naive::answer(question.query(), &expr, &desk.context, NOW, &records)
+    );
+    // Two days and four hours, each with a total and a table.
+    assert_eq!(
+        (answer.read.from, answer.read.rollups),
+        (AnsweredFrom::Both, 2 * (2 + 4))
+    );
+}
+
+#[test]
+fn a_question_that_has_no_time_or_is_given_up_says_so() {
+    let (desk, _) = of_two_hours();
+    let (question, _) = desk.question(&query(top(Key::DstPort, false)));
+    let late = question.run(&desk.store, &Watch::new(Duration::ZERO));
+    assert!(
+        !late.complete && late.notes.iter().any(|n| n.contains("within 0 s")),
+        "{late:?}"
+    );
+    let watch = Watch::new(Duration::from_secs(600));
+    watch.cancel();
+    let given_up = question.run(&desk.store, &watch);
+    assert!(!given_up.complete && given_up.notes.iter().any(|n| n.contains("given up")));
+    assert!(question.so_far(&watch).is_none(), "what was found is not kept twice");
+    let whole = desk.ask(&question);
+    assert!(whole.complete && whole.notes.is_empty());
+}
+
+#[test]
+fn a_damaged_block_is_said_and_the_rest_is_answered() {
+    let mut desk = Desk::open();
+    let (bad, good) = (many(0, 30), many(1, 90));
+    desk.append(&bad);
+    desk.append(&good);
+    let octets = Block::encode(&bad).unwrap().into_bytes();
+    let needle = &octets[24..44];
+    let Desk {
+        store,
+        context,
+        sequence,
+        folder,
+    } = desk;
+    drop(store);
+    let mut flipped = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let mut file = std::fs::read(&path).unwrap();
+        let places: Vec<usize> = file
+            .windows(needle.len())
+            .enumerate()
+            .filter(|(_, w)| *w == needle)
+            .map(|(at, _)| at)
+            .collect();
+        for at in places {
+            file[at + 10] ^= 4;
+            flipped += 1;
+        }
+        std::fs::write(&path, file).unwrap();
+    }
+    assert_eq!(flipped, 1);
+    let store = Store::open(Arc::new(Folder::open(folder.path()).unwrap()), Keep::default(), NOW).unwrap();
+    let desk = Desk {
+        store,
+        context,
+        sequence,
+        folder,
+    };
+    let (question, expr) = desk.question(&query(top(Key::SrcMac, false)));
+    let answer = desk.ask(&question);
+    assert!(
+        !answer.complete && answer.notes.iter().any(|n| n.contains("blocks-")),
+        "{answer:?}"
+    );
+    assert_eq!(
+        answer.found,
+        naive::answer(question.query(), &expr, &desk.context, NOW, &good)
+    );
+    // Its hour is closed without it.
+    let closed = desk.close();
+    assert_eq!((closed.hours, closed.damaged), (2, 1));
 }
