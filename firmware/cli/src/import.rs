@@ -241,8 +241,8 @@ impl Import<'_> {
 
     fn read(&mut self, path: &Path, kind: Kind, filing: &mut Filing<'_>, of_file: &mut OfFile) -> anyhow::Result<()> {
         match kind {
-            Kind::Capture if self.args.decode => self.decode(path, filing, of_file),
-            Kind::Ipfix => self.decode(path, filing, of_file),
+            Kind::Ipfix => self.decode(path, kind, filing, of_file),
+            Kind::Capture if self.args.decode => self.decode(path, kind, filing, of_file),
             Kind::Capture => self.meter(path, filing, of_file),
             Kind::Csv | Kind::Json => {
                 let mut input = kind::text(path)?;
@@ -280,7 +280,7 @@ impl Import<'_> {
     }
 
     /// Decodes what exporters sent.
-    fn decode(&mut self, path: &Path, filing: &mut Filing<'_>, of_file: &mut OfFile) -> anyhow::Result<()> {
+    fn decode(&mut self, path: &Path, kind: Kind, filing: &mut Filing<'_>, of_file: &mut OfFile) -> anyhow::Result<()> {
         let mut reading = Reading::new(self.args.ports.clone(), self.home.clone());
         let mut sink = exported::Exports {
             store: self.store,
@@ -290,10 +290,14 @@ impl Import<'_> {
             problem: None,
         };
         let progress = &self.progress;
-        let read = reading.read(path, &mut sink, |sink, octets| {
+        let go_on = |sink: &exported::Exports<'_, '_>, octets| {
             progress.tick(octets, sink.filing.taken());
             sink.problem.is_none() && sink.filing.is_well()
-        });
+        };
+        let read = match kind {
+            Kind::Ipfix => reading.read_ipfix(&mut kind::text(path)?, &mut sink, go_on).map(|_| ()),
+            _ => reading.read(path, &mut sink, go_on),
+        };
         let problem = sink.problem.take();
         of_file.notes.extend(reading.text().lines().map(str::to_owned));
         problem.map_or(read, Err)

@@ -100,6 +100,9 @@ pub(crate) struct QueryArgs {
     /// Take names, applications, businesses and groups from an appliance's settings
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
+    /// Take countries from a database, CSV or MaxMind DB [default: the store's, if an appliance imported one]
+    #[arg(long, value_name = "FILE")]
+    countries: Option<PathBuf>,
     /// How the answer is printed; in json and csv numbers are exact
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -127,7 +130,8 @@ const INCOMPLETE: u8 = 3;
 pub(crate) fn run(args: &QueryArgs, language: Language) -> anyhow::Result<ExitCode> {
     let settings = args.settings.as_deref().map(crate::offline::settings).transpose()?;
     let store = crate::offline::open(&args.store, false)?;
-    let known = Known::read(&store, settings.as_ref())?;
+    let mut known = Known::read(&store, settings.as_ref())?;
+    known.read_countries(args.countries.as_deref(), &args.store)?;
     let now = crate::offline::now();
     let query = args.query(&store, &known, now)?;
     let names = query::names(&known.context);

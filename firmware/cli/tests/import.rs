@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
+use decode::craft::{self, Ipfix, Set};
+use decode::{ElementId, FieldSpec};
 use model::{FlowRecord, Timestamp};
 use store::{Filter, Folder, Keep, Store};
 
@@ -481,4 +483,137 @@ fn without_nfdump_its_files_are_refused_and_can_be_imported_later() {
     );
     assert_eq!(place.import(&[file.to_str().expect("plain names")], b"").2, 0);
     assert_eq!(sums(&place.records()), totals);
+}
+
+/// An IPFIX message with a template of flows and these flows: last octet of the source, octets.
+fn ipfix(sequence: u32, flows: &[(u8, u32)]) -> Vec<u8> {
+    // sourceIPv4Address, destinationIPv4Address, protocolIdentifier, octetDeltaCount, packetDeltaCount,
+    // flowStartMicroseconds (NTP), flowEndNanoseconds (NTP)
+    let elements = [(8, 4), (12, 4), (4, 1), (1, 4), (2, 4), (154, 8), (157, 8)];
+    let fields: Vec<FieldSpec> = elements
+        .map(|(number, length)| FieldSpec {
+            element: ElementId { enterprise: 0, number },
+            length,
+        })
+        .into();
+    let ntp = |fraction: u32| {
+        let seconds = 1_700_000_000_u64 + 2_208_988_800;
+        let seconds = u32::try_from(seconds).expect("before 2036").to_be_bytes();
+        [seconds, fraction.to_be_bytes()].concat()
+    };
+    let record = |(last, octets): &(u8, u32)| {
+        let values = [
+            vec![10, 0, 0, *last],
+            vec![192, 0, 2, 1],
+            vec![47],
+            octets.to_be_bytes().to_vec(),
+            vec![0, 0, 0, 1],
+            ntp(1 << 30),
+            ntp(1 << 31),
+        ];
+        craft::record(&fields, &values)
+    };
+    let records = flows.iter().map(record).collect();
+    let sets = [Set::Template(256, fields.clone()), Set::Data(256, records)];
+    let message = Ipfix {
+        secs: 1_700_000_001,
+        sequence,
+        domain: 7,
+    };
+    message.message(&sets)
+}
+
+#[test]
+fn ipfix_files_are_decoded_and_say_where_they_are_cut_off() {
+    let messages = [ipfix(0, &[(1, 100), (2, 200)]), ipfix(2, &[(3, 300)])].concat();
+    let place = Place::new();
+    let path = place.file("flows", &messages);
+    let (summary, said, status) = place.import(&["--link", "border", &path], b"");
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(
+        (&summary[0]["kind"], &summary[0]["records"]),
+        (&"IPFIX file".into(), &3.into())
+    );
+    let mut records = place.stored();
+    records.sort_by_key(|record| record.bytes);
+    let bytes: Vec<u64> = records.iter().map(|record| record.bytes).collect();
+    assert_eq!(bytes, [100, 200, 300]);
+    let of = |record: &FlowRecord| (record.start.as_nanos(), record.end.as_nanos(), record.link.exporter());
+    let base = 1_700_000_000_000_000_000;
+    assert_eq!(of(&records[0]), (base + 250_000_000, base + 500_000_000, Some(1)));
+
+    let cut = place.file("cut", &messages[..messages.len() - 5]);
+    let (summary, said, status) = place.import(&["--link", "border", &cut], b"");
+    let second = ipfix(0, &[(1, 100), (2, 200)]).len();
+    assert_eq!(status, 1);
+    assert!(
+        said.contains(&format!("cut: the IPFIX file is cut off or damaged at byte {second}")),
+        "{said}"
+    );
+    assert_eq!(summary[0]["records"], 2);
+}
+
+#[test]
+fn what_nfcapd_collects_from_softflowd_has_nfdumps_totals() {
+    let Some(captures) = captures() else { return };
+    if !(has("nfcapd") && has("nfdump") && Command::new("softflowd").arg("-h").output().is_ok()) {
+        eprintln!("skipped: softflowd is not installed");
+        return;
+    }
+    let place = Place::new();
+    let folder = place.path("nfcapd");
+    std::fs::create_dir(&folder).expect("a folder for the test");
+    // A free port of loopback: whoever has it now gives it up.
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let port = socket.local_addr().expect("an address").port().to_string();
+    drop(socket);
+    let mut collector = Command::new("nfcapd")
+        .args(["-b", "127.0.0.1", "-p", &port, "-w"])
+        .arg(&folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("nfcapd starts");
+    let listens = || {
+        let sockets = std::fs::read_to_string("/proc/net/udp").expect("a list of sockets");
+        let hex = format!(":{:04X} ", port.parse::<u16>().expect("a port"));
+        sockets.contains(&hex)
+    };
+    while !listens() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let exported = Command::new("softflowd")
+        .args(["-v", "10", "-b", "-n", &format!("127.0.0.1:{port}"), "-r"])
+        .arg(captures.join(SOME[0]))
+        .output()
+        .expect("softflowd runs");
+    assert!(exported.status.success(), "{}", text(&exported.stderr));
+    // nfcapd writes its file when it is ended.
+    let ended = Command::new("kill").arg(collector.id().to_string()).status();
+    assert!(ended.expect("kill runs").success());
+    collector.wait().expect("nfcapd ended");
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .expect("nfcapd's folder")
+        .map(|entry| entry.expect("a file").path())
+        .collect();
+    files.sort();
+    let file = files
+        .first()
+        .expect("nfcapd wrote a file")
+        .to_str()
+        .expect("plain names");
+    let (_, said, status) = place.import(&[file], b"");
+    assert_eq!(status, 0, "{said}");
+    let csv = text(&nfdump(Path::new(file), &["-o", "csv"]));
+    let summary = csv.lines().last().expect("nfdump sums up");
+    let numbers: Vec<u64> = summary.split(',').map(|n| n.parse().expect("a number")).collect();
+    let records = place.stored();
+    let [flows, packets, bytes] = sums(&records);
+    assert!(flows > 50 && packets > 1_000, "{summary}");
+    assert_eq!([flows, bytes, packets], numbers[..3], "{summary}");
+    assert!(
+        records
+            .iter()
+            .all(|record| record.link.exporter() == Some(1) && record.export.is_some())
+    );
 }

@@ -47,7 +47,7 @@ pub use counters::{CounterSample, DataSource, HostCounters, InterfaceCounters, P
 pub use decoder::Decoder;
 pub use error::{ErrorCounts, ErrorKind, LoadError};
 pub use exporter::Evictions;
-pub use offline::{Datagram, Extractor, ipfix_messages, looks_exported};
+pub use offline::{Datagram, Extractor, looks_exported};
 pub use record::{Field, Fields, Kind, List, ListItem, Origin, Record, Version};
 pub use registry::{DataType, Element, ElementId, REVERSE, SFLOW, Semantics, V9_SCOPE, enterprise_name};
 pub use report::{DomainReport, ExporterReport, InterfaceName, TemplateReport};

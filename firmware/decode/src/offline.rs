@@ -1,4 +1,4 @@
-//! Exporters' datagrams in captures, and IPFIX messages in files.
+//! Exporters' datagrams in captures.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -151,17 +151,4 @@ pub fn looks_exported(payload: &[u8]) -> bool {
         [0, 0, 0, 5, 0, 0, 0, 1 | 2, ..] => payload.len() >= 28,
         _ => false,
     }
-}
-
-/// The messages of an IPFIX file (RFC 5655) or stream, one after another; octets that are no message end it.
-pub fn ipfix_messages(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = octets;
-    std::iter::from_fn(move || {
-        let &[0, 10, a, b] = rest.first_chunk::<4>()? else {
-            return None;
-        };
-        let (message, after) = rest.split_at_checked(usize::from(u16::from_be_bytes([a, b])).max(16))?;
-        rest = after;
-        Some(message)
-    })
 }

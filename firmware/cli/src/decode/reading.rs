@@ -1,20 +1,20 @@
 //! Reads what exporters sent from captures and IPFIX files.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use capture::{Polled, Source};
-use decode::{Config, Decoder, Extractor, Limits, Sink, ipfix_messages, looks_exported};
+use decode::{Config, Decoder, Extractor, Limits, Sink, looks_exported};
 use model::{HomeNetworks, Timestamp};
 
 use super::summary::Summary;
 
 /// Ports that exporters usually send to: what comes there is decoded whatever it looks like.
 const USUAL: [u16; 7] = [2_055, 2_056, 4_739, 6_343, 9_555, 9_995, 9_996];
-/// The longest IPFIX file that is read.
-const IPFIX_FILE_MAX: u64 = 1 << 30;
 
 /// A decoder with what it read.
 pub(crate) struct Reading {
@@ -50,7 +50,16 @@ impl Reading {
     ) -> anyhow::Result<()> {
         let mut source = match crate::captures::open(path) {
             Ok(source) => source,
-            Err(error) => return self.read_ipfix(path, sink, go_on).unwrap_or(Err(error)),
+            Err(error) => {
+                let Ok(file) = File::open(path) else { return Err(error) };
+                let mut input = BufReader::with_capacity(256 << 10, file);
+                // What else can be read is no IPFIX, and the error says why it is no capture.
+                return match self.read_ipfix(&mut input, sink, go_on) {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(error),
+                    Err(damaged) => Err(damaged.context(path.display().to_string())),
+                };
+            }
         };
         while go_on(sink, source.position()) {
             let Self {
@@ -82,42 +91,42 @@ impl Reading {
         Ok(())
     }
 
-    /// Reads an IPFIX file; `None` where it is none. Its messages name no exporter.
+    /// Reads IPFIX messages, one after the other, to their end; answers whether there was any. They name no exporter.
+    ///
+    /// # Errors
+    /// When they are cut off or damaged, or cannot be read. What was read before was decoded.
     pub(crate) fn read_ipfix<S: Sink>(
         &mut self,
-        path: &Path,
+        input: &mut impl BufRead,
         sink: &mut S,
         go_on: impl Fn(&S, u64) -> bool,
-    ) -> Option<anyhow::Result<()>> {
-        let size = std::fs::metadata(path).ok()?;
-        if !size.is_file() || size.len() > IPFIX_FILE_MAX {
-            return None;
-        }
-        let octets = std::fs::read(path).ok()?;
-        let mut used = 0;
-        for message in ipfix_messages(&octets) {
-            if !go_on(sink, used as u64) {
-                return Some(Ok(()));
+    ) -> anyhow::Result<bool> {
+        let mut used = 0_u64;
+        let mut message = Vec::new();
+        while go_on(sink, used) {
+            message.clear();
+            input.by_ref().take(16).read_to_end(&mut message)?;
+            let length = match message.first_chunk::<4>() {
+                None if message.is_empty() => break,
+                Some(&[0, 10, high, low]) => u64::from(u16::from_be_bytes([high, low])),
+                _ if used == 0 => return Ok(false),
+                _ => 0,
+            };
+            input
+                .by_ref()
+                .take(length.saturating_sub(16))
+                .read_to_end(&mut message)?;
+            if length < 16 || message.len() as u64 != length {
+                anyhow::bail!("the IPFIX file is cut off or damaged at byte {used}");
             }
-            used += message.len();
+            used += length;
             self.summary.messages += 1;
-            let exported = message
-                .get(4..8)
-                .and_then(|time| time.try_into().ok())
-                .map(u32::from_be_bytes);
-            let now = Timestamp::from_secs(u64::from(exported.unwrap_or(0)));
+            let exported = message.get(4..8).and_then(|time| time.try_into().ok());
+            let now = Timestamp::from_secs(exported.map_or(0, u32::from_be_bytes).into());
             let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-            self.decoder.decode(now, nobody, message, sink);
+            self.decoder.decode(now, nobody, &message, sink);
         }
-        let left = octets.len() - used;
-        match (used, left) {
-            (0, _) => None,
-            (_, 0) => Some(Ok(())),
-            _ => Some(Err(anyhow::anyhow!(
-                "{}: the IPFIX file is cut off or damaged at byte {used}",
-                path.display()
-            ))),
-        }
+        Ok(used > 0)
     }
 
     /// What was read, lost and not understood, in words.

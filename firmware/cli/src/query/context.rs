@@ -1,12 +1,13 @@
 //! What names mean in a store, without the programs that know them on an appliance.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use api::labels::Labels;
 use model::{InterfaceId, LinkId, Timestamp};
-use query::Context;
+use query::{Context, CountryTable};
 use settings::Settings;
 use store::{Probe, Store};
 
@@ -52,7 +53,25 @@ impl Known {
         let labels = Labels::new(context.links.iter().map(first), interfaces, objects);
         Ok(Self { context, labels })
     }
+
+    /// Takes the database of countries of a file, or the one that an appliance keeps in the store's folder.
+    ///
+    /// # Errors
+    /// When it cannot be read or is none; the file is named.
+    pub(crate) fn read_countries(&mut self, named: Option<&Path>, folder: &Path) -> anyhow::Result<()> {
+        let kept = folder.join(COUNTRIES);
+        let Some(path) = named.or_else(|| kept.is_file().then_some(kept.as_path())) else {
+            return Ok(());
+        };
+        let name = || path.display().to_string();
+        let octets = std::fs::read(path).with_context(name)?;
+        self.context.countries = Some(Arc::new(CountryTable::parse(&octets).with_context(name)?));
+        Ok(())
+    }
 }
+
+/// The analyzer's database of countries in its folder.
+const COUNTRIES: &str = "countries.bin";
 
 /// The whole seconds that the store's records lie in: the first, and the one after the last.
 ///
