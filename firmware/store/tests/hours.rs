@@ -12,7 +12,7 @@ use medium::Medium;
 use model::{App, Block, BlockRef, Direction, EndReason, FlowRecord, LinkId, Timestamp};
 use proptest::prelude::*;
 use store::{
-    Batch, BatchKey, BlockId, BlockMeta, Content, Hour, HourIndex, HourIndexBuilder, HourToClose, Keep, Outcome,
+    Batch, BatchKey, BlockId, BlockMeta, Content, Event, Hour, HourIndex, HourIndexBuilder, HourToClose, Keep, Outcome,
     Period, Probe, RollupRow, Store,
 };
 
@@ -404,5 +404,129 @@ fn an_index_that_is_damaged_is_set_aside_and_made_anew() {
         }
         check(&store, &model);
         let _: Arc<Medium> = disk;
+    }
+}
+
+/// What a run does until the power goes: blocks, late ones among them, and closings. Answers what was acknowledged.
+fn run_until_power_goes(disk: &Arc<Medium>) -> (Model, Model) {
+    let (mut acknowledged, mut tried) = (Model::new(), Model::new());
+    let Ok(store) = Store::open(disk.clone(), Keep::default(), secs(NOON)) else {
+        return (acknowledged, tried);
+    };
+    let mut now = NOON;
+    for round in 0..8u64 {
+        let late = now - 3 * 3_600 * (round % 3) - 20 * 3_600 * (round % 2);
+        let records = vec![record(1, now - 9, now), record(2, late - 9, late)];
+        let records = if round % 4 == 3 { records[1..].to_vec() } else { records };
+        tried.insert(round + 1, records.clone());
+        let outcomes = store.append(&[batch(round + 1, &records)], secs(now));
+        if !matches!(outcomes.as_slice(), [Outcome::Stored]) {
+            break;
+        }
+        acknowledged.insert(round + 1, records);
+        now += 3_600;
+        if round % 2 == 1 {
+            let Ok(hours) = store.hours_to_close(secs(now), OBJECTS, 3) else {
+                break;
+            };
+            for hour in hours {
+                let (index, rows) = (index_of(&store, &hour), rows_of(&store, &hour));
+                let _ = store.close_hour(hour.token, index, rows, OBJECTS);
+            }
+        }
+    }
+    (acknowledged, tried)
+}
+
+#[test]
+fn wherever_the_power_goes_what_is_closed_is_right_and_what_was_acknowledged_is_there() {
+    let whole = Medium::new();
+    let enough = 1 << 40;
+    whole.lose_power_after(enough);
+    let (acknowledged, _) = run_until_power_goes(&whole);
+    assert_eq!(acknowledged.len(), 8);
+    let all = whole.changes_since(enough);
+    assert!(all > 300, "{all}");
+    for changes in (0..all).step_by(7) {
+        let disk = Medium::new();
+        disk.lose_power_after(changes);
+        let (acknowledged, tried) = run_until_power_goes(&disk);
+        let disk = disk.lose_power_halfway(changes.unsigned_abs() * 7_919 + 11);
+        let later = NOON + 100 * 3_600;
+        let store = Store::open(disk.clone(), Keep::default(), secs(later)).unwrap();
+        // A file that was never made to its end is set aside; nothing was in it.
+        let unmade = |e: &Event| matches!(e, Event::SetAside { reason, .. } if reason.contains("magic number"));
+        let events = store.take_events();
+        assert!(events.iter().all(unmade), "{changes}: {events:?}");
+        let there = store.candidates((Timestamp::EPOCH, secs(NOON * 2)), &Probe::default());
+        assert!(there.problems.is_empty(), "{changes}: {:?}", there.problems);
+        let mut model = Model::new();
+        for block in &there.blocks {
+            let records = records_of(&store, std::slice::from_ref(block));
+            let sequence = block.id.batch().sequence;
+            assert_eq!(tried.get(&sequence), Some(&records), "{changes}");
+            assert!(model.insert(sequence, records).is_none(), "{changes}: twice");
+        }
+        assert!(acknowledged.keys().all(|n| model.contains_key(n)), "{changes}");
+        check(&store, &model);
+        // What was not acknowledged comes again, and all is closed in time.
+        for (sequence, records) in &tried {
+            let outcomes = store.append(&[batch(*sequence, records)], secs(later));
+            assert!(
+                matches!(outcomes.as_slice(), [Outcome::Stored | Outcome::Duplicate]),
+                "{outcomes:?}"
+            );
+        }
+        let later = secs(NOON + 101 * 3_600);
+        for hour in store.hours_to_close(later, OBJECTS, 1_000).unwrap() {
+            assert!(close(&store, hour, OBJECTS));
+        }
+        check(&store, &tried);
+        assert_eq!(store.hours_to_close(later, OBJECTS, 1_000).unwrap().len(), 0);
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_any_octet_of_a_block_is_noticed_and_the_rest_answered() {
+    let disk = Medium::new();
+    let store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+    let records: Vec<FlowRecord> = (0..20).map(|n| record(n, NOON - 20, NOON - u64::from(n))).collect();
+    let (one, two) = (batch(1, &records), batch(2, &records[..7]));
+    let Content::Block(wanted) = &one.content else {
+        panic!("a block");
+    };
+    let wanted = wanted.bytes().to_vec();
+    store.append(&[one, two], secs(NOON));
+    drop(store);
+    let disk = disk.lose_power();
+    let file = {
+        let files = disk.files.lock().unwrap();
+        let (_, file) = files.iter().find(|(name, _)| name.starts_with("blocks-")).unwrap();
+        file.clone()
+    };
+    let at = {
+        let octets = file.written.lock().unwrap();
+        octets.windows(wanted.len()).position(|w| w == wanted).unwrap()
+    };
+    for octet in 0..wanted.len() {
+        file.written.lock().unwrap()[at + octet] ^= 1 << (octet % 8);
+        let store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+        let found = store.candidates((Timestamp::EPOCH, secs(NOON * 2)), &Probe::default());
+        let ids: Vec<BlockId> = found.blocks.iter().map(|b| b.id).collect();
+        let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+        store.read_blocks(&ids, |id, octets| {
+            match Block::parse(octets.unwrap().to_vec()) {
+                Ok(block) => whole.push((id.batch().sequence, block.len())),
+                Err(source) => damaged.push(id.damaged(source).to_string()),
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(whole, [(2, 7)], "octet {octet}");
+        assert!(
+            damaged[0].contains("batch 9-1 in blocks-") && damaged.len() == 1,
+            "{damaged:?}"
+        );
+        drop(store);
+        file.written.lock().unwrap()[at + octet] ^= 1 << (octet % 8);
     }
 }

@@ -125,7 +125,7 @@ impl Index {
             if let Some(hours) = opened(txn.open_table(HOURS))? {
                 for entry in hours.iter()? {
                     let (hour, row) = entry?;
-                    loaded.hours.insert(hour.value(), value::decode(VERSION, row.value())?);
+                    loaded.hours.insert(hour.value(), unpack(row.value())?);
                 }
             }
             if let Some(days) = opened(txn.open_table(DAYS))? {
@@ -149,12 +149,12 @@ impl Index {
             let mut hours = txn.open_table(HOURS)?;
             let mut stale = txn.open_table(STALE)?;
             for before in [hours.remove(hour)?, stale.remove(hour)?].into_iter().flatten() {
-                let before: ClosedHour = value::decode(VERSION, before.value())?;
+                let before = unpack(before.value())?;
                 for kind in Kind::ALL {
                     take_out(txn, kind, &before, hour)?;
                 }
             }
-            let list = pack_list(blocks);
+            let list = value::seal(&pack_list(blocks));
             let mut octets = list.len() as u64;
             txn.open_table(LISTS)?.insert(hour, list.as_slice())?;
             let mut levels = [ANYTHING; 2];
@@ -179,7 +179,8 @@ impl Index {
                 max_end: times(|b| b.max_end),
                 octets,
             };
-            hours.insert(hour, value::encode(VERSION, &row)?.as_slice())?;
+            let packed = value::seal(&value::encode(VERSION, &row)?);
+            hours.insert(hour, packed.as_slice())?;
             if let Some(day) = whole {
                 txn.open_table(DAYS)?.insert(number(day), ())?;
             }
@@ -223,7 +224,7 @@ impl Index {
             for definition in [HOURS, STALE] {
                 let mut table = txn.open_table(definition)?;
                 for entry in table.extract_from_if(hours.clone(), |_, _| true)? {
-                    let row: ClosedHour = value::decode(VERSION, entry?.1.value())?;
+                    let row = unpack(entry?.1.value())?;
                     for kind in Kind::ALL {
                         levels.extend(row.level(kind).map(|level| ((kind.number(), level), kind)));
                     }
@@ -267,7 +268,8 @@ impl Reader {
     pub(crate) fn list(&self, hour: u32) -> Result<Option<Vec<BlockMeta>>, redb::Error> {
         let Some(lists) = &self.lists else { return Ok(None) };
         let row = lists.get(hour)?;
-        row.map(|row| unpack_list(hour, row.value())).transpose()
+        row.map(|row| unpack_list(hour, value::unseal(row.value())?))
+            .transpose()
     }
 
     /// Gives each hour whose set at this level may hold the hash to `hit`, among those of the level in `hours`.
@@ -284,7 +286,7 @@ impl Reader {
         for entry in sets.range(key(*hours.start())..=key(*hours.end()))? {
             let (key, row) = entry?;
             let first = key.value().3.saturating_mul(GROUP);
-            for part in parts(row.value()) {
+            for part in parts(value::unseal(row.value())?) {
                 let (place, set) = part?;
                 if rice::may_hold(set, within(hash, level)).ok_or_else(no_set)? {
                     hit(first.saturating_add(place.into()));
@@ -293,6 +295,10 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+fn unpack(row: &[u8]) -> Result<ClosedHour, redb::Error> {
+    value::decode(VERSION, value::unseal(row)?)
 }
 
 fn number(day: Day) -> u32 {
@@ -349,7 +355,7 @@ fn replace(
     let mut had_any = false;
     if let Some(had) = sets.get(key)? {
         had_any = true;
-        for part in parts(had.value()) {
+        for part in parts(value::unseal(had.value())?) {
             let (other, set) = part?;
             if other != place {
                 put(other, set);
@@ -360,7 +366,7 @@ fn replace(
         put(place, set);
     }
     if !row.is_empty() {
-        sets.insert(key, row.as_slice())?;
+        sets.insert(key, value::seal(row).as_slice())?;
     } else if had_any {
         sets.remove(key)?;
     }

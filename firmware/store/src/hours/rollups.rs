@@ -78,7 +78,7 @@ impl Rollups {
             if let Some(periods) = opened(txn.open_table(PERIODS))? {
                 for entry in periods.iter()? {
                     let (key, row) = entry?;
-                    let row: PeriodRow = value::decode(VERSION, row.value())?;
+                    let row = unpack(row.value())?;
                     let (period, start) = key.value();
                     let to = match period {
                         1 => &mut loaded.hours,
@@ -125,7 +125,8 @@ impl Rollups {
                 rows: rows.iter().map(|row| (row.table, row.scope)).collect(),
             };
             let mut periods = txn.open_table(PERIODS)?;
-            periods.insert((period.number(), start), value::encode(VERSION, &row)?.as_slice())?;
+            let packed = value::seal(&value::encode(VERSION, &row)?);
+            periods.insert((period.number(), start), packed.as_slice())?;
             drop(periods);
             if period == Period::Hour {
                 unclose(txn, (Period::Day.number(), first_hour(start)))?;
@@ -207,12 +208,16 @@ impl Rollups {
             };
             let key = |hour| (Period::Hour.number(), hour);
             for entry in periods.range(key(hours.start)..key(hours.end.max(hours.start)))? {
-                let row: PeriodRow = value::decode(VERSION, entry?.1.value())?;
+                let row = unpack(entry?.1.value())?;
                 scopes.extend(row.rows);
             }
             Ok(scopes.into_iter().collect())
         })
     }
+}
+
+fn unpack(row: &[u8]) -> Result<PeriodRow, redb::Error> {
+    value::decode(VERSION, value::unseal(row)?)
 }
 
 /// The first hour of an hour's day.
@@ -233,7 +238,7 @@ fn remove(txn: &WriteTransaction, key: (u8, u32)) -> Result<(), redb::Error> {
     let mut rows = txn.open_table(ROWS)?;
     for definition in [PERIODS, STALE] {
         if let Some(row) = txn.open_table(definition)?.remove(key)? {
-            let row: PeriodRow = value::decode(VERSION, row.value())?;
+            let row = unpack(row.value())?;
             for (table, scope) in row.rows {
                 rows.remove((table, scope, key.0, key.1))?;
             }
