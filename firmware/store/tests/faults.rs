@@ -262,6 +262,33 @@ fn below_the_reserve_nothing_is_begun_and_answers_go_on() {
 }
 
 #[test]
+fn a_disk_that_can_only_be_read_is_read() {
+    let disk = Medium::new();
+    let store = open(&disk);
+    let group = [
+        block(1, NOW - 400_000),
+        block(2, NOW - 86_400),
+        block(3, NOW),
+        windows(4, NOW),
+    ];
+    assert!(store.append(&group, secs(NOW)).iter().all(is_stored));
+    drop(store);
+    disk.read_only.store(true, std::sync::atomic::Ordering::Relaxed);
+    let store = open(&disk);
+    assert!(store.take_events().is_empty());
+    assert_eq!((stored(&store), frames(&store, Grain::Second)), (vec![1, 2, 3], 1));
+    let outcomes = store.append(&[block(5, NOW)], secs(NOW));
+    let [Outcome::Later(problem)] = outcomes.as_slice() else {
+        panic!("{outcomes:?}");
+    };
+    assert!(matches!(**problem, StoreError::ReadOnly { .. }), "{problem}");
+    assert!(problem.to_string().contains("read-only"));
+    disk.read_only.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert!(store.append(&[block(5, NOW)], secs(NOW)).iter().all(is_stored));
+    assert_eq!(stored(&store), [1, 2, 3, 5]);
+}
+
+#[test]
 fn retention_removes_the_oldest_and_never_the_newest() {
     const DAY: u64 = 86_400;
     let disk = Medium::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use redb::StorageBackend;
@@ -16,6 +16,8 @@ pub(crate) struct Medium {
     left: Arc<AtomicI64>,
     /// Changes that still happen before the power goes.
     changes: Arc<AtomicI64>,
+    /// Whether it can only be read.
+    pub(crate) read_only: AtomicBool,
     pub(crate) room: Mutex<Option<Room>>,
 }
 
@@ -159,10 +161,28 @@ impl Medium {
 
 impl Disk for Medium {
     fn open(&self, name: &str) -> io::Result<Box<dyn StorageBackend>> {
+        if self.read_only.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
         if !self.files.lock().unwrap().contains_key(name) {
             change(&self.changes)?;
         }
         let bytes = self.files.lock().unwrap().entry(name.to_owned()).or_default().clone();
+        Ok(Box::new(Backend {
+            bytes,
+            left: self.left.clone(),
+            changes: self.changes.clone(),
+        }))
+    }
+
+    fn open_to_read(&self, name: &str) -> io::Result<Box<dyn StorageBackend>> {
+        let bytes = self
+            .files
+            .lock()
+            .unwrap()
+            .get(name)
+            .ok_or(io::ErrorKind::NotFound)?
+            .clone();
         Ok(Box::new(Backend {
             bytes,
             left: self.left.clone(),
