@@ -3,9 +3,11 @@
 
 mod datagrams;
 mod ingest;
+mod store;
 mod traffic;
 
 pub(crate) use datagrams::{Exporter, Version};
+pub(crate) use store::compare;
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -75,6 +77,11 @@ pub(crate) fn flows() -> Result<Vec<Row>> {
 /// Exported records, beside nfcapd.
 pub(crate) fn export() -> Result<Vec<Row>> {
     ingest::rows()
+}
+
+/// The record store, beside nfdump, DuckDB and chdb.
+pub(crate) fn store() -> Result<Vec<Row>> {
+    store::rows()
 }
 
 /// The capture to measure with, made once.

@@ -226,7 +226,7 @@ fn send(version: Version, port: u16, per_s: f64) -> Result<()> {
     Ok(())
 }
 
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

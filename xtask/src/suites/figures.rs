@@ -11,7 +11,12 @@ use crate::qemu::Machine;
 
 /// What is measured together: its name, and how.
 type Part = (&'static str, fn() -> Result<Vec<Row>>);
-const PARTS: [Part; 3] = [("flows", bench::flows), ("export", bench::export), ("image", image)];
+const PARTS: [Part; 4] = [
+    ("flows", bench::flows),
+    ("export", bench::export),
+    ("store", bench::store),
+    ("image", image),
+];
 
 /// Measures and prints the figures of the named parts, or all; fails when a promise is not kept.
 pub(super) fn print(names: &[String]) -> Result<()> {

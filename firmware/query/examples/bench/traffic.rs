@@ -5,6 +5,7 @@
 //! 60 % short flows (at most three packets), the others' packets, sizes and durations log-normal; both directions of most
 //! conversations, a record each; one in twenty IPv6; one in twelve conversations of a few thousand that last for days.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use model::{App, Block, Direction, EndReason, Exported, FlowRecord, LinkId, Observed, Timestamp};
@@ -133,6 +134,8 @@ pub(crate) struct Traffic {
     /// Weights of the hours before each hour.
     before: Vec<u64>,
     services: Vec<(u16, u8)>,
+    /// Servers at the end of the list.
+    rare: HashSet<Ipv4Addr>,
 }
 
 /// One direction of a conversation.
@@ -157,10 +160,12 @@ impl Traffic {
             .iter()
             .flat_map(|(port, protocol, weight)| std::iter::repeat_n((*port, *protocol), *weight as usize))
             .collect();
+        let rare = (SERVERS - 2_000..SERVERS).map(outside);
         Self {
             scale,
             before,
             services,
+            rare: rare.collect(),
         }
     }
 
@@ -195,6 +200,13 @@ impl Traffic {
         for at in (0..records.len() - 64).step_by(3) {
             records.swap(at, at + 1 + random.below(60) as usize);
         }
+    }
+
+    /// Whether the record is to a server that few talk with: over half a year some hundred records are.
+    #[allow(clippy::cast_possible_truncation, reason = "made up numbers")]
+    pub(crate) fn is_rare(&self, record: &FlowRecord) -> bool {
+        let IpAddr::V4(dst) = record.dst_ip else { return false };
+        record.direction == Direction::Out && self.rare.contains(&dst)
     }
 
     /// A conversation's records.
@@ -388,12 +400,18 @@ impl Hosts {
                 Ipv6Addr::from(0x2a00 << 112 | u128::from(n % 5_000) << 64 | u128::from(self.server)).into()
             }
             (false, true) => Ipv4Addr::from(0x0a0f_0000 | self.server as u32).into(),
-            (false, false) => {
-                let network = (0x1000_0000 + (n % 0xb000_0000) as u32) & !0xff;
-                Ipv4Addr::from(network | (self.server * 37 % 256) as u32).into()
-            }
+            (false, false) => outside(self.server).into(),
         }
     }
+}
+
+/// The IPv4 address of a server outside.
+#[allow(clippy::cast_possible_truncation, reason = "made up numbers")]
+fn outside(server: u64) -> Ipv4Addr {
+    // Popular services share networks.
+    let n = scatter(server / 8 + 1_000_000);
+    let network = (0x1000_0000 + (n % 0xb000_0000) as u32) & !0xff;
+    Ipv4Addr::from(network | (server * 37 % 256) as u32)
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "made up numbers")]
