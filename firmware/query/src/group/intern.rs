@@ -78,9 +78,9 @@ mod tests {
         let mut intern = Intern::default();
         for _ in 0..2 {
             intern.clear();
-            let numbers: Vec<u32> = (0..9_000u64).map(|n| intern.number(n * n % 5_003 << 20)).collect();
+            let numbers: Vec<u32> = (0..9_000u64).map(|n| intern.number((n * n % 5_003) << 20)).collect();
             for (n, number) in (0..9_000u64).zip(numbers) {
-                assert_eq!(intern.words()[number as usize], n * n % 5_003 << 20);
+                assert_eq!(intern.words()[number as usize], (n * n % 5_003) << 20);
             }
             assert_eq!(intern.words().len(), 2_502);
         }

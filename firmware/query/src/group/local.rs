@@ -54,9 +54,14 @@ pub(crate) struct Local {
     sums: Vec<[u64; SUMS]>,
     /// Groups' numbers are the codes of the only column.
     single: bool,
+    /// Blocks that are still taken as having hardly two rows alike, as the one before had.
+    apart: u32,
     keys: Vec<u64>,
     groups: Vec<u32>,
 }
+
+/// So many blocks are taken as the last that was looked at.
+const APART: u32 = 15;
 
 /// Products of columns' codes below this stand in arrays.
 const DENSE_PRODUCT: u64 = 1 << 14;
@@ -115,6 +120,13 @@ impl Local {
             }
             return room as usize;
         }
+        if self.apart > 0 {
+            // Each row is a group of its own: they meet in the table of all blocks.
+            self.apart -= 1;
+            self.numbers.clear();
+            self.numbers.extend((0u32..).take(rows));
+            return rows;
+        }
         self.packed.clear();
         self.packed.resize(rows, 0);
         let mut room = 1u64;
@@ -138,7 +150,11 @@ impl Local {
         self.numbers.clear();
         self.numbers
             .extend(self.packed.iter().map(|word| self.intern.number(*word)));
-        self.intern.words().len()
+        let count = self.intern.words().len();
+        if count > rows - rows / 4 {
+            self.apart = APART;
+        }
+        count
     }
 
     /// Gives groups' words and sums, some at a time; a group of several objects for each of them. A point's codes, with

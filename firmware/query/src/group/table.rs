@@ -32,7 +32,10 @@ impl Weight {
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     key: usize,
+    /// Sums of a row now; those behind are all 0.
     sums: usize,
+    /// Sums that a row may have.
+    wide: usize,
     seed: u64,
     weight: Weight,
     /// Key, then sums; group after group.
@@ -77,6 +80,8 @@ impl<'x> Batch<'x> {
     }
 }
 
+/// Sums of one direction: those that come first.
+const FORWARD: usize = 3;
 const UPPER: u64 = 0xffff_ffff_0000_0000;
 const SLOTS_MIN: usize = 64;
 
@@ -85,9 +90,12 @@ impl Table {
     pub(crate) fn new(key: usize, sums: usize, seed: u64, weight: Weight, octets: usize) -> Self {
         // Slots are a fourth to a half full; room of a vector that was not used yet takes no memory.
         let group = (key + sums) * 8 + 32;
+        // Exporters count one direction: rows without what both have are shorter, and more of them are in the caches.
+        let narrow = if sums == super::local::SUMS { FORWARD } else { sums };
         Self {
             key,
-            sums,
+            sums: narrow,
+            wide: sums,
             seed,
             weight,
             rows: Vec::new(),
@@ -174,13 +182,16 @@ impl Table {
 
     /// Adds to the sums of a key from place `from` on; `hash` is the key's.
     pub(crate) fn add(&mut self, key: &[u64], hash: u64, from: usize, sums: &[u64]) {
+        if self.sums < self.wide && sums.iter().skip(self.sums).any(|sum| *sum > 0) {
+            self.widen();
+        }
         let group = match self.probe(key, hash) {
             Ok(group) => group,
             Err(at) => self.insert(key, hash, at),
         };
         let stride = self.key + self.sums;
         let start = group * stride + self.key + from;
-        for (sum, more) in self.rows[start..].iter_mut().zip(sums) {
+        for (sum, more) in self.rows[start..(group + 1) * stride].iter_mut().zip(sums) {
             *sum = sum.saturating_add(*more);
         }
     }
@@ -194,6 +205,9 @@ impl Table {
         let mut hashes = [0u64; BATCH];
         let mut groups = [0usize; BATCH];
         let (mask, stride) = (self.slots.len() - 1, self.key + self.sums);
+        if stride == 0 {
+            return;
+        }
         let count = batch.len().min(BATCH);
         for ((key, hash), group) in batch.keys().zip(&mut hashes).zip(&mut groups) {
             *hash = self.hash(key);
@@ -237,6 +251,17 @@ impl Table {
         self.rows.resize((group + 1) * (self.key + self.sums), 0);
         self.len += 1;
         group
+    }
+
+    /// Gives rows all of their sums.
+    fn widen(&mut self) {
+        let (before, after) = (self.key + self.sums, self.key + self.wide);
+        let mut rows = Vec::with_capacity(self.len * after);
+        for row in self.rows.chunks_exact(before) {
+            rows.extend_from_slice(row);
+            rows.resize(rows.len() + after - before, 0);
+        }
+        (self.rows, self.sums) = (rows, self.wide);
     }
 
     /// Gives the slots more room: they know where they belong.
@@ -315,6 +340,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::group::local::SUMS;
     use std::collections::HashMap;
 
     #[test]
@@ -341,6 +367,28 @@ mod tests {
         let key = [0, 0];
         assert_eq!(twice.row(twice.find(&key).unwrap()).1[0], map[&key][0] * 2);
         assert_eq!(twice.find(&[5_000, 5]), None);
+    }
+
+    #[test]
+    fn rows_are_as_wide_as_their_sums() {
+        let mut table = Table::new(1, SUMS, 7, Weight(2, Some(4)), 1 << 20);
+        for n in 0..1_000u64 {
+            let both = u64::from(n > 500);
+            table.add(&[n % 700], table.hash(&[n % 700]), 0, &[1, n, n * 2, both, both * n]);
+        }
+        let row = |n: u64| table.row(table.find(&[n]).unwrap()).1;
+        assert_eq!(
+            (row(10), row(600)),
+            (&[2, 720, 1_440, 1, 710][..], &[1, 600, 1_200, 1, 600][..])
+        );
+        let mut narrow = Table::new(1, SUMS, 7, Weight(2, Some(4)), 1 << 20);
+        narrow.add(&[10], narrow.hash(&[10]), 0, &[1, 2, 3, 0, 0]);
+        assert_eq!(narrow.row(0).1, [1, 2, 3]);
+        narrow.merge(&table);
+        assert_eq!(
+            (narrow.row(0).1, narrow.weigh(0)),
+            (&[3, 722, 1_443, 1, 710][..], 2_153)
+        );
     }
 
     #[test]

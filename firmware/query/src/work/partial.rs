@@ -220,6 +220,20 @@ impl Partial {
         }
     }
 
+    /// Adds a value of a rollup to those that are counted: of the key at a place of [`Ask::Totals`]. No value is none.
+    pub fn add_distinct(&mut self, place: usize, value: &KeyValue, at: Timestamp) {
+        let (Work::Totals { distinct: shapes }, Some((0, _))) = (&self.inner.plan.work, self.place(at)) else {
+            return;
+        };
+        let key = shapes.get(place).and_then(|shape| {
+            let key = shape.of(std::slice::from_ref(value))?;
+            (!shape.has_none(&key)).then_some(key)
+        });
+        if let (Some(distinct), Some(key)) = (self.distinct.get_mut(place), key) {
+            distinct.add(&key);
+        }
+    }
+
     /// The groups and their sums in the span, in no order.
     pub fn groups(&self) -> impl Iterator<Item = (Vec<KeyValue>, Sums)> {
         let shape = match &self.inner.plan.work {
