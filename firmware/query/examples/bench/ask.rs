@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use model::{BlockBuilder, BlockHashes, BlockRef, Query, Timestamp, Unpacker};
+use nix::time::{ClockId, clock_gettime};
 use query::{Context, Watch};
 use serde_json::{Value, json};
 use store::{Batch, BatchKey, Content, Folder, HourIndexBuilder, Keep, Outcome, Store};
 
 use crate::Result;
-use crate::clock::{cpu_s, thread_s};
+use crate::clock::cpu_s;
 use crate::traffic::{BLOCK, Scale, Traffic};
 
 const SECOND: u64 = 1_000_000_000;
@@ -106,7 +107,7 @@ fn index(store: &Store, now: Timestamp) -> Result<u64> {
             let ids: Vec<_> = hour.filed.iter().map(|meta| meta.id).collect();
             let (mut index, mut problem) = (HourIndexBuilder::new(), None);
             store.read_blocks(&ids, |_, octets| {
-                let mut add = || -> Result<()> {
+                let add = || -> Result<()> {
                     let block = BlockRef::open(octets?)?;
                     hashes.read(&block, &mut unpacker)?;
                     records += block.len() as u64;
@@ -130,6 +131,12 @@ fn index(store: &Store, now: Timestamp) -> Result<u64> {
             }
         }
     }
+}
+
+/// Processor seconds of this thread so far.
+fn thread_s() -> Result<f64> {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
+    Ok(time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9)
 }
 
 /// Appends blocks for some seconds while another thread asks a question again and again; says what appending alone took.
@@ -193,7 +200,7 @@ pub(crate) fn keys(scale: Scale, count: u64) -> Result<()> {
         let ported = |record: &&model::FlowRecord| matches!(record.protocol, 6 | 17);
         let record = records
             .iter()
-            .skip(1_000 * n as usize)
+            .skip(1_000 * usize::try_from(n)?)
             .find(ported)
             .ok_or("no record")?;
         let flow = |src_port: u16| {

@@ -6,15 +6,6 @@ use crate::Result;
 
 /// Seconds of all threads of this program so far.
 pub(crate) fn cpu_s() -> Result<f64> {
-    seconds(ClockId::CLOCK_PROCESS_CPUTIME_ID)
-}
-
-/// Seconds of this thread so far.
-pub(crate) fn thread_s() -> Result<f64> {
-    seconds(ClockId::CLOCK_THREAD_CPUTIME_ID)
-}
-
-fn seconds(clock: ClockId) -> Result<f64> {
-    let time = clock_gettime(clock)?;
+    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
     Ok(time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9)
 }

@@ -225,8 +225,10 @@ pub(crate) fn rows(scale: Scale, out: &mut impl Write) -> Result<()> {
             let export = record.export.clone().unwrap_or_default();
             for address in [record.src_ip, record.dst_ip, export.next_hop.unwrap_or(record.src_ip)] {
                 let order = model::address_order(address);
-                row.extend(((order >> 64) as u64).to_le_bytes());
-                row.extend((order as u64).to_le_bytes());
+                let [high, low] = [order >> 64, order & u128::from(u64::MAX)];
+                for half in [high, low] {
+                    row.extend(u64::try_from(half)?.to_le_bytes());
+                }
             }
             for time in [record.start, record.end] {
                 row.extend((time.as_nanos() / 1_000_000).to_le_bytes());

@@ -81,7 +81,7 @@ const fn scatter(n: u64) -> u64 {
 }
 
 /// (port, protocol, weight): what is asked of servers.
-const SERVICES: [(u16, u8, u64); 24] = [
+const SERVICES: [(u16, u8, usize); 24] = [
     (443, 6, 400),
     (53, 17, 260),
     (443, 17, 140),
@@ -158,7 +158,7 @@ impl Traffic {
         }
         let services = SERVICES
             .iter()
-            .flat_map(|(port, protocol, weight)| std::iter::repeat_n((*port, *protocol), *weight as usize))
+            .flat_map(|(port, protocol, weight)| std::iter::repeat_n((*port, *protocol), *weight))
             .collect();
         let rare = (SERVERS - 2_000..SERVERS).map(outside);
         Self {
@@ -170,9 +170,10 @@ impl Traffic {
     }
 
     /// Milliseconds since 1970 when the record of a number is exported.
+    #[allow(clippy::cast_possible_truncation, reason = "a sum of hours' weights, in millionths")]
     fn exported_ms(&self, number: u64) -> u64 {
         let all = self.before.last().copied().unwrap_or(1);
-        // In thousandths of a weight.
+        // In millionths of a weight.
         let at = u128::from(number) * u128::from(all) * 1_000_000 / u128::from(self.scale.records);
         let at = at as u64;
         let hour = self.before.partition_point(|before| before * 1_000_000 <= at) - 1;
@@ -184,6 +185,7 @@ impl Traffic {
     }
 
     /// Replaces the records by those of a block.
+    #[allow(clippy::cast_possible_truncation, reason = "below 60")]
     pub(crate) fn fill(&self, block: u64, records: &mut Vec<FlowRecord>) {
         let mut random = Random(scatter(block.wrapping_mul(0x1_0001) ^ 0x5eed) | 1);
         records.resize(Block::RECORDS_MAX, blank());
@@ -210,6 +212,7 @@ impl Traffic {
     }
 
     /// A conversation's records.
+    #[allow(clippy::cast_possible_truncation, reason = "made up numbers")]
     fn converse(&self, random: &mut Random, now: u64, there: &mut FlowRecord, back: Option<&mut FlowRecord>) {
         let lasting = random.below(12) == 0;
         // A lasting conversation's ends follow from its number.
@@ -230,7 +233,7 @@ impl Traffic {
         let own = matches!(port, 53 | 445 | 389 | 88 | 161 | 514 | 1433 | 3306 | 5432 | 9200) || ends.percent(8);
         let server = if own { ends.zipf(OWN) } else { ends.zipf(SERVERS) };
         let six = ends.below(20) == 0;
-        let client_port = if client % 3 == 0 {
+        let client_port = if client.is_multiple_of(3) {
             32_768 + ends.below(28_232)
         } else {
             49_152 + ends.below(16_384)
