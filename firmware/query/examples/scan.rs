@@ -2,9 +2,14 @@
 //! [QUESTION…]]`. Records a second of the thread's CPU time, the best of some rounds.
 
 #[path = "bench/clock.rs"]
+#[allow(dead_code, reason = "the other example uses the rest")]
 mod clock;
 #[path = "bench/traffic.rs"]
-#[allow(dead_code, reason = "the other example uses the rest")]
+#[allow(
+    dead_code,
+    clippy::cast_possible_truncation,
+    reason = "the other example uses the rest; made up numbers"
+)]
 mod traffic;
 
 use model::{Ask, Block, BlockBuilder, BlockRef, Key, Measure, Order, Query, Timestamp};
