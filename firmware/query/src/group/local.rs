@@ -64,7 +64,7 @@ pub(crate) struct Local {
 const APART: u32 = 15;
 
 /// Products of columns' codes below this stand in arrays.
-const DENSE_PRODUCT: u64 = 1 << 14;
+const DENSE_PRODUCT: u64 = if cfg!(test) { 64 } else { 1 << 14 };
 
 impl Local {
     /// Numbers the rows' groups and sums up what rows add to them.
@@ -306,6 +306,31 @@ fn add(numbers: &[u32], amounts: Amounts<'_>, sums: &mut [[u64; SUMS]]) {
                     *sum = sum.saturating_add(*amount);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn rows_of_equal_codes_have_one_number() {
+        let code = |n: u32, column: u32| n.wrapping_mul(2_654_435_761 + column * 40_503) >> (30 - column);
+        for card in [u32::MAX, 1 << 20, 40] {
+            let columns: Vec<Vec<u32>> = (0..4)
+                .map(|column| (0..2_000).map(|n| code(n % 900, column) % card).collect())
+                .collect();
+            let coded: Vec<Coded<'_>> = columns.iter().map(|codes| Coded { codes, card }).collect();
+            let mut local = Local::default();
+            let count = local.number(&coded, 2_000);
+            let mut numbers = HashMap::new();
+            for (row, number) in local.numbers.iter().enumerate() {
+                let key: Vec<u32> = columns.iter().map(|codes| codes[row]).collect();
+                assert_eq!(numbers.entry(key).or_insert(*number), number);
+            }
+            assert_eq!(numbers.len(), count);
         }
     }
 }

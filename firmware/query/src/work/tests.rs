@@ -207,6 +207,11 @@ fn blocks() -> impl Strategy<Value = Vec<Vec<FlowRecord>>> {
             if what & 64 != 0 {
                 r.end = first.end;
             }
+            if what & 128 != 0 {
+                // Such as exporters say: milliseconds.
+                let milli = |t: Timestamp| Timestamp::from_nanos(t.as_nanos() / 1_000_000 * 1_000_000);
+                (r.start, r.end) = (milli(r.start), milli(r.end));
+            }
         }
         records
     });
@@ -811,6 +816,60 @@ fn hostile_blocks_are_errors_or_answers() {
 }
 
 #[test]
+fn each_key_and_each_test_is_as_the_reference_has_it() {
+    let context = context();
+    let records = sample(400);
+    let blocks: Vec<Block> = records.chunks(100).map(|r| Block::encode(r).unwrap()).collect();
+    let mut questions: Vec<(Expr, Ask)> = Vec::new();
+    for key in KEYS {
+        let top = Ask::Top {
+            by: vec![key],
+            measure: Measure::Flows,
+            limit: 10_000,
+            ascending: false,
+            compare: true,
+        };
+        let series = Ask::Series {
+            step_s: Some(600),
+            zone_s: 0,
+            by: vec![key],
+            measure: Measure::Packets,
+            limit: 3,
+            compare: true,
+        };
+        let totals = Ask::Totals {
+            distinct: vec![key],
+            compare: false,
+        };
+        questions.extend([top, series, totals].map(|ask| (Expr::All, ask)));
+    }
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..600 {
+        let test = tests().new_tree(&mut runner).unwrap();
+        let totals = Ask::Totals {
+            distinct: vec![],
+            compare: false,
+        };
+        questions.push((Expr::Test(proptest::strategy::ValueTree::current(&test)), totals));
+    }
+    for (expr, ask) in questions {
+        let query = query(ask, 100, None);
+        let expected = naive::answer(&query, &expr, &context, Timestamp::EPOCH, &records);
+        let compiled = Compiled::new(&query, &expr, &context, Timestamp::EPOCH).unwrap();
+        let mut worker = compiled.worker();
+        for block in &blocks {
+            worker.block(&block.view()).unwrap();
+        }
+        assert_eq!(
+            compiled.finish(worker.into_partial()).found,
+            expected,
+            "{expr:?} {:?}",
+            query.ask
+        );
+    }
+}
+
+#[test]
 fn little_memory_keeps_the_heaviest_and_says_so() {
     let context = context();
     let mut records = Vec::new();
@@ -995,7 +1054,8 @@ fn probed() -> impl Strategy<Value = Expr> {
     prop_oneof![4 => flow, 3 => host, 2 => exprs()].prop_recursive(2, 6, 2, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 2..3).prop_map(Expr::And),
-            prop::collection::vec(inner, 2..3).prop_map(Expr::Or),
+            prop::collection::vec(inner.clone(), 2..3).prop_map(Expr::Or),
+            inner.prop_map(|e| Expr::Not(Box::new(e))),
         ]
     })
 }
