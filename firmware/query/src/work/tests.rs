@@ -870,6 +870,40 @@ fn each_key_and_each_test_is_as_the_reference_has_it() {
 }
 
 #[test]
+fn bounds_between_what_a_clock_tells_are_kept() {
+    let context = context();
+    let mut records = sample(64);
+    for (n, r) in (0u64..).zip(&mut records) {
+        r.end = Timestamp::from_nanos(FROM + n * 1_000_000);
+        r.start = Timestamp::from_nanos(FROM + n / 8 * 8 * 1_000_000);
+    }
+    let block = Block::encode(&records).unwrap();
+    for value in [0, 1, 999_999, 1_000_000, 1_000_001, 6_999_999, 7_000_001] {
+        for sign in [
+            Sign::Less,
+            Sign::LessOrEqual,
+            Sign::Equal,
+            Sign::NotEqual,
+            Sign::Greater,
+        ] {
+            let quantity = Quantity::Duration;
+            let expr = Expr::Test(Test::Compare(Compare { quantity, sign, value }));
+            let totals = Ask::Totals {
+                distinct: vec![],
+                compare: false,
+            };
+            let mut query = query(totals, 1, None);
+            query.from = Timestamp::from_nanos(FROM + value);
+            let expected = naive::answer(&query, &expr, &context, Timestamp::EPOCH, &records);
+            let compiled = Compiled::new(&query, &expr, &context, Timestamp::EPOCH).unwrap();
+            let mut worker = compiled.worker();
+            worker.block(&block.view()).unwrap();
+            assert_eq!(compiled.finish(worker.into_partial()).found, expected, "{expr:?}");
+        }
+    }
+}
+
+#[test]
 fn little_memory_keeps_the_heaviest_and_says_so() {
     let context = context();
     let mut records = Vec::new();
