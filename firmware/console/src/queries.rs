@@ -126,7 +126,9 @@ async fn labels(client: &Client) -> Result<Labels, CallError> {
     let interfaces = client.call(InterfacesQuery::default()).await.unwrap_or_default();
     Ok(Labels::new(
         links.map(|link| (link.info.id, link.info.name)),
-        interfaces.into_iter().map(|interface| (interface.id, interface.facts.name)),
+        interfaces
+            .into_iter()
+            .map(|interface| (interface.id, interface.facts.name)),
         settings.objects,
     ))
 }
