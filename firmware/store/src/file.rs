@@ -30,6 +30,8 @@ pub fn file_in_use() -> Option<String> {
 
 /// What is appended to the name of a file that is to be checked.
 pub(crate) const SUSPECT: &str = ".suspect";
+/// What is appended to the name of a file that is being made.
+pub(crate) const UNFINISHED: &str = ".unfinished";
 
 /// Says which file is in use until it is dropped.
 struct InUse;
@@ -244,23 +246,38 @@ impl DbFile {
             return Err(self.gone());
         }
         let has = |name: &str| self.disk.has(name).map_err(|e| self.error(e.into()));
-        let is_new = !has(&self.name)?;
+        if !has(&self.name)? {
+            return self.make();
+        }
         let backend = self.disk.open(&self.name).map_err(|e| self.error(e.into()))?;
         let suspect = format!("{}{SUSPECT}", self.name);
         let is_suspect = has(&suspect)?;
         let mut builder = self.builder();
         builder.set_check_integrity_on_open(is_suspect);
-        let db = builder.create_with_backend(Seam(backend)).map_err(|e| {
-            if is_new {
-                // Half a file is none, and would be taken for a damaged one.
-                let _ = self.disk.remove(&self.name);
-            }
-            self.error(e.into())
-        })?;
+        let db = builder
+            .create_with_backend(Seam(backend))
+            .map_err(|e| self.error(e.into()))?;
         if is_suspect {
             self.disk.remove(&suspect).map_err(|e| self.error(e.into()))?;
         }
         Ok(db)
+    }
+
+    /// Makes the file under another name first: half a file would be taken for a damaged one.
+    fn make(&self) -> Result<Database, StoreError> {
+        let unfinished = format!("{}{UNFINISHED}", self.name);
+        // What a kill left; where there is none, none is removed.
+        let _ = self.disk.remove(&unfinished);
+        let make = || {
+            let backend = self.disk.open(&unfinished)?;
+            let db = self.builder().create_with_backend(Seam(backend))?;
+            self.disk.rename(&unfinished, &self.name)?;
+            Ok::<_, redb::Error>(db)
+        };
+        make().map_err(|e| {
+            let _ = self.disk.remove(&unfinished);
+            self.error(e)
+        })
     }
 
     /// Closes the file once nobody uses it; it opens again when it is next needed.

@@ -116,6 +116,10 @@ impl Store {
             doing: "reading the data folder".to_owned(),
             source,
         })?;
+        for (name, _) in names.iter().filter(|(name, _)| name.ends_with(file::UNFINISHED)) {
+            // Nobody was promised what is in it; on a disk that can only be read it stays.
+            let _ = disk.remove(name);
+        }
         let store = Self {
             blocks: Blocks::open(disk.clone(), &names),
             hours: Hours::new(&disk),
