@@ -91,10 +91,10 @@ fn top(session: &Session) -> Result<()> {
 
 /// The sums of three ways to ask about a span that is over are the same.
 fn agree(session: &Session) -> Result<()> {
-    let what = |ask: &str, span: &str| format!("{ask} filter \"proto tcp\" {span} scope ports");
+    let what = |ask: &str, span: &str| format!("{ask} filter \"tcp and dport 22\" {span} scope ports");
     let recent = session.wait_for(&what("totals", "last 1h"), SOON, |answer| {
         let flows = number(rows(answer)?.first()?, "flows")?;
-        (flows > 10).then(|| answer.clone())
+        (flows > 3).then(|| answer.clone())
     })?;
     let time = |name: &str| {
         let text = recent.get(name).and_then(Value::as_str);
@@ -117,7 +117,7 @@ fn agree(session: &Session) -> Result<()> {
     let total = rows(&totals).and_then(|rows| rows.first()).context("no totals")?;
     let flows = number(total, "flows").context("totals without flows")?;
     let bytes = number(total, "bytes").context("totals without octets")?;
-    let records = session.show(&format!("{} limit 10000", what("records", &span)))?;
+    let records = session.show(&format!("{} limit 1000", what("records", &span)))?;
     let listed = rows(&records).context("no records")?;
     let sum: u64 = listed.iter().filter_map(|row| number(row, "bytes")).sum();
     ensure!(
@@ -125,7 +125,9 @@ fn agree(session: &Session) -> Result<()> {
         "{} records with {sum} octets forward are listed, {flows} with {bytes} are counted",
         listed.len()
     );
-    let series = session.show(&format!("series step 1m filter \"proto tcp\" {span} scope ports"))?;
+    let series = session.show(&format!(
+        "series step 1m filter \"tcp and dport 22\" {span} scope ports"
+    ))?;
     let points = rows(&series).context("no series")?;
     let counted: u64 = points.iter().filter_map(|row| number(row, "flows")).sum();
     ensure!(
