@@ -113,7 +113,8 @@ def ask(who, where):
         before, began = cpu(), time.monotonic()
         rows = answer(asked["sql"])
         took = {"name": asked["name"], "cpu_s": cpu() - before, "wall_s": time.monotonic() - began}
-        rows = [[int(value) for value in row] for row in rows]
+        # Addresses have 128 bits, which JSON's numbers are not everywhere.
+        rows = [[str(int(value)) for value in row] for row in rows]
         print(json.dumps({**took, "rows": rows}), flush=True)
 
 
