@@ -84,7 +84,7 @@ fn stored(session: &Session) -> Result<u64> {
 }
 
 fn oldest(storage: &Value) -> Option<u64> {
-    storage.get("oldest_window")?.as_u64()
+    storage.pointer("/status/oldest_window")?.as_u64()
 }
 
 fn frames(links: &Value) -> Option<u64> {
