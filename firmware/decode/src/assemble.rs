@@ -67,6 +67,8 @@ const BLANK: FlowRecord = FlowRecord {
     direction: Direction::Unknown,
     end_reason: EndReason::Idle,
     export: None,
+    l7: None,
+    quality: None,
 };
 
 /// A flow record that says nothing, with room for what an exporter says.

@@ -300,6 +300,8 @@ impl Flow {
             direction: self.direction,
             end_reason,
             export: None,
+            l7: None,
+            quality: None,
         })
     }
 }

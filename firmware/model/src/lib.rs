@@ -7,9 +7,11 @@ mod block;
 mod device;
 mod export;
 mod interface;
+mod l7;
 mod log;
 mod log_block;
 mod objects;
+mod quality;
 mod query;
 mod range;
 mod record;
@@ -25,12 +27,14 @@ pub use block::{
 pub use device::{ArpEntry, DeviceFacts, ForwardingEntry, Gauge, GaugeKind, Neighbour, Storage, SystemFacts};
 pub use export::{EnterpriseFields, Exported, MplsLabels, Observed, Translated};
 pub use interface::{CounterSource, InterfaceDetail, InterfaceFacts, InterfaceId, InterfaceMinute, LinkState};
+pub use l7::{Confidence, DetailKey, Details, L7};
 pub use log::{LogRecord, LogSource, Severity};
 pub use log_block::{Keyword, LogBlock, LogDirectory, LogHead, LogRow, LogRows, LogTexts, fold};
 pub use objects::{
     Application, Business, Definitions, Endpoint, EndpointIndex, GroupIndex, InterfaceGroup, IpGroup, LinkGroup,
     ObjectKind, Objects, Place,
 };
+pub use quality::{Delays, Quality, SideQuality};
 pub use query::{
     Answer, AnsweredFrom, Ask, Found, Key, KeyValue, Measure, Order, Progress, Query, Read, Scope, SeriesRow, Sums,
     TopRow,

@@ -58,6 +58,49 @@ pub enum LogSource {
     Syslog = 1,
     /// An SNMP trap or inform.
     Trap = 2,
+    /// A DNS query and its answer, seen on a link. See [`LogSource::is_application`].
+    Dns = 3,
+    /// An HTTP request and its answer.
+    Http = 4,
+    /// A TLS or QUIC session's handshake.
+    Tls = 5,
+    /// A mail's envelope.
+    Mail = 6,
+    /// A session of another protocol that says who or what: SSH, FTP, SMB, SIP, a database.
+    Session = 7,
+}
+
+impl LogSource {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Syslog,
+        Self::Trap,
+        Self::Dns,
+        Self::Http,
+        Self::Tls,
+        Self::Mail,
+        Self::Session,
+    ];
+
+    /// The source of a stored number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        usize::from(number)
+            .checked_sub(1)
+            .and_then(|at| Self::ALL.get(at).copied())
+    }
+
+    /// Whether it is an application log: a line a transaction that was seen on a link, which nobody sent us. These are
+    /// kept apart from messages. In them `exporter` is the link, `peer` the client, `host` the server's name (else its
+    /// address), `app` the application, `pid` empty, `code` the outcome (`NXDOMAIN`, `404`, `TLS 1.3`, `550`), `text` the line
+    /// that people read, `data` what programs read: `key="value"` pairs separated by blanks, as in an element of RFC 5424's
+    /// structured data without its brackets: `client="10.0.0.1:50000" server="10.0.0.2:53"` first, then
+    /// [`crate::DetailKey`]'s names and `request_bytes`, `response_bytes`, `response_us` where they are known. `severity` is
+    /// [`Severity::Informational`], or [`Severity::Warning`] where the transaction failed.
+    #[must_use]
+    pub const fn is_application(self) -> bool {
+        !matches!(self, Self::Syslog | Self::Trap)
+    }
 }
 
 /// A normalised log record.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{App, Exported, LinkId, MacAddr, Timestamp};
+use crate::{App, Exported, L7, LinkId, MacAddr, Quality, Timestamp};
 
 /// Why a record was closed: flowEndReason, IPFIX element 136 (RFC 5102, section 5.11.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,6 +103,12 @@ pub struct FlowRecord {
     pub end_reason: EndReason,
     /// What an exporter said besides; `None` for what was metered from packets here.
     pub export: Option<Box<Exported>>,
+    /// What its first packets said; `None` where `app` is known by port or protocol alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l7: Option<Box<L7>>,
+    /// How well it was served; `None` where nothing was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Box<Quality>>,
 }
 
 impl FlowRecord {

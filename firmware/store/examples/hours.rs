@@ -60,6 +60,8 @@ fn record(end: u64) -> FlowRecord {
         direction: Direction::In,
         end_reason: EndReason::Idle,
         export: None,
+        l7: None,
+        quality: None,
     }
 }
 

@@ -57,6 +57,8 @@ fn record(number: u32, start: u64, end: u64) -> FlowRecord {
         direction: Direction::In,
         end_reason: EndReason::Idle,
         export: None,
+        l7: None,
+        quality: None,
     }
 }
 

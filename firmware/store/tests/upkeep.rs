@@ -61,6 +61,8 @@ fn block(sequence: u64, end: u64, records: u32) -> Batch {
         direction: Direction::In,
         end_reason: EndReason::Idle,
         export: None,
+        l7: None,
+        quality: None,
     };
     let records: Vec<FlowRecord> = (0..records).map(record).collect();
     Batch {

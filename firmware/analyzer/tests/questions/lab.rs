@@ -237,6 +237,8 @@ pub(crate) fn record(n: u32, base: Timestamp, after_ms: u64) -> FlowRecord {
         direction: Direction::Out,
         end_reason: EndReason::Idle,
         export: None,
+        l7: None,
+        quality: None,
     }
 }
 

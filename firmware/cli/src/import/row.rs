@@ -340,6 +340,8 @@ impl Row {
             direction: around.home.direction(src_ip, dst_ip),
             end_reason: self.end_reason.unwrap_or_else(by_flags),
             export,
+            l7: None,
+            quality: None,
         })
     }
 

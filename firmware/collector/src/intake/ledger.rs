@@ -320,6 +320,8 @@ mod tests {
                 egress_if: Some(2),
                 ..Exported::default()
             })),
+            l7: None,
+            quality: None,
         }
     }
 

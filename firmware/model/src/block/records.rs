@@ -191,6 +191,8 @@ fn blank() -> FlowRecord {
         direction: Direction::Unknown,
         end_reason: EndReason::Forced,
         export: None,
+        l7: None,
+        quality: None,
     }
 }
 

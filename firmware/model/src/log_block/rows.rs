@@ -124,11 +124,7 @@ impl LogRows {
         let severities = part.octets_of(row::SEVERITY, count)?;
         let facilities = part.octets_of(row::FACILITY, count)?;
         let sources = part.octets_of(row::SOURCE, count)?;
-        let source = |octet: &u8| match octet {
-            1 => Ok(LogSource::Syslog),
-            2 => Ok(LogSource::Trap),
-            _ => Err(BlockError::Contents("source")),
-        };
+        let source = |octet: &u8| LogSource::from_number(*octet).ok_or(BlockError::Contents("source"));
         let sources = sources.iter().map(source).collect::<Result<_, _>>()?;
         let length = |number| {
             part.numbers(number, count, |length| {

@@ -380,6 +380,8 @@ fn many(hour: u64, sources: u32) -> Vec<FlowRecord> {
         direction: Direction::In,
         end_reason: EndReason::Idle,
         export: None,
+        l7: None,
+        quality: None,
     };
     (0..sources).map(of).collect()
 }

@@ -54,6 +54,8 @@ prop_compose! {
             direction: HomeNetworks::private().direction(src_ip, dst_ip),
             end_reason: if is_over { EndReason::EndOfFlow } else { EndReason::Idle },
             export: None,
+            l7: None,
+            quality: None,
         }
     }
 }

@@ -60,6 +60,8 @@ fn record(second: u64, link: LinkId, src: &str, dst: &str) -> FlowRecord {
             mpls: MplsLabels::default(),
             ..model::Exported::default()
         })),
+        l7: None,
+        quality: None,
     }
 }
 
