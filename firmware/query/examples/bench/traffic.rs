@@ -514,5 +514,7 @@ fn blank() -> FlowRecord {
         direction: Direction::Unknown,
         end_reason: EndReason::Idle,
         export: Some(Box::<Exported>::default()),
+        l7: None,
+        quality: None,
     }
 }
