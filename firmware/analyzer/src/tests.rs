@@ -132,6 +132,8 @@ fn record(start: Timestamp, host: u8, ingress: u32, egress: u32, bytes: u64) -> 
             egress_if: Some(egress),
             ..Exported::default()
         })),
+        l7: None,
+        quality: None,
     }
 }
 
