@@ -317,6 +317,8 @@ fn naive(made: &Made, record: &[Vec<u8>], ours: &FlowRecord) -> FlowRecord {
             true => model::Direction::Unknown,
             false => model::HomeNetworks::private().direction(src_ip, dst_ip),
         },
+        l7: None,
+        quality: None,
         end_reason: match n(136) {
             1 => model::EndReason::Idle,
             2 => model::EndReason::Active,

@@ -74,6 +74,8 @@ prop_compose! {
                 egress_if: interfaces.1,
                 ..Exported::default()
             })),
+            l7: None,
+            quality: None,
         }
     }
 }

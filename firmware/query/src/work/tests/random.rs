@@ -168,6 +168,8 @@ prop_compose! {
             direction,
             end_reason,
             export: export.map(Box::new),
+            l7: None,
+            quality: None,
         }
     }
 }
