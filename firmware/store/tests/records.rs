@@ -63,6 +63,8 @@ fn records() -> impl Strategy<Value = FlowRecord> {
             app: App::from_number(dst.into()),
             direction: Direction::In,
             end_reason: EndReason::Idle,
+            l7: None,
+            quality: None,
             export: link.exporter().map(|_| {
                 Box::new(Exported {
                     ingress_if,
