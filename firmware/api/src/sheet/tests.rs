@@ -154,6 +154,8 @@ fn records_have_a_cell_for_every_column() {
         app: App::UNKNOWN,
         direction: Direction::Out,
         end_reason: EndReason::Idle,
+        l7: None,
+        quality: None,
         export: Some(Box::new(model::Exported {
             ingress_if: Some(17),
             ..model::Exported::default()
