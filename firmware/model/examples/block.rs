@@ -206,6 +206,8 @@ fn record(random: &mut Random, now: u64, metered: bool) -> FlowRecord {
             EndReason::Idle
         },
         export: (!metered).then(|| Box::new(export)),
+        l7: None,
+        quality: None,
     }
 }
 
