@@ -133,3 +133,76 @@ pub struct LogRecord {
     /// RFC 5424 structured data as it came, or the variables of a trap; may be empty.
     pub data: String,
 }
+
+impl LogRecord {
+    /// The pairs that `data` of an application log holds, in their order; what is not well formed ends them. Bounded by
+    /// `data`.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(&str, String)> {
+        let mut fields = Vec::new();
+        let mut rest = self.data.trim_start();
+        while let Some((key, after)) = rest.split_once("=\"") {
+            let Some((value, left)) = quoted(after) else { break };
+            fields.push((key.trim(), value));
+            rest = left.trim_start();
+        }
+        fields
+    }
+}
+
+/// What stands before the closing quotation mark, and what comes after it: `\"`, `\\` and `\]` are escaped (RFC 5424,
+/// section 6.3.3).
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, text.get(at + 1..).unwrap_or_default())),
+            '\\' => match chars.next()? {
+                (_, escaped @ ('"' | '\\' | ']')) => value.push(escaped),
+                (_, other) => value.extend(['\\', other]),
+            },
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_of_an_application_log_are_read() {
+        let record = |data: &str| LogRecord {
+            time: Timestamp::default(),
+            received: Timestamp::default(),
+            exporter: LinkId(1),
+            peer: IpAddr::from([10, 0, 0, 1]),
+            source: LogSource::Http,
+            severity: Severity::Informational,
+            facility: 1,
+            host: String::new(),
+            app: String::new(),
+            pid: String::new(),
+            code: String::new(),
+            text: String::new(),
+            data: data.to_owned(),
+        };
+        let fields = |data: &str| -> Vec<(String, String)> {
+            let record = record(data);
+            record.fields().into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
+        };
+        let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
+        assert_eq!(
+            fields(r#"client="10.0.0.1:50000" path="/a?q=\"b\" c\\" status="200""#),
+            [
+                pair("client", "10.0.0.1:50000"),
+                pair("path", "/a?q=\"b\" c\\"),
+                pair("status", "200")
+            ]
+        );
+        assert_eq!(fields(r#"agent="网镜 = 1" broken="no end"#), [pair("agent", "网镜 = 1")]);
+        assert_eq!((fields(""), fields("no pairs")), (Vec::new(), Vec::new()));
+    }
+}
