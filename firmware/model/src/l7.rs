@@ -74,11 +74,23 @@ pub enum DetailKey {
     Anomaly = 17,
     /// The protocol's own version: SSH's, SMB's dialect, QUIC's.
     Version = 18,
+    /// The client's older fingerprint: JA3, the MD5 in hexadecimal.
+    Ja3 = 19,
+    /// The version that the client's hello names (RFC 8446, section 4.1.2, legacy_version): `TLS 1.2` …
+    TlsClientVersion = 20,
+    /// When the server's certificate begins to be valid: seconds since 1970.
+    ValidFrom = 21,
+    /// When the server's certificate ends to be valid: seconds since 1970.
+    ValidUntil = 22,
+    /// Algorithm of the server certificate's public key: `rsaEncryption`, `id-ecPublicKey` …
+    KeyAlgorithm = 23,
+    /// What the first DNS answer says: the data of its records in their order, separated by commas; at most eight.
+    DnsAnswers = 24,
 }
 
 impl DetailKey {
     /// All of them, by number.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::Alpn,
         Self::Ja4,
         Self::TlsVersion,
@@ -97,6 +109,12 @@ impl DetailKey {
         Self::User,
         Self::Anomaly,
         Self::Version,
+        Self::Ja3,
+        Self::TlsClientVersion,
+        Self::ValidFrom,
+        Self::ValidUntil,
+        Self::KeyAlgorithm,
+        Self::DnsAnswers,
     ];
 
     /// The key of a stored number.
@@ -129,6 +147,12 @@ impl DetailKey {
             Self::User => "user",
             Self::Anomaly => "anomaly",
             Self::Version => "version",
+            Self::Ja3 => "ja3",
+            Self::TlsClientVersion => "tls_client_version",
+            Self::ValidFrom => "valid_from",
+            Self::ValidUntil => "valid_until",
+            Self::KeyAlgorithm => "key_algorithm",
+            Self::DnsAnswers => "dns_answers",
         }
     }
 }
