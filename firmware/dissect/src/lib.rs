@@ -7,6 +7,7 @@
 
 mod encap;
 mod ip;
+pub mod l7;
 mod link;
 mod transport;
 mod tunnel;

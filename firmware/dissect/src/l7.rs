@@ -1,0 +1,14 @@
+//! Layer 7: what the first packets of a flow say of its application, and what its transactions say.
+//!
+//! An [`Inspector`] sees the packets with payload of each flow until it is decided what the flow is; flows whose
+//! transactions are logged (DNS, HTTP/1, mail …) it sees to their end. Pure: octets and `now` go in, facts and log records
+//! come out. Everything is bounded: open inspections, octets held of streams, names, transactions. docs/layer7.md says
+//! what is read of which protocol.
+
+mod inspector;
+mod recognise;
+mod sample;
+mod signatures;
+
+pub use inspector::{Begin, Config, Inspection, Inspector, Progress, Statistics};
+pub use signatures::{SignatureError, Signatures};
