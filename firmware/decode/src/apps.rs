@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(by_name("Secure-HTTP").name(), Some("https"));
         assert_eq!(by_name("dns").name(), Some("dns"));
         assert_eq!(by_name("OSPF").name(), Some("ospf"));
-        assert_eq!(by_name("netflix"), App::UNKNOWN);
+        assert_eq!(by_name("no-such-application"), App::UNKNOWN);
         for (_, ours) in ALIASES {
             assert_ne!(by_name(ours), App::UNKNOWN, "{ours}");
         }

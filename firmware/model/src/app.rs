@@ -1,93 +1,26 @@
 //! Applications.
 
+mod table;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+
+use self::table::{APPS, CHINESE};
 
 /// The number of an application; 0 is "unknown". Numbers are stable over versions: they are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct App(u16);
 
-/// (number, name, IP protocols 6/17/132 as given by `t`, `u`, `s`, ports). New entries go at the end of the numbering.
-const APPS: &[(u16, &str, &str, &[u16])] = &[
-    (1, "dns", "tu", &[53]),
-    (2, "http", "t", &[80, 8080, 8000, 8008, 8888, 3128]),
-    (3, "https", "t", &[443, 8443]),
-    (4, "quic", "u", &[443]),
-    (5, "ssh", "t", &[22]),
-    (6, "ftp", "t", &[21, 20]),
-    (7, "telnet", "t", &[23]),
-    (8, "smtp", "t", &[25, 465, 587]),
-    (9, "pop3", "t", &[110, 995]),
-    (10, "imap", "t", &[143, 993]),
-    (11, "ntp", "u", &[123]),
-    (12, "snmp", "u", &[161, 162]),
-    (13, "syslog", "u", &[514]),
-    (14, "dhcp", "u", &[67, 68]),
-    (15, "dhcpv6", "u", &[546, 547]),
-    (16, "tftp", "u", &[69]),
-    (17, "ldap", "tu", &[389, 636, 3268, 3269]),
-    (18, "kerberos", "tu", &[88]),
-    (19, "smb", "t", &[445]),
-    (20, "netbios", "tu", &[137, 138, 139]),
-    (21, "rdp", "tu", &[3389]),
-    (22, "vnc", "t", &[5900, 5901]),
-    (23, "mysql", "t", &[3306]),
-    (24, "postgresql", "t", &[5432]),
-    (25, "oracle", "t", &[1521]),
-    (26, "mssql", "t", &[1433]),
-    (27, "redis", "t", &[6379]),
-    (28, "mongodb", "t", &[27017]),
-    (29, "kafka", "t", &[9092]),
-    (30, "mqtt", "t", &[1883, 8883]),
-    (31, "modbus", "t", &[502]),
-    (32, "sip", "tu", &[5060, 5061]),
-    (33, "rtsp", "t", &[554]),
-    (34, "stun", "u", &[3478]),
-    (35, "mdns", "u", &[5353]),
-    (36, "llmnr", "u", &[5355]),
-    (37, "ssdp", "u", &[1900]),
-    (38, "nfs", "tu", &[2049]),
-    (39, "rpcbind", "tu", &[111]),
-    (40, "bgp", "t", &[179]),
-    (41, "ipsec", "u", &[500, 4500]),
-    (42, "openvpn", "tu", &[1194]),
-    (43, "wireguard", "u", &[51820]),
-    (44, "l2tp", "u", &[1701]),
-    (45, "pptp", "t", &[1723]),
-    (46, "radius", "u", &[1812, 1813]),
-    (47, "vxlan", "u", &[4789]),
-    (48, "netflow", "u", &[2055, 9995]),
-    (49, "ipfix", "u", &[4739]),
-    (50, "sflow", "u", &[6343]),
-    (51, "bittorrent", "tu", &[6881]),
-    (52, "elasticsearch", "t", &[9200, 9300]),
-    (53, "memcached", "tu", &[11211]),
-    (54, "gtp", "u", &[2152, 2123]),
-    (55, "bfd", "u", &[3784]),
-    (56, "rip", "u", &[520]),
-    (57, "dns-over-tls", "t", &[853]),
-    (58, "winrm", "t", &[5985, 5986]),
-    (59, "msrpc", "t", &[135]),
-    // Known by the IP protocol alone.
-    (200, "icmp", "", &[]),
-    (201, "icmpv6", "", &[]),
-    (202, "igmp", "", &[]),
-    (203, "ospf", "", &[]),
-    (204, "vrrp", "", &[]),
-    (205, "esp", "", &[]),
-    (206, "ah", "", &[]),
-    (207, "gre", "", &[]),
-    (208, "ipip", "", &[]),
-    (209, "pim", "", &[]),
-    (210, "eigrp", "", &[]),
-];
-
 impl App {
     /// Not known.
     pub const UNKNOWN: App = App(0);
+
+    const SCTP: App = App::named("sctp");
+    const PGM: App = App::named("pgm");
 
     /// The number that is stored.
     #[must_use]
@@ -126,9 +59,27 @@ impl App {
         if name == "unknown" {
             return Some(Self::UNKNOWN);
         }
-        APPS.iter()
-            .find(|(_, n, ..)| *n == name)
-            .map(|(number, ..)| Self(*number))
+        static NUMBERS: LazyLock<HashMap<&'static str, u16>> =
+            LazyLock::new(|| APPS.iter().map(|(number, name, ..)| (*name, *number)).collect());
+        NUMBERS.get(name).copied().map(Self)
+    }
+
+    /// The firmware's application of a name, for constants: a name that the firmware does not know does not compile
+    /// there.
+    ///
+    /// # Panics
+    /// Where the name is not known, outside of constants.
+    #[must_use]
+    pub const fn named(name: &'static str) -> Self {
+        let mut at = 0;
+        while at < APPS.len() {
+            let (number, known, ..) = APPS[at];
+            if is_same(known.as_bytes(), name.as_bytes()) {
+                return Self(number);
+            }
+            at += 1;
+        }
+        panic!("no application of the firmware has this name")
     }
 
     /// All applications that the firmware knows, `unknown` not among them.
@@ -159,10 +110,12 @@ impl App {
             4 | 41 => return Self(208),
             103 => return Self(209),
             88 => return Self(210),
+            113 => return Self::PGM,
             _ => return Self::UNKNOWN,
         };
         let of = |port: u16| table.get(usize::from(port)).copied().unwrap_or(0);
         match (of(dst_port), of(src_port)) {
+            (0, 0) if protocol == 132 => Self::SCTP,
             (0, by_src) => Self(by_src),
             (by_dst, _) => Self(by_dst),
         }
@@ -174,10 +127,35 @@ impl App {
         if self == Self::UNKNOWN {
             return Some("unknown");
         }
-        APPS.iter()
-            .find(|(number, ..)| *number == self.0)
-            .map(|(_, name, ..)| *name)
+        static NAMES: LazyLock<Vec<Option<&'static str>>> = LazyLock::new(names);
+        NAMES.get(usize::from(self.0)).copied().flatten()
     }
+
+    /// What people in China call it, where that is not its [`name`](Self::name): 微信 for `wechat`.
+    #[must_use]
+    pub fn chinese_name(self) -> Option<&'static str> {
+        let name = self.name()?;
+        CHINESE.iter().find(|(of, _)| *of == name).map(|(_, chinese)| *chinese)
+    }
+}
+
+/// Whether two names are one: `==` of slices is not for constants.
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
+/// The names by number.
+fn names() -> Vec<Option<&'static str>> {
+    let highest = APPS.iter().map(|(number, ..)| *number).max().unwrap_or_default();
+    let mut names = vec![None; usize::from(highest) + 1];
+    for (number, name, ..) in APPS {
+        names[usize::from(*number)] = Some(*name);
+    }
+    names
 }
 
 /// The number of the application of each port, as far as any has one: a flow has no time for a search.
@@ -227,7 +205,8 @@ mod tests {
             };
             for port in 0..=u16::MAX {
                 let other = port.rotate_left(5) ^ 443;
-                let naive = find(port).or_else(|| find(other)).unwrap_or(App::UNKNOWN);
+                let none = if protocol == 132 { App::SCTP } else { App::UNKNOWN };
+                let naive = find(port).or_else(|| find(other)).unwrap_or(none);
                 assert_eq!(App::by_port(protocol, other, port), naive, "{protocol} {other} {port}");
             }
         }
@@ -243,5 +222,45 @@ mod tests {
         numbers.dedup();
         names.dedup();
         assert_eq!((numbers.len(), names.len()), (APPS.len(), APPS.len()));
+    }
+
+    #[test]
+    fn names_and_numbers_lead_to_each_other() {
+        for (number, name, ..) in APPS {
+            let app = App(*number);
+            assert_eq!((app.name(), App::by_name(name)), (Some(*name), Some(app)));
+            assert_eq!(App::named(name), app);
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+            assert!(name.len() <= 32 && name.chars().all(plain), "{name}");
+            assert!(*number != 0 && *number < App::DEFINED, "{number}");
+        }
+        assert_eq!((App::by_name("unknown"), App::by_name("")), (Some(App::UNKNOWN), None));
+        assert_eq!((App(u16::MAX).name(), App(199).name()), (None, Some("battlenet")));
+    }
+
+    #[test]
+    fn numbers_that_are_stored_do_not_move() {
+        let stored = [
+            (1, "dns"),
+            (59, "msrpc"),
+            (60, "tls"),
+            (200, "icmp"),
+            (210, "eigrp"),
+            (219, "wechat"),
+        ];
+        for (number, name) in stored {
+            assert_eq!(App(number).name(), Some(name));
+        }
+    }
+
+    #[test]
+    fn chinese_names_are_of_applications_and_said_once() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (name, chinese) in CHINESE {
+            let app = App::by_name(name).expect(name);
+            assert_eq!(app.chinese_name(), Some(*chinese));
+            assert!(seen.insert(name) && seen.insert(chinese), "{name}");
+        }
+        assert_eq!(App::by_name("ssh").and_then(App::chinese_name), None);
     }
 }
