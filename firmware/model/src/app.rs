@@ -246,7 +246,7 @@ mod tests {
             (60, "tls"),
             (200, "icmp"),
             (210, "eigrp"),
-            (219, "wechat"),
+            (253, "wechat"),
         ];
         for (number, name) in stored {
             assert_eq!(App(number).name(), Some(name));
