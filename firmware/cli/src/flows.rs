@@ -76,7 +76,7 @@ pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
         let read = crate::captures::open(file).and_then(|mut source| {
             let name = file.display().to_string();
             run.metering
-                .read(&mut source, &name, &mut |record| records.push(record), |_| true)
+                .read(&mut source, &name, &mut |record: FlowRecord| records.push(record), |_| true)
         });
         failures.extend(read.err());
     }
@@ -85,7 +85,7 @@ pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
         return crate::captures::report(failures, args.files.len());
     }
     let records = &mut run.records;
-    run.metering.finish(&mut |record| records.push(record));
+    run.metering.finish(&mut |record: FlowRecord| records.push(record));
     run.print(args.format)?;
     eprint!("{}", run.metering.summary);
     crate::captures::report(failures, args.files.len())

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use model::{HomeNetworks, LinkId, Timestamp};
+use model::{FlowRecord, HomeNetworks, LinkId, Timestamp};
 use settings::Settings;
 use store::Store;
 
@@ -266,7 +266,7 @@ impl Import<'_> {
         let name = of_file.name.clone();
         let mut source = crate::captures::open(path)?;
         let filing = std::cell::RefCell::new(filing);
-        let mut emit = |record| filing.borrow_mut().push(record);
+        let mut emit = |record: FlowRecord| filing.borrow_mut().push(record);
         let progress = &self.progress;
         let read = metering.read(&mut source, &name, &mut emit, |octets| {
             progress.tick(octets, filing.borrow().taken());

@@ -104,7 +104,7 @@ impl Pipeline {
                     out: &mut self.out,
                     made: &mut self.records_made,
                 };
-                let by_home = self.meter.observe(&packet, frame.time, &mut |record| sink.push(record));
+                let by_home = self.meter.observe(&packet, packet.payload_in(frame.data), frame.time, &mut |record| sink.push(record));
                 seen.direction = fixed.unwrap_or(by_home);
             }
             Err(why) => {

@@ -56,6 +56,8 @@ impl Found {
             ttl: 0,
             tcp_flags: 0,
             tcp_seq: 0,
+            tcp_ack: 0,
+            tcp_window: None,
             ip_bytes: 0,
             icmp: None,
             fragment: None,

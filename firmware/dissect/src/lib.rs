@@ -78,6 +78,10 @@ pub struct Packet {
     pub tcp_flags: u8,
     /// TCP sequence number.
     pub tcp_seq: u32,
+    /// TCP acknowledgement number; it says something where ACK is set.
+    pub tcp_ack: u32,
+    /// TCP window as it stands in the header, before scaling; `None` where it was not read.
+    pub tcp_window: Option<u16>,
     /// Octets of the IP packet, header included, without padding.
     pub ip_bytes: u32,
     /// ICMP or ICMPv6 type and code.
@@ -97,8 +101,19 @@ pub struct Packet {
     pub dst_mac: Option<MacAddr>,
     /// How many tunnel headers were taken off.
     pub tunnels: u8,
-    /// The transport payload.
+    /// The transport payload; empty where the transport header was cut off.
     pub payload: Payload,
+}
+
+impl Packet {
+    /// What was captured of the transport payload, of the frame that the packet came from.
+    #[inline]
+    #[must_use]
+    pub fn payload_in<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
+        let start = self.payload.offset as usize;
+        let end = start.saturating_add(self.payload.captured as usize);
+        frame.get(start..end).unwrap_or_default()
+    }
 }
 
 /// Why a frame is not metered.

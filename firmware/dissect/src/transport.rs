@@ -59,10 +59,12 @@ pub(crate) fn read(packet: &mut Packet, body: View<'_>) -> Result<(), NotMetered
                     return Err(malformed);
                 }
                 packet.tcp_seq = u32::from_be_bytes([h[4], h[5], h[6], h[7]]);
+                packet.tcp_ack = u32::from_be_bytes([h[8], h[9], h[10], h[11]]);
+                packet.tcp_window = body.peek::<16>().ok().map(|h| be16(h[14], h[15]));
                 packet.tcp_flags = h[13];
                 packet.payload = payload(body, header);
             }
-            Err(Short::Cut | Short::Ended) => {}
+            Err(Short::Cut | Short::Ended) => packet.payload = Payload::default(),
         },
         UDP => {
             if let Ok(h) = body.peek::<6>() {

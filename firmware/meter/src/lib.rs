@@ -20,10 +20,12 @@ mod fragments;
 mod index;
 mod key;
 mod meter;
+mod sink;
 mod wheel;
 
 pub use config::Config;
 pub use meter::{Meter, Statistics};
+pub use sink::Sink;
 
 #[cfg(test)]
 mod tests;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dissect::Packet;
-use model::{Counters, Definitions, Direction, EndReason, FlowDelta, FlowRecord, Timestamp};
+use model::{Counters, Definitions, Direction, EndReason, FlowDelta, Timestamp};
 
 use crate::Config;
 use crate::flow::{Arrival, Flow, Flows};
 use crate::fragments::Fragments;
 use crate::index::Index;
 use crate::key::{Hasher, Key};
+use crate::sink::Sink;
 use crate::wheel::{HORIZON, Wheel};
 
 /// Packets whose flows are fetched together.
@@ -106,22 +107,25 @@ impl Meter {
         self.config.definitions = definitions;
     }
 
-    /// Counts a packet, and gives its direction. Records that it closes go to `sink`.
+    /// Counts a packet, and gives its direction. `payload` is what was captured of its transport payload
+    /// ([`Packet::payload_in`]). Records that it closes and logs of its application go to `sink`.
     #[inline]
-    pub fn observe(&mut self, packet: &Packet, now: Timestamp, sink: &mut impl FnMut(FlowRecord)) -> Direction {
-        self.observe_at(packet, &self.place(packet), now, sink)
+    pub fn observe(&mut self, packet: &Packet, payload: &[u8], now: Timestamp, sink: &mut impl Sink) -> Direction {
+        self.observe_at(packet, payload, &self.place(packet), now, sink)
     }
 
     /// Counts packets in their order, as [`Self::observe`] does each; faster, since the memory of
-    /// their flows is fetched for all of them at once. `on_direction` gets each one's direction.
-    pub fn observe_all(
+    /// their flows is fetched for all of them at once. `payload` gives the payload of the packet with that place in
+    /// `packets`; `on_direction` gets each one's direction.
+    pub fn observe_all<'a>(
         &mut self,
         packets: &[(Timestamp, Packet)],
-        sink: &mut impl FnMut(FlowRecord),
+        payload: impl Fn(usize) -> &'a [u8],
+        sink: &mut impl Sink,
         mut on_direction: impl FnMut(Direction),
     ) {
         let mut places: Vec<Place> = Vec::with_capacity(BATCH);
-        for batch in packets.chunks(BATCH) {
+        for (start, batch) in (0..).step_by(BATCH).zip(packets.chunks(BATCH)) {
             // Loads that do not depend on each other overlap in the processor; nothing is decided here.
             places.clear();
             places.extend(batch.iter().map(|(_, packet)| self.place(packet)));
@@ -134,8 +138,8 @@ impl Meter {
                     black_box(self.flows[number].last);
                 }
             }
-            for ((now, packet), place) in batch.iter().zip(&places) {
-                on_direction(self.observe_at(packet, place, *now, sink));
+            for (number, ((now, packet), place)) in (start..).zip(batch.iter().zip(&places)) {
+                on_direction(self.observe_at(packet, payload(number), place, *now, sink));
             }
         }
     }
@@ -144,9 +148,10 @@ impl Meter {
     fn observe_at(
         &mut self,
         packet: &Packet,
+        _payload: &[u8],
         place: &Place,
         now: Timestamp,
-        sink: &mut impl FnMut(FlowRecord),
+        sink: &mut impl Sink,
     ) -> Direction {
         let now = now.as_nanos();
         self.statistics.packets += 1;
@@ -173,7 +178,7 @@ impl Meter {
     }
 
     #[cold]
-    fn observe_fragment(&mut self, packet: &Packet, arrival: Arrival, sink: &mut impl FnMut(FlowRecord)) -> Direction {
+    fn observe_fragment(&mut self, packet: &Packet, arrival: Arrival, sink: &mut impl Sink) -> Direction {
         let mut packet = *packet;
         let direction = match self.fragments.resolve(&mut packet, arrival) {
             Some(arrival) => self.count(&packet, &self.place(&packet), &arrival, sink),
@@ -184,20 +189,14 @@ impl Meter {
     }
 
     /// Counts fragments whose header never came, as a flow without ports.
-    fn expire_fragments(&mut self, now: u64, sink: &mut impl FnMut(FlowRecord)) {
+    fn expire_fragments(&mut self, now: u64, sink: &mut impl Sink) {
         while let Some((packet, arrival)) = self.fragments.expired(now) {
             self.count(&packet, &self.place(&packet), &arrival, sink);
         }
     }
 
     #[inline]
-    fn count(
-        &mut self,
-        packet: &Packet,
-        place: &Place,
-        arrival: &Arrival,
-        sink: &mut impl FnMut(FlowRecord),
-    ) -> Direction {
+    fn count(&mut self, packet: &Packet, place: &Place, arrival: &Arrival, sink: &mut impl Sink) -> Direction {
         let Place { key, from_low, hash } = *place;
         let number = match self.index.find(hash, |n| self.flows[n].key == key) {
             Some(number) => {
@@ -246,7 +245,7 @@ impl Meter {
         place: &Place,
         packet: &Packet,
         arrival: &Arrival,
-        sink: &mut impl FnMut(FlowRecord),
+        sink: &mut impl Sink,
     ) {
         self.close_record(number, reason, sink);
         if reason != EndReason::Active {
@@ -257,7 +256,7 @@ impl Meter {
     }
 
     #[cold]
-    fn open(&mut self, place: &Place, packet: &Packet, arrival: &Arrival, sink: &mut impl FnMut(FlowRecord)) -> u32 {
+    fn open(&mut self, place: &Place, packet: &Packet, arrival: &Arrival, sink: &mut impl Sink) -> u32 {
         if self.statistics.active >= self.config.max_flows {
             self.evict(arrival.last, sink);
         }
@@ -304,7 +303,7 @@ impl Meter {
 
     /// Makes room: closes the flow that was silent longest, as far as a few looks tell.
     #[cold]
-    fn evict(&mut self, now: u64, sink: &mut impl FnMut(FlowRecord)) {
+    fn evict(&mut self, now: u64, sink: &mut impl Sink) {
         let mut chosen: Option<u32> = None;
         for _ in 0..EVICT_TRIES {
             let Some(number) = self.wheel.earliest(&self.links) else {
@@ -324,7 +323,7 @@ impl Meter {
     }
 
     /// Emits a flow's record; what was new in it is kept for the deltas.
-    fn close_record(&mut self, number: u32, reason: EndReason, sink: &mut impl FnMut(FlowRecord)) {
+    fn close_record(&mut self, number: u32, reason: EndReason, sink: &mut impl Sink) {
         let flow = &mut self.flows[number];
         if self.redefined {
             flow.name(&self.config.definitions);
@@ -337,12 +336,12 @@ impl Meter {
             }
         }
         if let Some(record) = flow.take_record(self.config.link, reason) {
-            sink(record);
+            sink.record(record);
         }
     }
 
     /// Emits a flow's record and forgets the flow, whose timer was taken off the wheel.
-    fn close(&mut self, number: u32, reason: EndReason, sink: &mut impl FnMut(FlowRecord)) {
+    fn close(&mut self, number: u32, reason: EndReason, sink: &mut impl Sink) {
         self.close_record(number, reason, sink);
         let flow = &mut self.flows[number];
         self.index.remove(self.hasher.hash(&flow.key), number);
@@ -353,7 +352,7 @@ impl Meter {
 
     /// Closes what timed out by `now`. The work of a call is bounded: call it at least a few times a second.
     /// When the clock was set back by more than a minute, all open flows are closed.
-    pub fn advance(&mut self, now: Timestamp, sink: &mut impl FnMut(FlowRecord)) {
+    pub fn advance(&mut self, now: Timestamp, sink: &mut impl Sink) {
         let now = now.as_nanos();
         if self.wheel.behind(now) > CLOCK_STEP {
             self.flush(sink);
@@ -383,7 +382,7 @@ impl Meter {
     }
 
     /// Closes all flows: at the end of a capture, or before the meter stops.
-    pub fn flush(&mut self, sink: &mut impl FnMut(FlowRecord)) {
+    pub fn flush(&mut self, sink: &mut impl Sink) {
         if !self.fragments.is_empty() {
             self.expire_fragments(u64::MAX, sink);
         }

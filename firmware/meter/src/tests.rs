@@ -34,6 +34,8 @@ fn packet(protocol: u8, src: (IpAddr, u16), dst: (IpAddr, u16), flags: u8) -> Pa
         ttl: 64,
         tcp_flags: flags,
         tcp_seq: 0,
+        tcp_ack: 0,
+        tcp_window: None,
         ip_bytes: 100,
         icmp: None,
         fragment: None,
@@ -60,9 +62,9 @@ fn run(config: Config, packets: &[(u64, Packet)]) -> Vec<FlowRecord> {
     let mut meter = Meter::new(config);
     let mut records = Vec::new();
     for (millis, packet) in packets {
-        meter.observe(packet, at(*millis), &mut |r| records.push(r));
+        meter.observe(packet, &[], at(*millis), &mut |r: FlowRecord| records.push(r));
     }
-    meter.flush(&mut |r| records.push(r));
+    meter.flush(&mut |r: FlowRecord| records.push(r));
     records
 }
 
@@ -129,14 +131,14 @@ fn a_reset_ends_a_flow_after_its_stragglers() {
     };
     let mut meter = Meter::new(config);
     let mut records = Vec::new();
-    meter.observe(&tcp(1, 2, SYN), at(0), &mut |r| records.push(r));
-    meter.observe(&tcp(2, 1, RST), at(1), &mut |r| records.push(r));
-    meter.observe(&tcp(1, 2, ACK), at(1_500), &mut |r| records.push(r));
-    meter.advance(at(3_400), &mut |r| records.push(r));
+    meter.observe(&tcp(1, 2, SYN), &[], at(0), &mut |r: FlowRecord| records.push(r));
+    meter.observe(&tcp(2, 1, RST), &[], at(1), &mut |r: FlowRecord| records.push(r));
+    meter.observe(&tcp(1, 2, ACK), &[], at(1_500), &mut |r: FlowRecord| records.push(r));
+    meter.advance(at(3_400), &mut |r: FlowRecord| records.push(r));
     assert_eq!(records.len(), 0);
-    meter.advance(at(4_000), &mut |r| records.push(r));
+    meter.advance(at(4_000), &mut |r: FlowRecord| records.push(r));
     assert_eq!(records.len(), 0, "the timer of an open flow is checked when it comes");
-    meter.advance(at(30_500), &mut |r| records.push(r));
+    meter.advance(at(30_500), &mut |r: FlowRecord| records.push(r));
     assert_eq!(records.len(), 1);
     assert_eq!((records[0].packets, records[0].end_reason), (2, EndReason::EndOfFlow));
 }
@@ -151,12 +153,14 @@ fn timeouts_close_and_report() {
     let mut meter = Meter::new(config);
     let mut records = Vec::new();
     for second in 0..100 {
-        meter.observe(&tcp(1, 2, ACK), at(second * 1_000), &mut |r| records.push(r));
-        meter.advance(at(second * 1_000), &mut |r| records.push(r));
+        meter.observe(&tcp(1, 2, ACK), &[], at(second * 1_000), &mut |r: FlowRecord| {
+            records.push(r)
+        });
+        meter.advance(at(second * 1_000), &mut |r: FlowRecord| records.push(r));
     }
-    meter.advance(at(129_000), &mut |r| records.push(r));
+    meter.advance(at(129_000), &mut |r: FlowRecord| records.push(r));
     assert_eq!(meter.statistics().active, 1);
-    meter.advance(at(130_000), &mut |r| records.push(r));
+    meter.advance(at(130_000), &mut |r: FlowRecord| records.push(r));
     assert_eq!(meter.statistics().active, 0);
     // Seconds 0 to 59, and 60 to 99; nothing is left to report when the flow is idle.
     let seen: Vec<_> = records.iter().map(|r| (r.packets, r.end_reason)).collect();
@@ -211,7 +215,9 @@ fn a_flow_s_next_record_has_the_name_of_today() {
     let mut second = 0;
     let mut go_on = |meter: &mut Meter, records: &mut Vec<FlowRecord>| {
         for _ in 0..10 {
-            meter.observe(&tcp(9, 1, ACK), at(second * 1_000), &mut |r| records.push(r));
+            meter.observe(&tcp(9, 1, ACK), &[], at(second * 1_000), &mut |r: FlowRecord| {
+                records.push(r)
+            });
             second += 1;
         }
     };
@@ -222,7 +228,7 @@ fn a_flow_s_next_record_has_the_name_of_today() {
     go_on(&mut meter, &mut records);
     // What is defined no more is unknown again.
     meter.set_definitions(Arc::default());
-    meter.flush(&mut |r| records.push(r));
+    meter.flush(&mut |r: FlowRecord| records.push(r));
     let seen: Vec<_> = records.iter().map(|r| (r.packets, r.app.definition())).collect();
     assert_eq!(seen, [(10, Some(7)), (10, Some(8)), (10, None)]);
     assert_eq!(records[2].app, App::UNKNOWN);
@@ -283,11 +289,11 @@ fn fragments_without_a_head_are_bounded() {
             fragment: Some(fragment),
             ..packet(17, (v4(1), 0), (v4(2), 0), 0)
         };
-        meter.observe(&packet, at(0), &mut |r| records.push(r));
+        meter.observe(&packet, &[], at(0), &mut |r: FlowRecord| records.push(r));
     }
     // All but the 4,096 that are remembered went to the flow without ports.
     assert_eq!(meter.statistics().active, 1);
-    meter.flush(&mut |r| records.push(r));
+    meter.flush(&mut |r: FlowRecord| records.push(r));
     assert_eq!((records.len(), records[0].packets), (1, 10_000));
 }
 
@@ -359,9 +365,11 @@ fn a_full_cache_evicts_the_silent() {
     for number in 0..1_000_u64 {
         let port = u16::try_from(number).unwrap();
         let one = packet(17, (v4(1), 1_000 + port), (v4(2), 53), 0);
-        meter.observe(&one, at(number * 100), &mut |r| records.push(r));
+        meter.observe(&one, &[], at(number * 100), &mut |r: FlowRecord| records.push(r));
         // One flow that is never silent.
-        meter.observe(&tcp(7, 8, ACK), at(number * 100), &mut |r| records.push(r));
+        meter.observe(&tcp(7, 8, ACK), &[], at(number * 100), &mut |r: FlowRecord| {
+            records.push(r)
+        });
         assert!(meter.statistics().active <= 100);
     }
     assert_eq!(meter.statistics().evictions, 901);
@@ -370,7 +378,7 @@ fn a_full_cache_evicts_the_silent() {
             .iter()
             .all(|r| r.end_reason == EndReason::LackOfResources && r.protocol == 17)
     );
-    meter.flush(&mut |r| records.push(r));
+    meter.flush(&mut |r: FlowRecord| records.push(r));
     let packets: u64 = records.iter().map(|r| r.packets).sum();
     assert_eq!(packets, 2_000);
 }
@@ -389,10 +397,15 @@ fn deltas_add_up_to_the_records() {
             if !(second + u64::from(number)).is_multiple_of(u64::from(number) + 1) {
                 continue;
             }
-            let direction = meter.observe(&tcp(number + 10, 2, ACK), at(second * 1_000), &mut |r| records.push(r));
+            let direction = meter.observe(
+                &tcp(number + 10, 2, ACK),
+                &[],
+                at(second * 1_000),
+                &mut |r: FlowRecord| records.push(r),
+            );
             assert_eq!(direction, Direction::Internal);
         }
-        meter.advance(at(second * 1_000), &mut |r| records.push(r));
+        meter.advance(at(second * 1_000), &mut |r: FlowRecord| records.push(r));
         let mut seen = 0;
         meter.deltas(|delta| {
             assert!(delta.forward.packets + delta.reverse.packets > 0);
@@ -403,7 +416,7 @@ fn deltas_add_up_to_the_records() {
         assert!(seen > 0);
         meter.deltas(|_| panic!("nothing is new"));
     }
-    meter.flush(&mut |r| records.push(r));
+    meter.flush(&mut |r: FlowRecord| records.push(r));
     let total: u64 = records.iter().map(|r| r.bytes + r.bytes_rev).sum();
     assert_eq!((sum.bytes, sum.packets), (total, meter.statistics().packets));
     assert_eq!(total, meter.statistics().bytes);
@@ -415,22 +428,30 @@ fn directions_follow_the_packet() {
     let outside: IpAddr = Ipv4Addr::new(8, 8, 8, 8).into();
     let query = packet(17, (v4(1), 4000), (outside, 53), 0);
     let answer = packet(17, (outside, 53), (v4(1), 4000), 0);
-    assert_eq!(meter.observe(&query, at(0), &mut |_| {}), Direction::Out);
-    assert_eq!(meter.observe(&answer, at(1), &mut |_| {}), Direction::In);
+    assert_eq!(
+        meter.observe(&query, &[], at(0), &mut |_: FlowRecord| {}),
+        Direction::Out
+    );
+    assert_eq!(
+        meter.observe(&answer, &[], at(1), &mut |_: FlowRecord| {}),
+        Direction::In
+    );
 }
 
 #[test]
 fn a_clock_that_is_set_back_closes_and_goes_on() {
     let mut meter = Meter::new(Config::live(LinkId(1), HomeNetworks::private()));
     let mut records = Vec::new();
-    meter.observe(&tcp(1, 2, ACK), at(10_000_000), &mut |r| records.push(r));
-    meter.advance(at(10_000_000), &mut |r| records.push(r));
-    meter.advance(at(9_990_000), &mut |r| records.push(r));
+    meter.observe(&tcp(1, 2, ACK), &[], at(10_000_000), &mut |r: FlowRecord| {
+        records.push(r)
+    });
+    meter.advance(at(10_000_000), &mut |r: FlowRecord| records.push(r));
+    meter.advance(at(9_990_000), &mut |r: FlowRecord| records.push(r));
     assert_eq!(records.len(), 0, "ten seconds are packets out of order");
-    meter.advance(at(0), &mut |r| records.push(r));
+    meter.advance(at(0), &mut |r: FlowRecord| records.push(r));
     assert_eq!((records.len(), meter.statistics().active), (1, 0));
-    meter.observe(&tcp(1, 2, ACK), at(0), &mut |r| records.push(r));
-    meter.advance(at(31_000), &mut |r| records.push(r));
+    meter.observe(&tcp(1, 2, ACK), &[], at(0), &mut |r: FlowRecord| records.push(r));
+    meter.advance(at(31_000), &mut |r: FlowRecord| records.push(r));
     assert_eq!((records.len(), meter.statistics().active), (2, 0));
 }
 
@@ -568,17 +589,17 @@ proptest! {
         }
         if batches {
             let mut directions = 0;
-            meter.observe_all(&timed, &mut |r| records.push(r), |_| directions += 1);
+            meter.observe_all(&timed, |_| &[], &mut |r: FlowRecord| records.push(r), |_| directions += 1);
             prop_assert_eq!(directions, timed.len());
         } else {
             for (place, (now, packet)) in timed.iter().enumerate() {
                 if place % 3 == 0 {
-                    meter.advance(*now, &mut |r| records.push(r));
+                    meter.advance(*now, &mut |r: FlowRecord| records.push(r));
                 }
-                meter.observe(packet, *now, &mut |r| records.push(r));
+                meter.observe(packet, &[], *now, &mut |r: FlowRecord| records.push(r));
             }
         }
-        meter.flush(&mut |r| records.push(r));
+        meter.flush(&mut |r: FlowRecord| records.push(r));
         prop_assert_eq!(meter.statistics().active, 0);
         let mut expected = naive.done;
         expected.extend(naive.open.into_iter().map(|(record, ..)| record));
@@ -591,10 +612,10 @@ proptest! {
         let mut packets = 0;
         for (nanos, host) in &times {
             let time = Timestamp::from_nanos(*nanos);
-            meter.observe(&tcp(*host, 9, ACK), time, &mut |r| packets += r.packets);
-            meter.advance(time, &mut |r| packets += r.packets);
+            meter.observe(&tcp(*host, 9, ACK), &[], time, &mut |r: FlowRecord| packets += r.packets);
+            meter.advance(time, &mut |r: FlowRecord| packets += r.packets);
         }
-        meter.flush(&mut |r| packets += r.packets);
+        meter.flush(&mut |r: FlowRecord| packets += r.packets);
         prop_assert_eq!(packets, times.len() as u64);
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use capture::file::CaptureFile;
-use capture::{Polled, Source};
-use meter::{Config, Meter};
-use model::{FlowRecord, Timestamp};
+use capture::{Frame, Polled, Source};
+use dissect::Packet;
+use meter::{Config, Meter, Sink};
+use model::{FlowRecord, LogRecord, Timestamp};
 
 use super::summary::Summary;
 
@@ -36,7 +37,7 @@ impl Metering {
         }
     }
 
-    /// Reads a capture to its end; `emit` gets the flows that are over. `go_on` is asked now and then with the octets
+    /// Reads a capture to its end; `sink` gets the flows that are over. `go_on` is asked now and then with the octets
     /// that were read: where it says no, reading ends.
     ///
     /// # Errors
@@ -46,11 +47,11 @@ impl Metering {
         &mut self,
         source: &mut CaptureFile,
         name: &str,
-        emit: &mut impl FnMut(FlowRecord),
+        sink: &mut impl Sink,
         go_on: impl Fn(u64) -> bool,
     ) -> anyhow::Result<()> {
         let before = self.summary;
-        let mut packets = Vec::with_capacity(BATCH);
+        let mut batch = Batch::default();
         while go_on(source.position()) {
             let Self {
                 meter,
@@ -59,10 +60,7 @@ impl Metering {
                 flows,
                 ..
             } = self;
-            let mut emit = |record| {
-                *flows += 1;
-                emit(record);
-            };
+            let mut sink = Counted { flows, sink };
             let polled = source.poll(Duration::ZERO, |frame| {
                 summary.frames += 1;
                 *latest = (*latest).max(frame.time);
@@ -72,22 +70,20 @@ impl Metering {
                     wire_len: frame.wire_len,
                     vlan_tci: frame.vlan_tci,
                 }) {
-                    Ok(packet) => packets.push((frame.time, packet)),
+                    Ok(packet) => batch.push(frame, packet),
                     Err(reason) => summary.count(reason),
                 }
-                if packets.len() >= BATCH {
-                    meter.observe_all(&packets, &mut emit, |_| {});
-                    packets.clear();
+                if batch.packets.len() >= BATCH {
+                    batch.meter(meter, &mut sink);
                 }
             });
-            meter.observe_all(&packets, &mut emit, |_| {});
-            packets.clear();
+            batch.meter(meter, &mut sink);
             match polled.with_context(|| name.to_owned())? {
                 Polled::End => break,
                 Polled::Frames(_) | Polled::Idle => {}
             }
             if self.timed {
-                self.meter.advance(self.latest, &mut emit);
+                self.meter.advance(self.latest, &mut sink);
             }
         }
         if let Some(link_type) = self.summary.only_unsupported(&before) {
@@ -99,13 +95,61 @@ impl Metering {
         Ok(())
     }
 
-    /// Gives the flows that are still open to `emit`, and closes the summary.
-    pub(crate) fn finish(&mut self, emit: &mut impl FnMut(FlowRecord)) {
+    /// Gives the flows that are still open to `sink`, and closes the summary.
+    pub(crate) fn finish(&mut self, sink: &mut impl Sink) {
         let flows = &mut self.flows;
-        self.meter.flush(&mut |record| {
-            *flows += 1;
-            emit(record);
-        });
+        self.meter.flush(&mut Counted { flows, sink });
         self.summary.finish(self.flows, &self.meter.statistics());
+    }
+}
+
+/// Packets that are metered together, with their payloads, which outlive their frames.
+#[derive(Default)]
+struct Batch {
+    packets: Vec<(Timestamp, Packet)>,
+    payloads: Vec<u8>,
+    /// Where each packet's payload ends.
+    ends: Vec<usize>,
+}
+
+impl Batch {
+    fn push(&mut self, frame: &Frame<'_>, packet: Packet) {
+        self.payloads.extend_from_slice(packet.payload_in(frame.data));
+        self.ends.push(self.payloads.len());
+        self.packets.push((frame.time, packet));
+    }
+
+    fn meter(&mut self, meter: &mut Meter, sink: &mut impl Sink) {
+        let Self {
+            packets,
+            payloads,
+            ends,
+        } = self;
+        let payload = |number: usize| {
+            let start = number.checked_sub(1).and_then(|before| ends.get(before)).copied();
+            let end = ends.get(number).copied().unwrap_or_default();
+            payloads.get(start.unwrap_or_default()..end).unwrap_or_default()
+        };
+        meter.observe_all(packets, payload, sink, |_| {});
+        packets.clear();
+        payloads.clear();
+        ends.clear();
+    }
+}
+
+/// Counts flows on their way.
+struct Counted<'a, S> {
+    flows: &'a mut usize,
+    sink: &'a mut S,
+}
+
+impl<S: Sink> Sink for Counted<'_, S> {
+    fn record(&mut self, record: FlowRecord) {
+        *self.flows += 1;
+        self.sink.record(record);
+    }
+
+    fn log(&mut self, log: LogRecord) {
+        self.sink.log(log);
     }
 }

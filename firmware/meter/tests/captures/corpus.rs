@@ -71,7 +71,8 @@ pub(crate) fn meter(path: &Path) -> Metered {
             };
             match dissect::dissect(&frame_in) {
                 Ok(packet) => {
-                    meter.observe(&packet, frame.time, &mut |record| got.records.push(record));
+                    let payload = packet.payload_in(frame.data);
+                    meter.observe(&packet, payload, frame.time, &mut |record| got.records.push(record));
                 }
                 Err(dissect::NotMetered::Malformed(kind)) => got.malformed[kind.index()] += 1,
                 Err(dissect::NotMetered::CutShort) => got.cut_short += 1,
@@ -88,7 +89,7 @@ pub(crate) fn meter(path: &Path) -> Metered {
             }
         }
     }
-    meter.flush(&mut |record| got.records.push(record));
+    meter.flush(&mut |record: FlowRecord| got.records.push(record));
     got.statistics = meter.statistics();
     got
 }

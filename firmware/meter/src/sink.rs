@@ -1,0 +1,21 @@
+//! Where a meter's results go.
+
+use model::{FlowRecord, LogRecord};
+
+/// Takes what a meter gives. A closure takes records and lets application logs go.
+pub trait Sink {
+    /// Takes a flow's record, or that of a part of it.
+    fn record(&mut self, record: FlowRecord);
+
+    /// Takes an application's transaction (see [`model::LogSource::is_application`]).
+    fn log(&mut self, log: LogRecord);
+}
+
+impl<F: FnMut(FlowRecord)> Sink for F {
+    #[inline]
+    fn record(&mut self, record: FlowRecord) {
+        self(record);
+    }
+
+    fn log(&mut self, _log: LogRecord) {}
+}
