@@ -89,7 +89,7 @@ impl Labels {
 }
 
 /// Names of IP protocols (IANA protocol-numbers).
-const PROTOCOLS: &[(u8, &str)] = &[
+pub const PROTOCOLS: &[(u8, &str)] = &[
     (0, "HOPOPT"),
     (1, "ICMP"),
     (2, "IGMP"),

@@ -1,36 +1,7 @@
-//! Names of protocols (IANA protocol-numbers) and EtherTypes (IEEE 802, IANA ieee-802-numbers).
+//! Names that are the same on every box: applications, protocols, and EtherTypes (IEEE 802, IANA ieee-802-numbers).
 
+use api::labels::PROTOCOLS;
 use serde::Serialize;
-
-const PROTOCOLS: &[(u8, &str)] = &[
-    (0, "HOPOPT"),
-    (1, "ICMP"),
-    (2, "IGMP"),
-    (4, "IPv4 (IPIP)"),
-    (6, "TCP"),
-    (17, "UDP"),
-    (33, "DCCP"),
-    (41, "IPv6 (6in4)"),
-    (43, "IPv6-Route"),
-    (44, "IPv6-Frag"),
-    (46, "RSVP"),
-    (47, "GRE"),
-    (50, "ESP"),
-    (51, "AH"),
-    (58, "ICMPv6"),
-    (59, "IPv6-NoNxt"),
-    (60, "IPv6-Opts"),
-    (88, "EIGRP"),
-    (89, "OSPF"),
-    (97, "EtherIP"),
-    (103, "PIM"),
-    (108, "IPComp"),
-    (112, "VRRP"),
-    (115, "L2TP"),
-    (132, "SCTP"),
-    (136, "UDPLite"),
-    (137, "MPLS-in-IP"),
-];
 
 const ETHER_TYPES: &[(u16, &str)] = &[
     (0x0800, "IPv4"),
@@ -61,14 +32,6 @@ const ETHER_TYPES: &[(u16, &str)] = &[
     (0x9000, "Loopback test"),
 ];
 
-/// The name of an IP protocol; `IP protocol N` where it has none here.
-pub(crate) fn protocol(number: u8) -> String {
-    match PROTOCOLS.iter().find(|(n, _)| *n == number) {
-        Some((_, name)) => (*name).to_owned(),
-        None => format!("IP protocol {number}"),
-    }
-}
-
 /// The name of an EtherType. Numbers up to 1500 are lengths of 802.3 frames, which carry LLC (spanning tree, for one).
 pub(crate) fn ether_type(number: u16) -> String {
     match ETHER_TYPES.iter().find(|(n, _)| *n == number) {
@@ -81,8 +44,9 @@ pub(crate) fn ether_type(number: u16) -> String {
 /// Names that are the same on every box: the pages put them to numbers in answers.
 #[derive(Serialize)]
 pub(crate) struct Names {
-    /// The firmware's applications by number.
-    apps: Vec<(u16, &'static str)>,
+    /// The firmware's applications by number: the name that filters take, and what people in China say where that is
+    /// another.
+    apps: Vec<(u16, &'static str, Option<&'static str>)>,
     /// IP protocols by number.
     protocols: &'static [(u8, &'static str)],
 }
@@ -91,7 +55,9 @@ pub(crate) struct Names {
 pub(crate) async fn names() -> axum::Json<Names> {
     let apps = model::App::known();
     axum::Json(Names {
-        apps: apps.filter_map(|app| Some((app.number(), app.name()?))).collect(),
+        apps: apps
+            .filter_map(|app| Some((app.number(), app.name()?, app.chinese_name())))
+            .collect(),
         protocols: PROTOCOLS,
     })
 }
@@ -101,9 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_and_unknown_numbers_have_names() {
-        assert_eq!(protocol(6), "TCP");
-        assert_eq!(protocol(253), "IP protocol 253");
+    fn known_and_unknown_ether_types_have_names() {
         assert_eq!(ether_type(0x0806), "ARP");
         assert_eq!(ether_type(0x0026), "802.3 LLC");
         assert_eq!(ether_type(0xabcd), "EtherType 0xabcd");

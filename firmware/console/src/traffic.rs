@@ -102,7 +102,7 @@ impl From<TopKey> for KeyOut {
             },
             TopKey::Protocol(number) => Self::Protocol {
                 number,
-                name: names::protocol(number),
+                name: api::labels::protocol(number),
             },
             TopKey::EtherType(number) => Self::EtherType {
                 number,

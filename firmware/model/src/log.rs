@@ -202,7 +202,10 @@ mod tests {
                 pair("status", "200")
             ]
         );
-        assert_eq!(fields(r#"agent="网镜 = 1" broken="no end"#), [pair("agent", "网镜 = 1")]);
+        assert_eq!(
+            fields(r#"agent="网镜 = 1" broken="no end"#),
+            [pair("agent", "网镜 = 1")]
+        );
         assert_eq!((fields(""), fields("no pairs")), (Vec::new(), Vec::new()));
     }
 }
