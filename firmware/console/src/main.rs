@@ -14,6 +14,7 @@ mod names;
 mod objects;
 #[cfg(test)]
 mod played;
+mod ports;
 mod pulse;
 mod queries;
 mod redirect;

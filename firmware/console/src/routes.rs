@@ -20,7 +20,9 @@ use tokio::sync::{Semaphore, watch};
 use crate::failure::{ApiError, Kind};
 use crate::pulse::Pulse;
 use crate::session::{SessionKey, Sessions, Token};
-use crate::{account, amend, assets, exporters, guard, live, logs, names, objects, queries, storage, system, traffic};
+use crate::{
+    account, amend, assets, exporters, guard, live, logs, names, objects, ports, queries, storage, system, traffic,
+};
 
 /// The longest body of a request in octets.
 const BODY_MAX: usize = 64 << 10;
@@ -139,6 +141,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/top", get(traffic::top))
         .route("/tables", get(traffic::top_tables))
         .route("/links", get(traffic::links))
+        .route("/ports", get(ports::ports))
         .route("/names", get(names::names))
         .route("/live", get(live::live))
         .route("/system", get(system::system))
