@@ -355,13 +355,9 @@ async fn what_a_collector_sends_comes_back_in_answers() {
         from: base,
         to,
         exporters: vec![R1],
-        host: None,
         severity: Some(Severity::Error),
-        facility: None,
-        app: None,
-        keywords: Vec::new(),
         limit: 10,
-        after: None,
+        ..LogsQuery::default()
     };
     keep("logs that are too mild", desk.ask(query.clone()).await);
     let query = LogsQuery {

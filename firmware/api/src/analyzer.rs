@@ -2,7 +2,7 @@
 
 use model::{
     CounterSource, Counters, DeviceFacts, Dimension, FlowRecord, Gauge, GaugeKind, InterfaceDetail, InterfaceFacts,
-    InterfaceId, LinkCounters, LinkId, LogRecord, Severity, Split, Timestamp, TopTable,
+    InterfaceId, LinkCounters, LinkId, LogRecord, LogSource, Severity, Split, Timestamp, TopTable,
 };
 use serde::{Deserialize, Serialize};
 
@@ -382,16 +382,43 @@ pub struct GaugeSeries {
     pub series: Vec<(String, Vec<(Timestamp, f64)>)>,
 }
 
+/// Which log records are asked for: the classes are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogClass {
+    /// Messages that were sent to us: syslog and SNMP notifications.
+    #[default]
+    Messages,
+    /// Application logs: transactions that were seen on a link.
+    Transactions,
+}
+
 /// Asks for log records, newest first. All conditions must hold.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct LogsQuery {
+    /// Which class.
+    #[serde(default)]
+    pub class: LogClass,
     /// The start, included.
     pub from: Timestamp,
     /// The end, excluded; `None` is now.
     pub to: Option<Timestamp>,
-    /// Of these exporters alone; empty: of all.
+    /// Of these exporters alone, of application logs: seen on these links; empty: of all.
     #[serde(default)]
     pub exporters: Vec<LinkId>,
+    /// That came in one of these ways; empty: in any of the class.
+    #[serde(default)]
+    pub kinds: Vec<LogSource>,
+    /// An address or a subnet (`10.0.0.0/8`) that the record came from: of application logs the client.
+    #[serde(default)]
+    pub client: Option<String>,
+    /// An address or a subnet of the server, with `:PORT` behind it or not (`10.0.0.2:443`, `[2001:db8::2]:443`); of
+    /// application logs alone.
+    #[serde(default)]
+    pub server: Option<String>,
+    /// The outcome or the message's identifier, whole, whatever the case.
+    #[serde(default)]
+    pub code: Option<String>,
     /// A part of the host's name or address, whatever the case.
     #[serde(default)]
     pub host: Option<String>,

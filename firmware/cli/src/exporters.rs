@@ -53,11 +53,9 @@ impl Session {
                     exporters,
                     host: option(parsed, "host").map(str::to_owned),
                     severity: option(parsed, "severity").and_then(kinds::one_of),
-                    facility: None,
-                    app: None,
                     keywords: words(option(parsed, "keyword").unwrap_or_default()),
                     limit: limit(parsed, 20),
-                    after: None,
+                    ..LogsQuery::default()
                 };
                 self.print(format, self.ask(query)?, |l| show.logs(l))
             }

@@ -69,6 +69,7 @@ impl LogsForm {
             keywords: self.keyword.split_whitespace().map(str::to_owned).collect(),
             limit,
             after,
+            ..LogsQuery::default()
         })
     }
 }

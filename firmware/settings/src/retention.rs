@@ -14,20 +14,23 @@ pub enum KeptClass {
     Minutes,
     /// Rollups of hours and days, and the hours' index.
     Rollups,
-    /// Log records.
+    /// Log records: messages that were sent to us.
     Logs,
     /// Packets.
     Packets,
+    /// Application logs.
+    Transactions,
 }
 
 impl KeptClass {
     /// All of them, in the order of [`Retention`].
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Records,
         Self::Seconds,
         Self::Minutes,
         Self::Rollups,
         Self::Logs,
+        Self::Transactions,
         Self::Packets,
     ];
 
@@ -40,6 +43,7 @@ impl KeptClass {
             Self::Minutes => "minutes",
             Self::Rollups => "rollups",
             Self::Logs => "logs",
+            Self::Transactions => "transactions",
             Self::Packets => "packets",
         }
     }
@@ -70,6 +74,8 @@ pub struct Retention {
     pub rollups: KeepLimit,
     /// Log records: 1–3,650 days.
     pub logs: KeepLimit,
+    /// Application logs: 1–3,650 days.
+    pub transactions: KeepLimit,
     /// Packets: 1–3,650 days.
     pub packets: KeepLimit,
     /// The share of the disk in use, in percent, from which on the oldest is removed: 50–95.
@@ -85,6 +91,7 @@ impl Default for Retention {
             minutes: limit(31),
             rollups: limit(1_096),
             logs: limit(180),
+            transactions: limit(30),
             packets: limit(7),
             full_percent: 90,
         }
@@ -101,6 +108,7 @@ impl Retention {
             KeptClass::Minutes => self.minutes,
             KeptClass::Rollups => self.rollups,
             KeptClass::Logs => self.logs,
+            KeptClass::Transactions => self.transactions,
             KeptClass::Packets => self.packets,
         }
     }
@@ -113,6 +121,7 @@ impl Retention {
             KeptClass::Minutes => &mut self.minutes,
             KeptClass::Rollups => &mut self.rollups,
             KeptClass::Logs => &mut self.logs,
+            KeptClass::Transactions => &mut self.transactions,
             KeptClass::Packets => &mut self.packets,
         }
     }

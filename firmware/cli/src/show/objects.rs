@@ -103,6 +103,7 @@ impl Show {
                 KeptClass::Minutes => (self.say("minutes", "分钟级统计"), self.say("days", "天")),
                 KeptClass::Rollups => (self.say("hours and days", "小时和天级统计"), self.say("days", "天")),
                 KeptClass::Logs => (self.say("logs", "日志"), self.say("days", "天")),
+                KeptClass::Transactions => (self.say("application logs", "应用日志"), self.say("days", "天")),
                 KeptClass::Packets => (self.say("packets", "数据包"), self.say("days", "天")),
             };
             let most = limit.gb.map(|gb| format!("{gb} GB"));

@@ -205,13 +205,14 @@ impl Show {
     }
 
     fn class(self, class: settings::KeptClass) -> &'static str {
-        use settings::KeptClass::{Logs, Minutes, Packets, Records, Rollups, Seconds};
+        use settings::KeptClass::{Logs, Minutes, Packets, Records, Rollups, Seconds, Transactions};
         match class {
             Records => self.say("flow records", "流记录"),
             Seconds => self.say("windows of a second", "秒级统计"),
             Minutes => self.say("windows of a minute", "分钟级统计"),
             Rollups => self.say("rollups and index", "汇总和索引"),
             Logs => self.say("logs", "日志"),
+            Transactions => self.say("application logs", "应用日志"),
             Packets => self.say("packets", "报文"),
         }
     }

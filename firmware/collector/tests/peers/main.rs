@@ -335,13 +335,9 @@ fn logs(lab: &Lab, keyword: &str) -> Vec<LogRecord> {
         from: Timestamp::EPOCH,
         to: None,
         exporters: vec![ONE],
-        host: None,
-        severity: None,
-        facility: None,
-        app: None,
         keywords: vec![keyword.to_owned()],
         limit: 100,
-        after: None,
+        ..LogsQuery::default()
     };
     lab.call(query).map(|l| l.records).unwrap_or_default()
 }

@@ -9,7 +9,11 @@ pub(super) fn check(retention: &Retention) -> Result<(), SettingsError> {
         let (most, unit) = match class {
             KeptClass::Seconds => (48, "hours"),
             KeptClass::Minutes => (400, "days"),
-            KeptClass::Records | KeptClass::Rollups | KeptClass::Logs | KeptClass::Packets => (3_650, "days"),
+            KeptClass::Records
+            | KeptClass::Rollups
+            | KeptClass::Logs
+            | KeptClass::Transactions
+            | KeptClass::Packets => (3_650, "days"),
         };
         if !(1..=most).contains(&limit.age) {
             return field(
@@ -61,6 +65,7 @@ mod tests {
         assert!(problem(|r| r.minutes.age = 401).starts_with("retention.minutes.age: "));
         assert!(problem(|r| r.rollups.age = 3_651).starts_with("retention.rollups.age: "));
         assert!(problem(|r| r.logs.age = 3_651).starts_with("retention.logs.age: "));
+        assert!(problem(|r| r.transactions.age = 0).starts_with("retention.transactions.age: "));
         assert!(problem(|r| r.packets.gb = Some(0)).starts_with("retention.packets.gb: at least 1 GB"));
         assert!(problem(|r| r.full_percent = 49).starts_with("retention.full_percent: "));
         assert!(problem(|r| r.full_percent = 96).starts_with("retention.full_percent: "));
@@ -74,6 +79,7 @@ mod tests {
             let retention = &mut settings.retention;
             (retention.records.age, retention.rollups.age) = (age, age);
             (retention.logs.age, retention.packets.age) = (age, age);
+            retention.transactions.age = age;
             (retention.seconds.age, retention.minutes.age) = (seconds, minutes);
             retention.full_percent = full;
             retention.logs.gb = Some(1);
