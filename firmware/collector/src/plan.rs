@@ -125,6 +125,7 @@ mod tests {
             label: "core".to_owned(),
             direction: PortDirection::In,
             capacity_bps: Some(1_000_000_000),
+            rings: None,
         };
         settings.ports.insert("enp2".to_owned(), own);
         SettingsAnswer {

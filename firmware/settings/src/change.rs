@@ -1,7 +1,9 @@
-//! What may become of one document after another: numbers of exporters and objects are never given twice.
+//! What may become of one document after another: numbers of exporters and objects are never given twice, and names of
+//! the firmware's applications are not given.
 
 use model::{ObjectKind, Objects};
 
+use crate::validate::new_application_name_problem;
 use crate::{Settings, SettingsError};
 
 /// How far a new number may be from the numbers that were given: they must not run out.
@@ -77,6 +79,18 @@ impl Settings {
                         "the new {} {name:?} cannot have the number {number}: numbers are not given twice; take {next} or one that follows",
                         kind.one()
                     ),
+                });
+            }
+        }
+        for (number, application) in &self.objects.applications {
+            let held = previous.applications.get(number);
+            if held.is_some_and(|held| held.name == application.name) {
+                continue;
+            }
+            if let Some(problem) = new_application_name_problem(&application.name) {
+                return Err(SettingsError::Field {
+                    field: format!("objects.applications.{number}.name").into(),
+                    problem,
                 });
             }
         }

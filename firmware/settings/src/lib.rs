@@ -23,6 +23,9 @@ pub use validate::{SettingsError, hostname_problem, password_problem, ssh_key_pr
 /// The version of the document that this release writes.
 pub const VERSION: u32 = 1;
 
+/// The most octets of an administrator's signatures.
+pub const SIGNATURES_MAX: usize = 64 << 10;
+
 /// The language of the console and the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Language {
@@ -74,6 +77,9 @@ pub struct Port {
     /// The mirrored link's capacity in bit/s, where it is not the port's own speed.
     #[serde(default)]
     pub capacity_bps: Option<u64>,
+    /// Capture rings, each with a thread of its own: 1–64; `None`: as many as the port and the processors call for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rings: Option<u16>,
 }
 
 /// When a flow is reported.
@@ -138,6 +144,17 @@ pub struct Settings {
     /// How much is kept of what.
     #[serde(default)]
     pub retention: Retention,
+    /// Whether application logs are made of what the capture ports see.
+    #[serde(default = "yes")]
+    pub application_logs: bool,
+    /// Signatures of applications besides the firmware's own (docs/signatures.md): at most [`SIGNATURES_MAX`] octets.
+    /// Whoever changes them checks that they can be read; the collector keeps the last ones that it could read.
+    #[serde(default)]
+    pub signatures: String,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Default for Settings {
@@ -159,6 +176,8 @@ impl Default for Settings {
             snmp: BTreeMap::new(),
             objects: Objects::default(),
             retention: Retention::default(),
+            application_logs: true,
+            signatures: String::new(),
         }
     }
 }

@@ -9,7 +9,9 @@ mod snmp;
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
-use crate::{FlowTimeouts, Ipv4Config, Ipv6Config, Settings, VERSION};
+pub(crate) use objects::new_application_name_problem;
+
+use crate::{FlowTimeouts, Ipv4Config, Ipv6Config, SIGNATURES_MAX, Settings, VERSION};
 
 /// A settings document was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +42,7 @@ const PASSWORD_MIN: usize = 10;
 /// The longest password that is accepted, in octets.
 const PASSWORD_MAX: usize = 256;
 const PORTS_MAX: usize = 64;
+const RINGS_MAX: u16 = 64;
 const HOME_MAX: usize = 256;
 /// The longest document, in octets of JSON without spaces: one answer carries it from program to program.
 const DOCUMENT_MAX: usize = 8 << 20;
@@ -135,6 +138,12 @@ impl Settings {
                     "a capacity is more than 0 bit/s; leave it out to take the port's speed".to_owned(),
                 );
             }
+            if let Some(rings) = port.rings
+                && !(1..=RINGS_MAX).contains(&rings)
+            {
+                let problem = format!("{rings} is not between 1 and {RINGS_MAX}; leave it out to choose by itself");
+                return field("ports.rings", problem);
+            }
         }
         if self.ssh_keys.len() > SSH_KEYS_MAX {
             return field("ssh_keys", format!("more than {SSH_KEYS_MAX} keys"));
@@ -149,6 +158,9 @@ impl Settings {
         exporters::check(self)?;
         objects::check(self)?;
         retention::check(&self.retention)?;
+        if let Some(problem) = signatures_problem(&self.signatures) {
+            return field("signatures", problem);
+        }
         self.check_length()
     }
 
@@ -177,6 +189,18 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// What is wrong with a text of signatures before it is read.
+fn signatures_problem(text: &str) -> Option<String> {
+    let length = text.len();
+    if length > SIGNATURES_MAX {
+        return Some(format!(
+            "the signatures have {length} octets, more than {SIGNATURES_MAX}: leave some out"
+        ));
+    }
+    let odd = text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+    odd.then(|| "the signatures hold a control character: they are lines of plain text".to_owned())
 }
 
 /// Octets of JSON without spaces.
@@ -325,6 +349,27 @@ mod tests {
     }
 
     #[test]
+    fn signatures_and_rings_are_bounded() {
+        assert!(problem(|s| s.signatures = "#".repeat(SIGNATURES_MAX + 1)).starts_with("signatures: "));
+        assert!(problem(|s| s.signatures = "app \u{1b}x".to_owned()).contains("control character"));
+        let rings = |rings| {
+            move |s: &mut Settings| {
+                let port = crate::Port {
+                    rings,
+                    ..Default::default()
+                };
+                s.ports.insert("span0".to_owned(), port);
+            }
+        };
+        assert!(problem(rings(Some(0))).starts_with("ports.rings: "));
+        assert!(problem(rings(Some(65))).starts_with("ports.rings: "));
+        let mut good = Settings::default();
+        rings(Some(4))(&mut good);
+        good.signatures = "# 网镜\r\n\tapp intranet host erp.example.com\n".to_owned();
+        assert_eq!(Settings::parse(&good.to_json()), Ok(good));
+    }
+
+    #[test]
     fn an_unknown_field_is_refused() {
         let json = Settings::default()
             .to_json()
@@ -356,7 +401,7 @@ mod tests {
         assert_eq!(Settings::parse(&old), Ok(Settings::default()));
     }
 
-    /// The documents of before exporters and of before objects, and one with every field of this release.
+    /// The documents of before exporters, before objects and before signatures, and one with every field of this release.
     #[test]
     fn documents_on_disk_are_these() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
@@ -370,6 +415,10 @@ mod tests {
         assert_eq!(old.exporters.keys().copied().collect::<Vec<_>>(), [1, 3]);
         assert_eq!(old.objects, model::Objects::default());
         assert_eq!(old.retention, crate::Retention::default());
+
+        let old = Settings::parse(&read("settings-before-signatures.json")).unwrap();
+        assert_eq!(old.objects.app_of("网银"), model::App::defined(2));
+        assert!(old.application_logs && old.signatures.is_empty() && old.ports.values().all(|p| p.rings.is_none()));
 
         let full = Settings::parse(&read("settings.json")).unwrap();
         assert_eq!(full.to_json(), read("settings.json"));

@@ -119,6 +119,12 @@ fn application_name_problem(name: &str) -> Option<String> {
             "{name:?} is the name of an application by its number: choose another"
         ));
     }
+    None
+}
+
+/// What is wrong with a name that an application is given now. One that has it already keeps it: the firmware may have
+/// come to know an application of that name later.
+pub(crate) fn new_application_name_problem(name: &str) -> Option<String> {
     App::by_name(name).map(|_| format!("the firmware knows an application {name:?}: choose another name"))
 }
 

@@ -197,9 +197,25 @@ fn applications_names_are_words_that_the_firmware_does_not_know() {
             "{text}"
         );
     }
-    assert!(application(|a| a.name = "dns".to_owned()).contains("the firmware knows"));
-    assert!(application(|a| a.name = "unknown".to_owned()).contains("the firmware knows"));
     assert!(application(|a| a.name = "app-70".to_owned()).contains("by its number"));
+}
+
+#[test]
+fn a_name_of_the_firmware_is_not_given_but_kept() {
+    let before = settings();
+    for name in ["dns", "unknown"] {
+        let mut taken = before.clone();
+        taken.objects.applications.get_mut(&1).unwrap().name = name.to_owned();
+        // A document on disk, written before the firmware knew the application.
+        assert_eq!(Settings::parse(&taken.to_json()), Ok(taken.clone()));
+        let mut kept = taken.clone();
+        assert_eq!(kept.follow(&taken), Ok(()));
+        let refused = taken.clone().follow(&before).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("objects.applications.1.name: ") && refused.contains("the firmware knows"),
+            "{refused}"
+        );
+    }
 }
 
 #[test]
