@@ -5,8 +5,8 @@ use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use model::{
-    App, Block, BlockBuilder, BlockRef, Codes, Direction, EndReason, Exported, Field, FlowRecord, LinkId, MacAddr,
-    Observed, Timestamp, Unpacker, Values,
+    App, Block, BlockBuilder, BlockRef, Codes, Confidence, DetailKey, Details, Direction, EndReason, Exported, Field,
+    FlowRecord, L7, LinkId, MacAddr, Observed, Quality, Timestamp, Unpacker, Values,
 };
 
 /// Marsaglia's xorshift: the same records in every run.
@@ -75,7 +75,8 @@ fn outside(rank: u64, six: bool) -> IpAddr {
 
 /// One side of a conversation, as an exporter or the meter has it.
 #[allow(clippy::cast_possible_truncation, reason = "made up numbers")]
-fn record(random: &mut Random, now: u64, metered: bool) -> FlowRecord {
+fn record(random: &mut Random, now: u64, kind_of: Kind) -> FlowRecord {
+    let metered = kind_of != Kind::Exported;
     let six = random.below(100) < 5;
     let (host_rank, peer_rank) = (random.zipf(6_000), random.zipf(200_000));
     let (host, peer) = (inside(host_rank, six), outside(peer_rank, six));
@@ -168,7 +169,7 @@ fn record(random: &mut Random, now: u64, metered: bool) -> FlowRecord {
     };
     let answered = metered && kind >= 10;
     let mac = |n: u32| metered.then_some(MacAddr([0, 0x1b, 0x21, 0, 0, n as u8]));
-    FlowRecord {
+    let mut record = FlowRecord {
         link: if metered {
             LinkId(1)
         } else {
@@ -208,18 +209,156 @@ fn record(random: &mut Random, now: u64, metered: bool) -> FlowRecord {
         export: (!metered).then(|| Box::new(export)),
         l7: None,
         quality: None,
+    };
+    if kind_of == Kind::Inspected && kind >= 10 {
+        (record.l7, record.quality) = (
+            l7(random, &record, host_rank, peer_rank),
+            Some(Box::new(quality(random, tcp))),
+        );
     }
+    record
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "made up numbers")]
+/// What the first packets said: names as many as popular services have, a path where it is in the clear.
+fn l7(random: &mut Random, record: &FlowRecord, host: u64, peer: u64) -> Option<Box<L7>> {
+    let port = record.src_port.min(record.dst_port);
+    let mut details = Details::default();
+    let name = |rank: u64| {
+        let service = ["cdn", "api", "www", "img", "static", "log"][scatter(rank) as usize % 6];
+        let site = scatter(rank / 4) % 50_000;
+        let top = ["com", "cn", "net", "com.cn"][site as usize % 4];
+        match site % 5 {
+            0 => format!("{service}{}.{site:x}.cloudfront.{top}", rank % 40),
+            1 => format!(
+                "r{}---sn-{:06x}.video-{site}.{top}",
+                rank % 9,
+                scatter(rank) % 0xff_ffff
+            ),
+            _ => format!("{service}.shop{site}.{top}"),
+        }
+    };
+    let host_name = match port {
+        443 | 8443 | 993 | 853 => {
+            details.set(
+                DetailKey::Alpn,
+                ["h2", "h2,http/1.1", "http/1.1", "h3"][random.zipf(4) as usize],
+            );
+            details.set(DetailKey::TlsVersion, ["TLS 1.3", "TLS 1.2"][random.zipf(2) as usize]);
+            details.set(
+                DetailKey::Cipher,
+                ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"][random.zipf(2) as usize],
+            );
+            let client = scatter(host * 7 + random.zipf(6)) % 300;
+            details.set(
+                DetailKey::Ja4,
+                &format!(
+                    "t13d{:04}h2_{:012x}_{:012x}",
+                    client,
+                    scatter(client),
+                    scatter(client + 7)
+                ),
+            );
+            if record.tcp_flags & 2 != 0 && random.below(3) == 0 {
+                details.set(DetailKey::Subject, &name(peer));
+                details.set(
+                    DetailKey::Issuer,
+                    ["R11", "DigiCert TLS RSA SHA256 2020 CA1", "WR2"][random.zipf(3) as usize],
+                );
+            }
+            Some(name(peer))
+        }
+        80 | 8080 => {
+            details.set(DetailKey::Method, ["GET", "POST", "HEAD"][random.zipf(3) as usize]);
+            let page = random.below(5_000_000);
+            details.set(
+                DetailKey::Path,
+                &format!(
+                    "/v{}/item/{page}?session={:016x}&t={}",
+                    page % 3,
+                    random.next(),
+                    record.start.as_nanos() / SECOND
+                ),
+            );
+            details.set(
+                DetailKey::Status,
+                ["200", "304", "404", "302", "500"][random.zipf(5) as usize],
+            );
+            details.set(
+                DetailKey::Agent,
+                &format!(
+                    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/{}.0",
+                    90 + scatter(host) % 40
+                ),
+            );
+            details.set(
+                DetailKey::ContentType,
+                ["text/html", "application/json", "image/png"][random.zipf(3) as usize],
+            );
+            Some(name(peer))
+        }
+        53 => {
+            details.set(
+                DetailKey::DnsType,
+                ["A", "AAAA", "HTTPS", "PTR"][random.zipf(4) as usize],
+            );
+            details.set(DetailKey::DnsCode, ["NOERROR", "NXDOMAIN"][random.zipf(2) as usize]);
+            Some(name(random.zipf(200_000)))
+        }
+        _ => None,
+    };
+    Some(Box::new(L7 {
+        confidence: if host_name.is_some() {
+            Confidence::Parsed
+        } else {
+            Confidence::Pattern
+        },
+        host: host_name.map(Box::from),
+        details,
+    }))
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "made up numbers")]
+fn quality(random: &mut Random, tcp: bool) -> Quality {
+    let mut quality = Quality::default();
+    if tcp {
+        quality.connect_client_us = Some(random.log(100.0, 5_000.0) as u32);
+        quality.connect_server_us = Some(random.log(2_000.0, 200_000.0) as u32);
+        if random.below(10) == 0 {
+            quality.forward.retransmitted = 1 + random.zipf(20) as u32;
+            quality.reverse.retransmitted = random.zipf(20) as u32;
+        }
+        quality.forward.resets = u32::from(random.below(8) == 0);
+        quality.reverse.out_of_order = if random.below(20) == 0 {
+            random.zipf(9) as u32
+        } else {
+            0
+        };
+    }
+    (0..1 + random.zipf(4)).for_each(|_| quality.response.add(random.log(1_000.0, 900_000.0) as u32));
+    quality
+}
+
+/// Who made a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A router.
+    Exported,
+    /// The meter.
+    Metered,
+    /// The meter, which also says what the first packets said and how well the flow was served.
+    Inspected,
 }
 
 /// Blocks of records over a day: 2,000 to 20,000 a second.
-fn day(metered: bool, blocks: u64) -> Vec<Vec<FlowRecord>> {
+fn day(kind: Kind, blocks: u64) -> Vec<Vec<FlowRecord>> {
     let mut random = Random(0x1234_5678_9abc_def1);
     let block = |number: u64| {
         let hour = number * 24 / blocks;
         let rate = 2_000 + 18_000 * hour.min(24 - hour) / 12;
         let from = 1_790_000_000 * SECOND + hour * 3_600 * SECOND;
         (0..Block::RECORDS_MAX as u64)
-            .map(|n| record(&mut random, from + n * SECOND / rate, metered))
+            .map(|n| record(&mut random, from + n * SECOND / rate, kind))
             .collect()
     };
     (0..blocks).map(block).collect()
@@ -254,8 +393,8 @@ fn timed<T>(
 const BLOCKS: u64 = 6;
 const ROUNDS: u64 = 12;
 
-fn run(name: &str, metered: bool) -> Result<(), Box<dyn Error>> {
-    let days = day(metered, BLOCKS);
+fn run(name: &str, kind: Kind) -> Result<(), Box<dyn Error>> {
+    let days = day(kind, BLOCKS);
     let total = BLOCKS * Block::RECORDS_MAX as u64;
     println!("{name}");
     let mut builder = BlockBuilder::new();
@@ -299,16 +438,12 @@ fn run(name: &str, metered: bool) -> Result<(), Box<dyn Error>> {
         octets as f64 / (BLOCKS * 65_536) as f64
     );
     if std::env::args().any(|a| a == "columns") {
-        for number in 1..=136u8 {
-            let field = FIELDS.iter().find(|f| **f as u8 == number);
-            let Some(field) = field else { continue };
-            let octets: usize = blocks
-                .iter()
-                .filter_map(|b| Some(b.column(*field).ok()?.packed_octets()))
-                .sum();
-            if octets > 0 {
-                println!("    {field:?}: {:.3}", octets as f64 / (BLOCKS * 65_536) as f64);
-            }
+        let mut octets = std::collections::BTreeMap::new();
+        for (number, taken) in blocks.iter().flat_map(|b| b.view().octets()) {
+            *octets.entry(number).or_insert(0) += taken;
+        }
+        for (number, octets) in octets.into_iter().filter(|(_, octets)| *octets > 0) {
+            println!("    {number}: {:.3}", octets as f64 / (BLOCKS * 65_536) as f64);
         }
     }
     // The clock ticks a few milliseconds at a time: what is quick is done again and again.
@@ -371,43 +506,8 @@ fn run(name: &str, metered: bool) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-const FIELDS: &[Field] = &[
-    Field::Link,
-    Field::End,
-    Field::Duration,
-    Field::SrcIp,
-    Field::DstIp,
-    Field::SrcPort,
-    Field::DstPort,
-    Field::Protocol,
-    Field::Vlan,
-    Field::SrcMac,
-    Field::DstMac,
-    Field::Packets,
-    Field::Bytes,
-    Field::PacketsRev,
-    Field::BytesRev,
-    Field::TcpFlags,
-    Field::TcpFlagsRev,
-    Field::Tos,
-    Field::App,
-    Field::Direction,
-    Field::EndReason,
-    Field::IngressIf,
-    Field::EgressIf,
-    Field::SrcAs,
-    Field::DstAs,
-    Field::SrcPrefix,
-    Field::DstPrefix,
-    Field::NextHop,
-    Field::Addresses4,
-    Field::Addresses6Upper,
-    Field::Addresses6Lower,
-    Field::Routers4,
-    Field::Macs,
-];
-
 fn main() -> Result<(), Box<dyn Error>> {
-    run("A router's NetFlow v9, milliseconds:", false)?;
-    run("The meter's, nanoseconds, both directions in a record:", true)
+    run("A router's NetFlow v9, milliseconds:", Kind::Exported)?;
+    run("The meter's, nanoseconds, both directions in a record:", Kind::Metered)?;
+    run("The meter's, with layer 7 and quality:", Kind::Inspected)
 }

@@ -15,6 +15,7 @@ mod pack;
 mod places;
 mod planes;
 mod records;
+mod texts;
 mod unpack;
 
 use crate::{FlowRecord, Timestamp};
@@ -22,9 +23,10 @@ use crate::{FlowRecord, Timestamp};
 use directory::{Directory, FILTERS};
 
 pub use builder::BlockBuilder;
-pub use field::{Dictionary, Field};
+pub use field::{Dictionary, Field, TextDictionary};
 pub use fuse::{Filter, address_hash, flow_hash};
 pub use hashes::BlockHashes;
+pub use texts::Texts;
 pub use unpack::{Addresses, Codes, Column, Unpacker, Values, address_order};
 
 const MAGIC: [u8; 4] = *b"SWBK";
@@ -35,6 +37,8 @@ const HEADER: usize = 56;
 const CRC_AT: usize = 52;
 /// zstd's level; see docs/decisions/records.md for what others cost and give.
 const LEVEL: i32 = 1;
+/// The same of texts, of which there are few octets.
+const TEXT_LEVEL: i32 = 3;
 
 /// A block could not be made or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -200,13 +204,13 @@ impl Head {
 impl Block {
     /// The most records in a block.
     pub const RECORDS_MAX: usize = 65_536;
-    /// The most octets of what records have beyond numbers: addresses, labels, enterprise fields. A builder says that
+    /// The most octets of what records have beyond numbers: addresses, labels, texts, enterprise fields. A builder says that
     /// it is full before.
     pub const SIDE_OCTETS_MAX: usize = 6 << 20;
     /// The most octets of a block; a frame between collector and analyzer holds it.
     pub const BYTES_MAX: usize = 15_269_888;
     /// The most octets that the numbers of one record take, every column at its widest.
-    const RECORD_OCTETS_MAX: usize = 192;
+    const RECORD_OCTETS_MAX: usize = 400;
     /// More than header, directory and the short lists of distinct values take.
     const DIRECTORY_MAX: usize = 64 << 10;
 
@@ -388,6 +392,15 @@ impl<'a> BlockRef<'a> {
     pub fn addresses(&self, dictionary: Dictionary, unpacker: &mut Unpacker) -> Result<Addresses, BlockError> {
         let [fours, upper, lower] = dictionary.columns();
         Addresses::read(self.column(fours)?, self.column(upper)?, self.column(lower)?, unpacker)
+    }
+
+    /// The texts that columns refer to.
+    ///
+    /// # Errors
+    /// When their octets are damaged or contradict the directory.
+    pub fn texts(&self, dictionary: TextDictionary, unpacker: &mut Unpacker) -> Result<Texts, BlockError> {
+        let [lengths, octets] = dictionary.columns();
+        Texts::read(self.column(lengths)?, self.column(octets)?, unpacker)
     }
 
     /// The records, in the order in which they were written.

@@ -6,11 +6,15 @@ use std::net::IpAddr;
 use super::dictionary::{Dictionary, Seed};
 use super::pack::Packer;
 use super::planes::Number;
+use super::texts::TextNumbers;
 use super::{Block, BlockError};
-use crate::{EnterpriseFields, Exported, FlowRecord, IcmpType, MacAddr};
+use crate::{DetailKey, EnterpriseFields, Exported, FlowRecord, IcmpType, L7, MacAddr, Quality};
 
 /// Records in a short array: few enough to stay in the first cache.
 const LANES: usize = 128;
+
+/// Columns of details.
+const DETAILS: usize = DetailKey::ALL.len();
 
 /// A column's values so far.
 #[derive(Debug, Default)]
@@ -49,18 +53,36 @@ impl<T: Number> Column<T> {
         }
     }
 
+    /// Octets of a value, once there are several.
+    const fn width(&self) -> usize {
+        if self.varied { size_of::<T>() } else { 0 }
+    }
+
     fn clear(&mut self) {
         self.first = T::default();
         self.varied = false;
     }
 }
 
-/// Declares the columns of one value a record, of records (`always`) and of exporters (`exported`).
+/// Declares the columns of one value a record, of records (`always`), of exporters (`exported`) and of quality
+/// (`measured`).
 macro_rules! columns {
-    (always { $($name:ident: $t:ty),* $(,)? } exported { $($xname:ident: $xt:ty),* $(,)? }) => {
-        /// The short arrays.
+    (
+        always { $($name:ident: $t:ty),* $(,)? }
+        exported { $($xname:ident: $xt:ty),* $(,)? }
+        measured { $($mname:ident: $mt:ty),* $(,)? }
+    ) => {
+        /// The short arrays. Those of layer 7 and of quality are 0 where nothing was put since the last turn.
         #[derive(Debug)]
-        struct Lanes { start: [u64; LANES], $($name: [$t; LANES],)* $($xname: [$xt; LANES],)* }
+        struct Lanes {
+            start: [u64; LANES],
+            $($name: [$t; LANES],)*
+            $($xname: [$xt; LANES],)*
+            $($mname: [$mt; LANES],)*
+            confidence: [u8; LANES],
+            host: [u32; LANES],
+            details: [[u32; LANES]; DETAILS],
+        }
 
         impl Lanes {
             fn new() -> Box<Self> {
@@ -68,7 +90,21 @@ macro_rules! columns {
                     start: [0; LANES],
                     $($name: [0; LANES],)*
                     $($xname: [0; LANES],)*
+                    $($mname: [0; LANES],)*
+                    confidence: [0; LANES],
+                    host: [0; LANES],
+                    details: [[0; LANES]; DETAILS],
                 })
+            }
+
+            fn clear_measured(&mut self) {
+                $(self.$mname.fill(0);)*
+            }
+
+            fn clear_l7(&mut self) {
+                self.confidence.fill(0);
+                self.host.fill(0);
+                self.details.iter_mut().for_each(|lane| lane.fill(0));
             }
 
             /// Makes the exporters' arrays say nothing of a record.
@@ -81,19 +117,52 @@ macro_rules! columns {
 
         /// The columns.
         #[derive(Debug, Default)]
-        pub(super) struct Columns { $(pub(super) $name: Column<$t>,)* $(pub(super) $xname: Column<$xt>,)* }
+        pub(super) struct Columns {
+            $(pub(super) $name: Column<$t>,)*
+            $(pub(super) $xname: Column<$xt>,)*
+            $(pub(super) $mname: Column<$mt>,)*
+            pub(super) confidence: Column<u8>,
+            pub(super) host: Column<u32>,
+            /// By key, whose number is one larger.
+            pub(super) details: [Column<u32>; DETAILS],
+        }
 
         impl Columns {
-            fn extend(&mut self, lanes: &Lanes, count: usize, before: usize, exported: bool) {
+            fn extend(&mut self, lanes: &Lanes, count: usize, before: usize, there: There) {
                 $(self.$name.extend(lanes.$name.get(..count).unwrap_or_default(), before);)*
-                if exported {
+                if there.exported {
                     $(self.$xname.extend(lanes.$xname.get(..count).unwrap_or_default(), before);)*
                 }
+                if there.measured {
+                    $(self.$mname.extend(lanes.$mname.get(..count).unwrap_or_default(), before);)*
+                }
+                if there.l7 {
+                    self.confidence.extend(lanes.confidence.get(..count).unwrap_or_default(), before);
+                    self.host.extend(lanes.host.get(..count).unwrap_or_default(), before);
+                    for (column, lane) in self.details.iter_mut().zip(&lanes.details) {
+                        column.extend(lane.get(..count).unwrap_or_default(), before);
+                    }
+                }
+            }
+
+            /// Octets of a record in the columns that are more than a count: all that is not compressed to next to
+            /// nothing.
+            fn width(&self) -> usize {
+                let mut width = self.confidence.width() + self.host.width();
+                width += self.details.iter().map(Column::width).sum::<usize>();
+                $(width += self.$name.width();)*
+                $(width += self.$xname.width();)*
+                $(width += self.$mname.width();)*
+                width
             }
 
             fn clear(&mut self) {
                 $(self.$name.clear();)*
                 $(self.$xname.clear();)*
+                $(self.$mname.clear();)*
+                self.confidence.clear();
+                self.host.clear();
+                self.details.iter_mut().for_each(Column::clear);
             }
         }
     };
@@ -159,6 +228,36 @@ columns! {
         srv6_segment: u32,
         enterprise_length: u16,
     }
+    measured {
+        measured: u8,
+        connect_client: u64,
+        connect_server: u64,
+        responses: u32,
+        response_rest: u64,
+        response_max: u32,
+        retransmitted: u32,
+        out_of_order: u32,
+        zero_windows: u32,
+        resets: u32,
+        rtp_packets: u32,
+        rtp_lost: u32,
+        rtp_jitter: u32,
+        retransmitted_rev: u32,
+        out_of_order_rev: u32,
+        zero_windows_rev: u32,
+        resets_rev: u32,
+        rtp_packets_rev: u32,
+        rtp_lost_rev: u32,
+        rtp_jitter_rev: u32,
+    }
+}
+
+/// What some record of a block has.
+#[derive(Debug, Clone, Copy, Default)]
+struct There {
+    exported: bool,
+    l7: bool,
+    measured: bool,
 }
 
 /// IPv4 and IPv6 addresses, numbered apart until all are known.
@@ -208,8 +307,9 @@ impl Addresses {
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) len: usize,
-    /// Whether a record has an `export`.
-    exported: bool,
+    there: There,
+    /// [`Columns::width`].
+    width: usize,
     pub(super) min_start: u64,
     pub(super) max_start: u64,
     pub(super) columns: Columns,
@@ -218,24 +318,31 @@ pub(super) struct Contents {
     pub(super) macs: Dictionary<u64>,
     pub(super) labels: Vec<u32>,
     pub(super) enterprise: Vec<u8>,
+    pub(super) hosts: TextNumbers,
+    pub(super) details: TextNumbers,
 }
 
 impl Contents {
     fn side_octets(&self) -> usize {
         let addresses = self.addresses.octets() + self.routers.octets();
-        addresses + self.macs.values().len() * 6 + self.labels.len() * 3 + self.enterprise.len()
+        let texts = self.hosts.octets() + self.details.octets();
+        addresses + texts + self.macs.values().len() * 6 + self.labels.len() * 3 + self.enterprise.len()
     }
 
     /// Whether another turn of the short arrays could make the block longer than [`Block::BYTES_MAX`].
     fn is_large(&self) -> bool {
         let sides = self.side_octets() + SIDE_ROOM;
-        let longest = (self.len + LANES) * Block::RECORD_OCTETS_MAX + sides + Block::DIRECTORY_MAX;
+        // What was the same for all so far is compressed to nothing even if the next turn varies.
+        let records = self.len * self.width + LANES * Block::RECORD_OCTETS_MAX;
+        let longest = records + sides + TEXT_ROOM + Block::DIRECTORY_MAX;
+        let sides = if self.there.l7 { sides + TEXT_ROOM } else { sides };
         sides > Block::SIDE_OCTETS_MAX || longest > Block::BYTES_MAX
     }
 
     fn clear(&mut self) {
         self.len = 0;
-        self.exported = false;
+        self.there = There::default();
+        self.width = 0;
         (self.min_start, self.max_start) = (u64::MAX, 0);
         self.columns.clear();
         self.addresses.clear();
@@ -243,6 +350,8 @@ impl Contents {
         self.macs.clear();
         self.labels.clear();
         self.enterprise.clear();
+        self.hosts.clear();
+        self.details.clear();
     }
 }
 
@@ -279,7 +388,8 @@ impl BlockBuilder {
             filled: 0,
             contents: Contents {
                 len: 0,
-                exported: false,
+                there: There::default(),
+                width: 0,
                 min_start: u64::MAX,
                 max_start: 0,
                 columns: Columns::default(),
@@ -288,6 +398,8 @@ impl BlockBuilder {
                 macs: Dictionary::new(seed),
                 labels: Vec::new(),
                 enterprise: Vec::new(),
+                hosts: TextNumbers::new(seed),
+                details: TextNumbers::new(seed),
             },
             packer: Packer::new(seed),
         }
@@ -363,10 +475,59 @@ impl BlockBuilder {
         lanes.end_reason[at] = record.end_reason as u8;
         if let Some(export) = &record.export {
             self.put_export(export);
-        } else if contents.exported {
+        } else if contents.there.exported {
             // The arrays still hold what earlier records said.
             lanes.clear_exported(at);
         }
+        if let Some(l7) = &record.l7 {
+            self.put_l7(l7);
+        }
+        if let Some(quality) = &record.quality {
+            self.put_quality(quality);
+        }
+    }
+
+    #[allow(clippy::indexing_slicing, reason = "the place is below the length of every array")]
+    fn put_l7(&mut self, l7: &L7) {
+        let at = self.filled % LANES;
+        let (lanes, contents) = (&mut *self.lanes, &mut self.contents);
+        contents.there.l7 = true;
+        lanes.confidence[at] = l7.confidence as u8 + 1;
+        lanes.host[at] = l7.host.as_deref().map_or(0, |host| contents.hosts.number(host) + 1);
+        for (key, text) in l7.details.iter() {
+            if let Some(lane) = lanes.details.get_mut(key as usize - 1) {
+                lane[at] = contents.details.number(text) + 1;
+            }
+        }
+    }
+
+    #[allow(clippy::indexing_slicing, reason = "the place is below the length of every array")]
+    fn put_quality(&mut self, quality: &Quality) {
+        let at = self.filled % LANES;
+        let lanes = &mut *self.lanes;
+        self.contents.there.measured = true;
+        lanes.measured[at] = 1;
+        lanes.connect_client[at] = optional32(quality.connect_client_us);
+        lanes.connect_server[at] = optional32(quality.connect_server_us);
+        lanes.responses[at] = quality.response.count;
+        lanes.response_rest[at] = (quality.response.total_us).wrapping_sub(quality.response.max_us.into());
+        lanes.response_max[at] = quality.response.max_us;
+        let side = &quality.forward;
+        lanes.retransmitted[at] = side.retransmitted;
+        lanes.out_of_order[at] = side.out_of_order;
+        lanes.zero_windows[at] = side.zero_windows;
+        lanes.resets[at] = side.resets;
+        lanes.rtp_packets[at] = side.rtp_packets;
+        lanes.rtp_lost[at] = side.rtp_lost;
+        lanes.rtp_jitter[at] = side.rtp_jitter_us;
+        let side = &quality.reverse;
+        lanes.retransmitted_rev[at] = side.retransmitted;
+        lanes.out_of_order_rev[at] = side.out_of_order;
+        lanes.zero_windows_rev[at] = side.zero_windows;
+        lanes.resets_rev[at] = side.resets;
+        lanes.rtp_packets_rev[at] = side.rtp_packets;
+        lanes.rtp_lost_rev[at] = side.rtp_lost;
+        lanes.rtp_jitter_rev[at] = side.rtp_jitter_us;
     }
 
     #[inline]
@@ -374,8 +535,8 @@ impl BlockBuilder {
     fn put_export(&mut self, export: &Exported) {
         let at = self.filled % LANES;
         let (lanes, contents) = (&mut *self.lanes, &mut self.contents);
-        if !contents.exported {
-            contents.exported = true;
+        if !contents.there.exported {
+            contents.there.exported = true;
             (0..at).for_each(|at| lanes.clear_exported(at));
         }
         lanes.exported[at] = 1;
@@ -431,13 +592,26 @@ impl BlockBuilder {
         contents.max_start = starts.iter().fold(contents.max_start, |max, v| max.max(*v));
         contents
             .columns
-            .extend(&self.lanes, count, contents.len, contents.exported);
+            .extend(&self.lanes, count, contents.len, contents.there);
         contents.len += count;
+        contents.width = contents.columns.width();
+        self.clear_lanes();
+    }
+
+    /// The arrays of layer 7 and of quality say nothing again.
+    fn clear_lanes(&mut self) {
+        if self.contents.there.l7 {
+            self.lanes.clear_l7();
+        }
+        if self.contents.there.measured {
+            self.lanes.clear_measured();
+        }
     }
 
     /// Forgets the records that were pushed since the last block.
     pub fn clear(&mut self) {
         self.filled = 0;
+        self.clear_lanes();
         self.contents.clear();
     }
 
@@ -458,6 +632,9 @@ impl BlockBuilder {
 /// What the records of one turn of the short arrays may add to the sides: addresses of 16 octets each, labels,
 /// enterprise fields.
 const SIDE_ROOM: usize = LANES * (7 * 16 + 2 * 6 + 3 * crate::MplsLabels::MAX + EnterpriseFields::BYTES_MAX);
+
+/// What the texts of their layer 7 may add.
+const TEXT_ROOM: usize = LANES * (1 + DETAILS) * TextNumbers::octets_of_one();
 
 const fn number_of(mac: MacAddr) -> u64 {
     let [a, b, c, d, e, f] = mac.0;

@@ -23,6 +23,17 @@ impl Seed {
         let product = (value ^ self.0) as u128 * self.1 as u128;
         product as u64 ^ (product >> 64) as u64
     }
+
+    /// The hash of octets, eight at a time.
+    #[inline]
+    pub(super) fn hash(self, octets: &[u8]) -> u64 {
+        let (chunks, rest) = octets.as_chunks::<8>();
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        let length = self.mix(octets.len() as u64);
+        let all = chunks.iter().chain(std::iter::once(&last));
+        all.fold(length, |hash, chunk| self.mix(hash ^ u64::from_le_bytes(*chunk)))
+    }
 }
 
 /// What a dictionary numbers.

@@ -152,7 +152,7 @@ impl Entry {
         } else {
             fields.u32()?
         };
-        if number == Field::EnterpriseOctets as u8 {
+        if OCTETS.contains(&number) {
             bound(values as usize <= super::Block::SIDE_OCTETS_MAX)?;
         } else {
             bound(values as usize <= super::Block::RECORDS_MAX * 10)?;
@@ -299,8 +299,19 @@ impl Directory {
     }
 }
 
+/// The columns of octets, as many as there may be besides numbers.
+const OCTETS: [u8; 3] = [
+    Field::EnterpriseOctets as u8,
+    Field::HostOctets as u8,
+    Field::DetailOctets as u8,
+];
+
+/// The column of the last key of details.
+#[allow(clippy::cast_possible_truncation, reason = "there are few keys")]
+const DETAIL_LAST: u8 = Field::Host as u8 + crate::DetailKey::ALL.len() as u8;
+
 const fn is_known(number: u8) -> bool {
-    matches!(number, 1..=24 | 32..=61 | 128..=136)
+    matches!(number, 1..=24 | 32..=61 | 64..=DETAIL_LAST | 96..=115 | 128..=140)
 }
 
 const FAULT: BlockError = BlockError::Contents("directory");

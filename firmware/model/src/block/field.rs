@@ -1,5 +1,7 @@
 //! The columns' numbers.
 
+use crate::DetailKey;
+
 /// A column of a block. The numbers are stored, so they never change their meaning; a reader steps over those that it
 /// does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +116,98 @@ pub enum Field {
     Srv6Segment = 60,
     /// How many octets `export.enterprise` has.
     EnterpriseLength = 61,
+    /// `l7.confidence`, the enumeration's number; none where there is no `l7`.
+    Confidence = 64,
+    /// `l7.host`: places in [`TextDictionary::Hosts`].
+    Host = 65,
+    /// `l7.details`' `Alpn`: places in [`TextDictionary::Details`].
+    L7Alpn = 66,
+    /// `l7.details`' `Ja4`: places in [`TextDictionary::Details`].
+    L7Ja4 = 67,
+    /// `l7.details`' `TlsVersion`: places in [`TextDictionary::Details`].
+    L7TlsVersion = 68,
+    /// `l7.details`' `Cipher`: places in [`TextDictionary::Details`].
+    L7Cipher = 69,
+    /// `l7.details`' `Subject`: places in [`TextDictionary::Details`].
+    L7Subject = 70,
+    /// `l7.details`' `Issuer`: places in [`TextDictionary::Details`].
+    L7Issuer = 71,
+    /// `l7.details`' `CertificateNames`: places in [`TextDictionary::Details`].
+    L7CertificateNames = 72,
+    /// `l7.details`' `DnsType`: places in [`TextDictionary::Details`].
+    L7DnsType = 73,
+    /// `l7.details`' `DnsCode`: places in [`TextDictionary::Details`].
+    L7DnsCode = 74,
+    /// `l7.details`' `Method`: places in [`TextDictionary::Details`].
+    L7Method = 75,
+    /// `l7.details`' `Path`: places in [`TextDictionary::Details`].
+    L7Path = 76,
+    /// `l7.details`' `Status`: places in [`TextDictionary::Details`].
+    L7Status = 77,
+    /// `l7.details`' `Agent`: places in [`TextDictionary::Details`].
+    L7Agent = 78,
+    /// `l7.details`' `Server`: places in [`TextDictionary::Details`].
+    L7Server = 79,
+    /// `l7.details`' `ContentType`: places in [`TextDictionary::Details`].
+    L7ContentType = 80,
+    /// `l7.details`' `User`: places in [`TextDictionary::Details`].
+    L7User = 81,
+    /// `l7.details`' `Anomaly`: places in [`TextDictionary::Details`].
+    L7Anomaly = 82,
+    /// `l7.details`' `Version`: places in [`TextDictionary::Details`].
+    L7Version = 83,
+    /// `l7.details`' `Ja3`: places in [`TextDictionary::Details`].
+    L7Ja3 = 84,
+    /// `l7.details`' `TlsClientVersion`: places in [`TextDictionary::Details`].
+    L7TlsClientVersion = 85,
+    /// `l7.details`' `ValidFrom`: places in [`TextDictionary::Details`].
+    L7ValidFrom = 86,
+    /// `l7.details`' `ValidUntil`: places in [`TextDictionary::Details`].
+    L7ValidUntil = 87,
+    /// `l7.details`' `KeyAlgorithm`: places in [`TextDictionary::Details`].
+    L7KeyAlgorithm = 88,
+    /// `l7.details`' `DnsAnswers`: places in [`TextDictionary::Details`].
+    L7DnsAnswers = 89,
+    /// Whether there is a `quality`: 0 or 1.
+    Measured = 96,
+    /// `quality.connect_client_us`.
+    ConnectClient = 97,
+    /// `quality.connect_server_us`.
+    ConnectServer = 98,
+    /// `quality.response.count`.
+    Responses = 99,
+    /// `quality.response.total_us` − `quality.response.max_us`, modulo 2⁶⁴: 0 where there was one response.
+    ResponseRest = 100,
+    /// `quality.response.max_us`.
+    ResponseMax = 101,
+    /// `quality.forward.retransmitted`.
+    Retransmitted = 102,
+    /// `quality.forward.out_of_order`.
+    OutOfOrder = 103,
+    /// `quality.forward.zero_windows`.
+    ZeroWindows = 104,
+    /// `quality.forward.resets`.
+    Resets = 105,
+    /// `quality.forward.rtp_packets`.
+    RtpPackets = 106,
+    /// `quality.forward.rtp_lost`.
+    RtpLost = 107,
+    /// `quality.forward.rtp_jitter_us`.
+    RtpJitter = 108,
+    /// `quality.reverse.retransmitted`.
+    RetransmittedRev = 109,
+    /// `quality.reverse.out_of_order`.
+    OutOfOrderRev = 110,
+    /// `quality.reverse.zero_windows`.
+    ZeroWindowsRev = 111,
+    /// `quality.reverse.resets`.
+    ResetsRev = 112,
+    /// `quality.reverse.rtp_packets`.
+    RtpPacketsRev = 113,
+    /// `quality.reverse.rtp_lost`.
+    RtpLostRev = 114,
+    /// `quality.reverse.rtp_jitter_us`.
+    RtpJitterRev = 115,
     /// The IPv4 addresses of [`Dictionary::Addresses`].
     Addresses4 = 128,
     /// The upper halves of the IPv6 addresses of [`Dictionary::Addresses`].
@@ -132,6 +226,14 @@ pub enum Field {
     MplsLabels = 135,
     /// The octets of all `export.enterprise`, one record's after another's.
     EnterpriseOctets = 136,
+    /// How many octets each text of [`TextDictionary::Hosts`] has.
+    HostLengths = 137,
+    /// The texts, one after another.
+    HostOctets = 138,
+    /// How many octets each text of [`TextDictionary::Details`] has.
+    DetailLengths = 139,
+    /// The texts, one after another.
+    DetailOctets = 140,
 }
 
 impl Field {
@@ -165,6 +267,82 @@ impl Dictionary {
         match self {
             Self::Addresses => [Field::Addresses4, Field::Addresses6Upper, Field::Addresses6Lower],
             Self::Routers => [Field::Routers4, Field::Routers6Upper, Field::Routers6Lower],
+        }
+    }
+}
+
+/// The texts that columns refer to by their places, each once and in ascending order of their octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextDictionary {
+    /// Names of hosts.
+    Hosts,
+    /// What [`crate::Details`] say.
+    Details,
+}
+
+impl TextDictionary {
+    /// The columns of the texts' lengths and octets.
+    pub(super) const fn columns(self) -> [Field; 2] {
+        match self {
+            Self::Hosts => [Field::HostLengths, Field::HostOctets],
+            Self::Details => [Field::DetailLengths, Field::DetailOctets],
+        }
+    }
+}
+
+/// The columns of details, by the number of their key. Their numbers end below [`Field::Measured`].
+const DETAILS: [Field; DetailKey::ALL.len()] = [
+    Field::L7Alpn,
+    Field::L7Ja4,
+    Field::L7TlsVersion,
+    Field::L7Cipher,
+    Field::L7Subject,
+    Field::L7Issuer,
+    Field::L7CertificateNames,
+    Field::L7DnsType,
+    Field::L7DnsCode,
+    Field::L7Method,
+    Field::L7Path,
+    Field::L7Status,
+    Field::L7Agent,
+    Field::L7Server,
+    Field::L7ContentType,
+    Field::L7User,
+    Field::L7Anomaly,
+    Field::L7Version,
+    Field::L7Ja3,
+    Field::L7TlsClientVersion,
+    Field::L7ValidFrom,
+    Field::L7ValidUntil,
+    Field::L7KeyAlgorithm,
+    Field::L7DnsAnswers,
+];
+
+impl Field {
+    /// The column of a key of [`crate::Details`].
+    #[must_use]
+    pub fn detail(key: DetailKey) -> Self {
+        // The numbers of keys begin with 1 and have no gap.
+        DETAILS.get(key as usize - 1).copied().unwrap_or(Self::L7Alpn)
+    }
+
+    const fn is_detail(self) -> bool {
+        self as u8 > Self::Host as u8 && (self as u8) < Self::Measured as u8
+    }
+
+    /// The key whose column this is.
+    #[must_use]
+    pub fn detail_key(self) -> Option<DetailKey> {
+        self.is_detail()
+            .then(|| DetailKey::from_number(self as u8 - Self::Host as u8))?
+    }
+
+    /// Whether the column holds places in a dictionary of texts, and which.
+    #[must_use]
+    pub fn text_dictionary(self) -> Option<TextDictionary> {
+        match self {
+            Self::Host => Some(TextDictionary::Hosts),
+            _ => self.detail_key().map(|_| TextDictionary::Details),
         }
     }
 }
@@ -205,7 +383,11 @@ impl Field {
                 | Self::FlowLabel
                 | Self::Vni
                 | Self::Srv6Segment
-        )
+                | Self::Confidence
+                | Self::Host
+                | Self::ConnectClient
+                | Self::ConnectServer
+        ) || self.is_detail()
     }
 
     /// Bits that a value has at most.
@@ -221,32 +403,10 @@ impl Field {
             | Self::Addresses6Upper
             | Self::Addresses6Lower
             | Self::Routers6Upper
-            | Self::Routers6Lower => 64,
+            | Self::Routers6Lower
+            | Self::ResponseRest => 64,
             Self::ApplicationSelector => 56,
             Self::Macs => 48,
-            Self::Link
-            | Self::SrcIp
-            | Self::DstIp
-            | Self::SrcMac
-            | Self::DstMac
-            | Self::Domain
-            | Self::Sampling
-            | Self::IngressIf
-            | Self::EgressIf
-            | Self::SrcAs
-            | Self::DstAs
-            | Self::NextHop
-            | Self::BgpNextHop
-            | Self::IngressVrf
-            | Self::EgressVrf
-            | Self::TranslatedSrcIp
-            | Self::TranslatedDstIp
-            | Self::FlowLabel
-            | Self::Vni
-            | Self::Srv6Segment
-            | Self::Addresses4
-            | Self::Routers4
-            | Self::MplsLabels => 32,
             Self::SrcPort
             | Self::DstPort
             | Self::Vlan
@@ -257,7 +417,7 @@ impl Field {
             | Self::TranslatedSrcPort
             | Self::TranslatedDstPort
             | Self::EnterpriseLength => 16,
-            Self::Exported => 1,
+            Self::Exported | Self::Measured => 1,
             Self::Protocol
             | Self::TcpFlags
             | Self::TcpFlagsRev
@@ -274,7 +434,14 @@ impl Field {
             | Self::ApplicationEngine
             | Self::TtlMin
             | Self::TtlMax
-            | Self::EnterpriseOctets => 8,
+            | Self::EnterpriseOctets
+            | Self::Confidence
+            | Self::HostLengths
+            | Self::HostOctets
+            | Self::DetailLengths
+            | Self::DetailOctets => 8,
+            // Links, places, interfaces, AS numbers, delays and counts of quality.
+            _ => 32,
         }
     }
 }

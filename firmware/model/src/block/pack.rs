@@ -2,14 +2,17 @@
 
 use zstd::zstd_safe::CParameter;
 
-use super::builder::{Column, Contents};
+use super::builder::{Column, Columns, Contents};
 use super::dictionary::{Dictionary, Seed};
 use super::directory::{Entry, Extent, FILTERS, Form, Part, SCALES, write_filter};
 use super::field::Field;
+use super::field::TextDictionary;
 use super::fuse::{Fingerprint, Maker, address_key, end_of, flow_of};
 use super::places::{Places, Sorted};
 use super::planes::{Number, planes, split};
-use super::{Block, BlockError, Dictionary as AddressDictionary, Head, LEVEL};
+use super::texts::SortedTexts;
+use super::{Block, BlockError, Dictionary as AddressDictionary, Head, LEVEL, TEXT_LEVEL};
+use crate::DetailKey;
 
 /// Values of more bits than these may go by their places among the distinct ones.
 const PLAIN_BITS: u32 = 8;
@@ -19,6 +22,10 @@ const DISTINCT_MAX: [usize; 2] = [256, 4_096];
 /// Packs columns; keeps its room from block to block.
 pub(super) struct Packer {
     compressor: Option<zstd::bulk::Compressor<'static>>,
+    /// Of texts.
+    text_compressor: Option<zstd::bulk::Compressor<'static>>,
+    /// Whether a plane is text.
+    prose: bool,
     distinct: Dictionary<u64>,
     directory: Vec<u8>,
     body: Vec<u8>,
@@ -57,6 +64,8 @@ impl Packer {
     pub(super) fn new(seed: Seed) -> Self {
         Self {
             compressor: None,
+            text_compressor: None,
+            prose: false,
             distinct: Dictionary::new(seed),
             directory: Vec::new(),
             body: Vec::new(),
@@ -152,11 +161,20 @@ impl Packer {
         self.numbers(Field::Vni, &c.vni, n)?;
         self.places(Field::Srv6Segment, &c.srv6_segment, n, &routers, &mut room, None)?;
         self.numbers(Field::EnterpriseLength, &c.enterprise_length, n)?;
+        let (hosts, details) = (contents.hosts.sorted(), contents.details.sorted());
+        self.numbers(Field::Confidence, &c.confidence, n)?;
+        self.texts(Field::Host, &c.host, n, &hosts, by_dst)?;
+        for (key, column) in DetailKey::ALL.into_iter().zip(&c.details) {
+            self.texts(Field::detail(key), column, n, &details, None)?;
+        }
+        self.quality(c, n)?;
         self.addresses(AddressDictionary::Addresses, &addresses)?;
         self.addresses(AddressDictionary::Routers, &routers)?;
         self.side(Field::Macs, contents.macs.values())?;
         self.side(Field::MplsLabels, &contents.labels)?;
         self.side(Field::EnterpriseOctets, &contents.enterprise)?;
+        self.dictionary(TextDictionary::Hosts, &hosts)?;
+        self.dictionary(TextDictionary::Details, &details)?;
         self.filters(contents, &addresses, &src, &dst);
         let ends = if c.end.varied {
             c.end.values.as_slice()
@@ -168,6 +186,58 @@ impl Packer {
         let spans = [contents.min_start, contents.max_start, ends.min, ends.max];
         let bytes = Head::write(count, spans, &self.directory, &self.body)?;
         Block::open(bytes)
+    }
+
+    fn quality(&mut self, c: &Columns, n: usize) -> Result<(), BlockError> {
+        self.numbers(Field::Measured, &c.measured, n)?;
+        self.numbers(Field::ConnectClient, &c.connect_client, n)?;
+        self.numbers(Field::ConnectServer, &c.connect_server, n)?;
+        self.numbers(Field::Responses, &c.responses, n)?;
+        self.numbers(Field::ResponseRest, &c.response_rest, n)?;
+        self.numbers(Field::ResponseMax, &c.response_max, n)?;
+        self.numbers(Field::Retransmitted, &c.retransmitted, n)?;
+        self.numbers(Field::OutOfOrder, &c.out_of_order, n)?;
+        self.numbers(Field::ZeroWindows, &c.zero_windows, n)?;
+        self.numbers(Field::Resets, &c.resets, n)?;
+        self.numbers(Field::RtpPackets, &c.rtp_packets, n)?;
+        self.numbers(Field::RtpLost, &c.rtp_lost, n)?;
+        self.numbers(Field::RtpJitter, &c.rtp_jitter, n)?;
+        self.numbers(Field::RetransmittedRev, &c.retransmitted_rev, n)?;
+        self.numbers(Field::OutOfOrderRev, &c.out_of_order_rev, n)?;
+        self.numbers(Field::ZeroWindowsRev, &c.zero_windows_rev, n)?;
+        self.numbers(Field::ResetsRev, &c.resets_rev, n)?;
+        self.numbers(Field::RtpPacketsRev, &c.rtp_packets_rev, n)?;
+        self.numbers(Field::RtpLostRev, &c.rtp_lost_rev, n)?;
+        self.numbers(Field::RtpJitterRev, &c.rtp_jitter_rev, n)
+    }
+
+    /// A column of places in a dictionary of texts.
+    fn texts(
+        &mut self,
+        field: Field,
+        column: &Column<u32>,
+        count: usize,
+        texts: &SortedTexts,
+        leader: Leader<'_>,
+    ) -> Result<(), BlockError> {
+        let about = About::new(field);
+        if !column.varied {
+            if column.first != 0 {
+                self.constant(about, texts.place(column.first).into(), count);
+            }
+            return Ok(());
+        }
+        let places: Vec<u32> = column.values.iter().map(|number| texts.place(*number)).collect();
+        self.led_values(about, &places, leader)
+    }
+
+    fn dictionary(&mut self, dictionary: TextDictionary, texts: &SortedTexts) -> Result<(), BlockError> {
+        let [lengths, octets] = dictionary.columns();
+        self.side(lengths, &texts.lengths)?;
+        self.prose = true;
+        let done = self.side(octets, &texts.octets);
+        self.prose = false;
+        done
     }
 
     /// The filters of the addresses and of the 5-tuples; left out where none could be made.
@@ -436,9 +506,10 @@ impl Packer {
     fn append_plane(&mut self) -> Result<(u32, bool), BlockError> {
         let plain = self.plane.len();
         let compress = |e: std::io::Error| BlockError::Compress(e.to_string());
-        let compressor = match &mut self.compressor {
-            Some(compressor) => compressor,
-            none => none.insert(compressor().map_err(compress)?),
+        let compressor = match (self.prose, &mut self.compressor, &mut self.text_compressor) {
+            (false, Some(compressor), _) | (true, _, Some(compressor)) => compressor,
+            (false, none, _) => none.insert(compressor().map_err(compress)?),
+            (true, _, none) => none.insert(zstd::bulk::Compressor::new(TEXT_LEVEL).map_err(compress)?),
         };
         self.frame.clear();
         self.frame.reserve(zstd::zstd_safe::compress_bound(plain));

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 
+use super::texts::Texts;
 use super::unpack::Addresses;
-use super::{BlockError, BlockRef, Dictionary, Field, Unpacker, Values};
+use super::{BlockError, BlockRef, Dictionary, Field, TextDictionary, Unpacker, Values};
 use crate::{
-    App, Direction, EndReason, EnterpriseFields, FlowRecord, IcmpType, LinkId, MacAddr, MplsLabels, Observed, Timestamp,
+    App, Confidence, DetailKey, Direction, EndReason, EnterpriseFields, FlowRecord, IcmpType, L7, LinkId, MacAddr,
+    MplsLabels, Observed, Timestamp,
 };
 
 /// Records that are filled in together: few enough to stay in the cache from one column to the next.
@@ -69,19 +71,51 @@ const FIELDS: &[Field] = &[
     Field::Vni,
     Field::Srv6Segment,
     Field::EnterpriseLength,
+    // Makes the room for what follows.
+    Field::Confidence,
+    Field::Host,
+    // Makes the room for what follows.
+    Field::Measured,
+    Field::ConnectClient,
+    Field::ConnectServer,
+    Field::Responses,
+    Field::ResponseRest,
+    Field::ResponseMax,
+    Field::Retransmitted,
+    Field::OutOfOrder,
+    Field::ZeroWindows,
+    Field::Resets,
+    Field::RtpPackets,
+    Field::RtpLost,
+    Field::RtpJitter,
+    Field::RetransmittedRev,
+    Field::OutOfOrderRev,
+    Field::ZeroWindowsRev,
+    Field::ResetsRev,
+    Field::RtpPacketsRev,
+    Field::RtpLostRev,
+    Field::RtpJitterRev,
 ];
+
+/// What the records of a block may have a value of, in the order in which it is given to them.
+fn fields() -> impl Iterator<Item = Field> {
+    FIELDS
+        .iter()
+        .copied()
+        .chain(DetailKey::ALL.into_iter().map(Field::detail))
+}
 
 /// A block's columns, and what they refer to.
 fn unpack(block: &BlockRef<'_>) -> Result<(Vec<(Field, Values)>, Sides), BlockError> {
     let mut unpacker = Unpacker::new();
     let mut columns = Vec::new();
-    for field in FIELDS {
-        let column = block.column(*field)?;
+    for field in fields() {
+        let column = block.column(field)?;
         // What no record has is what a blank record says.
         if column.is_there() || matches!(field, Field::Direction | Field::EndReason) {
             let mut values = Values::default();
             unpacker.unpack(&column, &mut values)?;
-            columns.push((*field, values));
+            columns.push((field, values));
         }
     }
     let side = |field: Field, unpacker: &mut Unpacker| {
@@ -97,6 +131,8 @@ fn unpack(block: &BlockRef<'_>) -> Result<(Vec<(Field, Values)>, Sides), BlockEr
         label: 0,
         enterprise: side(Field::EnterpriseOctets, &mut unpacker)?,
         octet: 0,
+        hosts: block.texts(TextDictionary::Hosts, &mut unpacker)?,
+        details: block.texts(TextDictionary::Details, &mut unpacker)?,
     };
     Ok((columns, sides))
 }
@@ -231,6 +267,15 @@ struct Sides {
     label: usize,
     enterprise: Values,
     octet: usize,
+    hosts: Texts,
+    details: Texts,
+}
+
+fn text(texts: &Texts, number: u64) -> Result<Option<&str>, BlockError> {
+    let place = number.checked_sub(1);
+    place
+        .map(|place| texts.get(place).ok_or(BlockError::Contents("place of a text")))
+        .transpose()
 }
 
 fn address(addresses: &Addresses, place: u64) -> Result<IpAddr, BlockError> {
@@ -256,6 +301,12 @@ impl Sides {
         macro_rules! export {
             ($export:ident, $number:ident => $set:expr) => {
                 each!(record, $number => if let Some($export) = &mut record.export { $set })
+            };
+        }
+        /// The same for each record's quality.
+        macro_rules! quality {
+            ($($part:ident).+, $number:ident => $set:expr) => {
+                each!(record, $number => if let Some(quality) = &mut record.quality { quality.$($part).+ = $set })
             };
         }
         let (addresses, routers) = (&self.addresses, &self.routers);
@@ -314,7 +365,39 @@ impl Sides {
             Field::Vni => export!(e, n => e.vni = optional(n, narrow32)),
             Field::Srv6Segment => export!(e, n => e.srv6_segment = optional_address(routers, n)?),
             Field::EnterpriseLength => each!(r, n => self.enterprise(r, n)?),
-            _ => {}
+            Field::Confidence => each!(r, n => r.l7 = l7(n)?),
+            Field::Host => {
+                each!(r, n => if let Some(l7) = &mut r.l7 { l7.host = text(&self.hosts, n)?.map(Box::from) })
+            }
+            Field::Measured => each!(r, n => r.quality = (n == 1).then(Box::default)),
+            Field::ConnectClient => quality!(connect_client_us, n => optional(n, narrow32)),
+            Field::ConnectServer => quality!(connect_server_us, n => optional(n, narrow32)),
+            Field::Responses => quality!(response.count, n => narrow32(n)),
+            Field::ResponseRest => quality!(response.total_us, n => n),
+            Field::ResponseMax => each!(r, n => if let Some(quality) = &mut r.quality {
+                let response = &mut quality.response;
+                (response.total_us, response.max_us) = (response.total_us.wrapping_add(n), narrow32(n));
+            }),
+            Field::Retransmitted => quality!(forward.retransmitted, n => narrow32(n)),
+            Field::OutOfOrder => quality!(forward.out_of_order, n => narrow32(n)),
+            Field::ZeroWindows => quality!(forward.zero_windows, n => narrow32(n)),
+            Field::Resets => quality!(forward.resets, n => narrow32(n)),
+            Field::RtpPackets => quality!(forward.rtp_packets, n => narrow32(n)),
+            Field::RtpLost => quality!(forward.rtp_lost, n => narrow32(n)),
+            Field::RtpJitter => quality!(forward.rtp_jitter_us, n => narrow32(n)),
+            Field::RetransmittedRev => quality!(reverse.retransmitted, n => narrow32(n)),
+            Field::OutOfOrderRev => quality!(reverse.out_of_order, n => narrow32(n)),
+            Field::ZeroWindowsRev => quality!(reverse.zero_windows, n => narrow32(n)),
+            Field::ResetsRev => quality!(reverse.resets, n => narrow32(n)),
+            Field::RtpPacketsRev => quality!(reverse.rtp_packets, n => narrow32(n)),
+            Field::RtpLostRev => quality!(reverse.rtp_lost, n => narrow32(n)),
+            Field::RtpJitterRev => quality!(reverse.rtp_jitter_us, n => narrow32(n)),
+            _ => {
+                if let Some(key) = field.detail_key() {
+                    let details = &self.details;
+                    each!(r, n => if let (Some(l7), Some(text)) = (&mut r.l7, text(details, n)?) { l7.details.set(key, text) });
+                }
+            }
         }
         Ok(())
     }
@@ -364,6 +447,17 @@ impl Sides {
         }
         Ok(())
     }
+}
+
+fn l7(number: u64) -> Result<Option<Box<L7>>, BlockError> {
+    let Some(number) = number.checked_sub(1) else {
+        return Ok(None);
+    };
+    let confidence = Confidence::from_number(narrow8(number)).ok_or(BlockError::Contents("confidence"))?;
+    Ok(Some(Box::new(L7 {
+        confidence,
+        ..L7::default()
+    })))
 }
 
 fn sampling(number: u64) -> Result<Option<NonZeroU32>, BlockError> {

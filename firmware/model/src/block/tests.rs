@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    App, Direction, EndReason, EnterpriseFields, Exported, IcmpType, LinkId, MacAddr, MplsLabels, Observed, Translated,
+    App, Confidence, Delays, DetailKey, Details, Direction, EndReason, EnterpriseFields, Exported, IcmpType, L7,
+    LinkId, MacAddr, MplsLabels, Observed, Quality, SideQuality, Translated,
 };
 
 fn addresses() -> impl Strategy<Value = (IpAddr, IpAddr)> {
@@ -73,8 +74,71 @@ prop_compose! {
     }
 }
 
+fn text() -> impl Strategy<Value = String> {
+    // Few and many, short and as long as they may be.
+    prop_oneof!["[a-d]{1,2}", "[a-z.]{1,20}", "\\PC{0,300}"]
+}
+
+prop_compose! {
+    fn l7()(
+        confidence in prop::sample::select(vec![
+            Confidence::Port, Confidence::Dns, Confidence::Pattern, Confidence::Parsed,
+        ]),
+        host in prop::option::of(text()),
+        said in prop::collection::vec((prop::sample::select(DetailKey::ALL.to_vec()), text()), 0..6),
+    ) -> L7 {
+        let mut details = Details::default();
+        said.iter().for_each(|(key, value)| details.set(*key, value));
+        L7 { confidence, host: host.and_then(|host| L7::host_name(&host)), details }
+    }
+}
+
+prop_compose! {
+    fn side()(n in any::<[u32; 7]>(), little in any::<bool>()) -> SideQuality {
+        let n = if little { n.map(|n| n % 3) } else { n };
+        SideQuality {
+            retransmitted: n[0],
+            out_of_order: n[1],
+            zero_windows: n[2],
+            resets: n[3],
+            rtp_packets: n[4],
+            rtp_lost: n[5],
+            rtp_jitter_us: n[6],
+        }
+    }
+}
+
+prop_compose! {
+    fn quality()(
+        connect in any::<[Option<u32>; 2]>(),
+        response in any::<(u32, u64, u32)>(),
+        forward in side(),
+        reverse in side(),
+    ) -> Quality {
+        Quality {
+            connect_client_us: connect[0],
+            connect_server_us: connect[1],
+            response: Delays { count: response.0, total_us: response.1, max_us: response.2 },
+            forward,
+            reverse,
+        }
+    }
+}
+
 prop_compose! {
     fn record()(
+        // Boxed: a test's stack is short.
+        record in plain().boxed(),
+        l7 in prop::option::of(l7()).boxed(),
+        quality in prop::option::of(quality()).boxed(),
+    ) -> FlowRecord {
+        FlowRecord { l7: l7.map(Box::new), quality: quality.map(Box::new), ..record }
+    }
+}
+
+prop_compose! {
+    /// What golden blocks were made of before there were layer 7 and quality.
+    fn plain()(
         ips in addresses(),
         times in (any::<u64>(), any::<u64>()),
         link in any::<u32>(),
@@ -133,7 +197,7 @@ fn made<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>) -> T {
 }
 
 fn sample(count: usize) -> Vec<FlowRecord> {
-    made(prop::collection::vec(record(), count))
+    made(prop::collection::vec(plain(), count))
 }
 
 /// Many records of which each column is of a kind that packs in its own way: the same for all, few distinct values,
@@ -197,6 +261,44 @@ fn routed(count: u64) -> Vec<FlowRecord> {
             next_hop: (peer % 4 != 0).then(|| Ipv4Addr::from(peer % 4).into()),
             ..Exported::default()
         }));
+    }
+    records
+}
+
+/// Records of which some have layer 7 and quality, as the meter's do.
+fn served(count: u64) -> Vec<FlowRecord> {
+    let mut records = routed(count);
+    for (n, record) in (0u32..).zip(&mut records).filter(|(n, _)| n % 5 != 2) {
+        let mut details = Details::default();
+        details.set(DetailKey::Alpn, ["h2", "http/1.1"][n as usize % 2]);
+        details.set(DetailKey::Ja4, &format!("t13d{:04}h2_8daaf6152771", n % 37));
+        if n % 3 == 0 {
+            details.set(DetailKey::Path, &format!("/é/{}?id={n}", n % 11));
+        }
+        record.l7 = Some(Box::new(L7 {
+            confidence: [Confidence::Port, Confidence::Parsed, Confidence::Dns][n as usize % 3],
+            host: (n % 7 != 0).then(|| format!("www{}.example.com", n * n % 97).into()),
+            details,
+        }));
+        if n % 2 == 0 {
+            let side = |n: u32| SideQuality {
+                retransmitted: n % 3,
+                rtp_packets: 100 * (n % 2),
+                rtp_jitter_us: n % 2 * n,
+                ..SideQuality::default()
+            };
+            record.quality = Some(Box::new(Quality {
+                connect_client_us: (n % 4 == 0).then_some(n % 1_000),
+                connect_server_us: (n % 4 == 0).then_some(n % 50_000),
+                response: Delays {
+                    count: n % 3,
+                    total_us: u64::from(n) * 3,
+                    max_us: n * 2,
+                },
+                forward: side(n),
+                reverse: side(n / 2),
+            }));
+        }
     }
     records
 }
@@ -268,7 +370,25 @@ proptest! {
         check(Field::Bytes, &|r| Some(r.bytes));
         check(Field::Exported, &|r| Some(r.export.is_some().into()));
         check(Field::SrcAs, &|r| r.export.as_ref()?.src_as.map(u64::from));
+        check(Field::Confidence, &|r| r.l7.as_ref().map(|l7| l7.confidence as u64));
+        check(Field::Measured, &|r| Some(r.quality.is_some().into()));
+        check(Field::ConnectServer, &|r| r.quality.as_ref()?.connect_server_us.map(u64::from));
+        check(Field::ResponseMax, &|r| Some(r.quality.as_ref().map_or(0, |q| q.response.max_us.into())));
+        check(Field::RtpJitterRev, &|r| Some(r.quality.as_ref().map_or(0, |q| q.reverse.rtp_jitter_us.into())));
         check(Field::TtlMax, &|r| r.export.as_ref()?.ttl.map(|ttl| ttl.1.into()));
+        for (dictionary, field, text) in [
+            (TextDictionary::Hosts, Field::Host, (|r| r.l7.as_ref()?.host.as_deref()) as fn(&FlowRecord) -> Option<&str>),
+            (TextDictionary::Details, Field::detail(DetailKey::Path), |r| r.l7.as_ref()?.details.get(DetailKey::Path)),
+        ] {
+            prop_assert_eq!(field.text_dictionary(), Some(dictionary));
+            let texts = block.texts(dictionary, &mut unpacker).unwrap();
+            prop_assert!(texts.iter().is_sorted());
+            let mut places = Values::default();
+            unpacker.unpack(&block.column(field).unwrap(), &mut places).unwrap();
+            let found: Vec<_> = (0..records.len()).map(|at| texts.get(places.get(at)?)).collect();
+            prop_assert_eq!(found, records.iter().map(text).collect::<Vec<_>>());
+            prop_assert!(texts.iter().enumerate().all(|(at, text)| texts.get(at as u64) == Some(text)));
+        }
         let column = block.column(Field::SrcIp).unwrap();
         let mut places = Values::default();
         unpacker.unpack(&column, &mut places).unwrap();
@@ -303,7 +423,7 @@ proptest! {
 
     #[test]
     fn a_hostile_writer_never_makes_the_reader_panic(
-        records in prop_oneof![prop::collection::vec(record(), 1..20), (1..400u64).prop_map(routed)],
+        records in prop_oneof![prop::collection::vec(record(), 1..20), (1..400u64).prop_map(served)],
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         // The body's checksums stand in the directory: where one no longer fits, it is put right.
@@ -337,7 +457,7 @@ proptest! {
 #[test]
 fn large_blocks_come_back_and_pack_every_way() {
     for count in [1, 127, 128, 129, 1_000, 65_536] {
-        for records in [varied(count), routed(count)] {
+        for records in [varied(count), routed(count), served(count)] {
             let block = Block::encode(&records).unwrap();
             assert!(block.records().unwrap() == records, "{count}");
             assert_filters_know(&block.view(), &records);
@@ -364,7 +484,7 @@ fn large_blocks_come_back_and_pack_every_way() {
 
 #[test]
 fn every_flipped_bit_is_noticed() {
-    let good = Block::encode(&routed(150)).unwrap().into_bytes();
+    let good = Block::encode(&served(150)).unwrap().into_bytes();
     for at in 0..good.len() {
         // All bits of the header and of what begins the directory, and one of each octet behind.
         for bit in (0..8).filter(|bit| at < 2 * HEADER || at % 8 == *bit) {
@@ -401,7 +521,16 @@ fn every_cut_and_every_addition_is_noticed() {
 
 #[test]
 fn the_largest_block_keeps_the_stated_bounds() {
-    // Everything at its longest and without a pattern.
+    for texts in [false, true] {
+        assert_bounds(texts);
+    }
+    assert_eq!(Block::encode(&[]), Err(BlockError::Count(0)));
+    let more = vec![sample(1).remove(0); Block::RECORDS_MAX + 1];
+    assert_eq!(Block::encode(&more), Err(BlockError::Count(Block::RECORDS_MAX + 1)));
+}
+
+/// Everything at its longest and without a pattern.
+fn assert_bounds(texts: bool) {
     let mut random = 1u64;
     let mut next = move || {
         random = random
@@ -409,7 +538,9 @@ fn the_largest_block_keeps_the_stated_bounds() {
             .wrapping_add(1_442_695_040_888_963_407);
         random.rotate_left(32) ^ random
     };
-    let full = made(record().prop_filter("all of it", |r| r.export.is_some()));
+    let full = made(record().prop_filter("all of it", |r| {
+        r.export.is_some() && r.l7.is_some() && r.quality.is_some()
+    }));
     let mut builder = BlockBuilder::new();
     let mut records = Vec::new();
     while !builder.is_full() {
@@ -444,17 +575,77 @@ fn the_largest_block_keeps_the_stated_bounds() {
         (record.packets, record.bytes, record.packets_rev, record.bytes_rev) = (wider(), wider(), wider(), wider());
         (record.start, record.end) = (Timestamp::from_nanos(wider()), Timestamp::from_nanos(wider()));
         record.export.as_mut().unwrap().application = Some(wider());
+        let mut wide = || u32::try_from(next() >> 32).unwrap();
+        let mut side = || SideQuality {
+            retransmitted: wide(),
+            out_of_order: wide(),
+            zero_windows: wide(),
+            resets: wide(),
+            rtp_packets: wide(),
+            rtp_lost: wide(),
+            rtp_jitter_us: wide(),
+        };
+        let (forward, reverse) = (side(), side());
+        record.quality = Some(Box::new(Quality {
+            connect_client_us: Some(wide()),
+            connect_server_us: Some(wide()),
+            response: Delays {
+                count: wide(),
+                total_us: u64::from(wide()) << 32 | u64::from(wide()),
+                max_us: wide(),
+            },
+            forward,
+            reverse,
+        }));
+        let mut details = Details::default();
+        if texts {
+            DetailKey::ALL
+                .iter()
+                .for_each(|key| details.set(*key, &format!("{:x}", wide())));
+        }
+        record.l7 = Some(Box::new(L7 {
+            host: Some(format!("{:x}", wide()).into()),
+            details,
+            ..L7::default()
+        }));
         builder.push(&record).unwrap();
         records.push(record);
     }
     assert!(matches!(builder.push(&full), Err(BlockError::Full(_))));
     let block = builder.finish().unwrap();
     let octets = block.bytes().len();
-    assert!(octets <= Block::BYTES_MAX && octets > Block::BYTES_MAX / 2, "{octets}");
+    // Texts fill their own room first.
+    let least = Block::BYTES_MAX / if texts { 4 } else { 2 };
+    assert!(octets <= Block::BYTES_MAX && octets > least, "{octets}");
     assert!(block.records().unwrap() == records);
-    assert_eq!(Block::encode(&[]), Err(BlockError::Count(0)));
-    let more = vec![full; Block::RECORDS_MAX + 1];
-    assert_eq!(Block::encode(&more), Err(BlockError::Count(Block::RECORDS_MAX + 1)));
+}
+
+#[test]
+fn texts_fill_a_block_before_it_is_too_large() {
+    let mut record = sample(1).remove(0);
+    let mut builder = BlockBuilder::new();
+    let mut records = Vec::new();
+    while !builder.is_full() {
+        let mut details = Details::default();
+        let said = |n: usize| format!("{:07}{}", records.len(), "é".repeat(n));
+        details.set(DetailKey::Path, &said(124));
+        record.l7 = Some(Box::new(L7 {
+            host: Some(said(60).into()),
+            details,
+            ..L7::default()
+        }));
+        builder.push(&record).unwrap();
+        records.push(record.clone());
+    }
+    assert!(
+        records.len() > 10_000 && records.len() < Block::RECORDS_MAX,
+        "{}",
+        records.len()
+    );
+    let block = builder.finish().unwrap();
+    assert!(block.records().unwrap() == records);
+    // Hardly any text is said twice, and it is stored once.
+    assert!(block.bytes().len() < 2_000_000, "{}", block.bytes().len());
 }
 
 #[test]
@@ -577,6 +768,14 @@ fn a_filter_of_a_kind_that_is_not_known_is_stepped_over_and_one_that_lies_is_ref
         wrong[at + place] ^= 1;
         assert_eq!(Block::parse(resealed(wrong)), Err(BlockError::Contents("directory")));
     }
+}
+
+#[test]
+fn the_format_of_layer_7_and_quality_stays_what_it_is() {
+    let golden = include_bytes!("golden-with-layer-7.block");
+    let block = Block::parse(golden.to_vec()).unwrap();
+    assert!(block.records().unwrap() == served(600));
+    assert_filters_know(&block.view(), &served(600));
 }
 
 /// What the golden block was made of, by `Block::encode`.
