@@ -1,9 +1,10 @@
-//! Log records: searching them, a page at a time, and taking them away as a file.
+//! Log records: searching them, a page at a time, and taking them away as a file. Messages that were sent to us and lines
+//! of application logs are asked for alike.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use api::analyzer::{LinksQuery, Logs, LogsQuery};
+use api::analyzer::{LinksQuery, LogClass, Logs, LogsQuery};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header;
@@ -30,6 +31,21 @@ pub(crate) struct LogsForm {
     /// Numbers of exporters.
     #[serde(default)]
     exporter: String,
+    /// `all` application logs, or kinds of them (`dns`, `http`, `tls`, `mail`, `session`); left out: messages.
+    #[serde(default)]
+    kind: String,
+    /// Numbers of links that application logs were seen on.
+    #[serde(default)]
+    link: String,
+    #[serde(default)]
+    client: String,
+    #[serde(default)]
+    server: String,
+    /// A part of the server's name: `host` of application logs.
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    code: String,
     #[serde(default)]
     host: String,
     severity: Option<Severity>,
@@ -48,30 +64,60 @@ const fn hundred() -> u32 {
 }
 
 impl LogsForm {
+    fn class(&self) -> LogClass {
+        match self.kind.trim() {
+            "" => LogClass::Messages,
+            _ => LogClass::Transactions,
+        }
+    }
+
     fn query(&self, limit: u32, after: Option<String>) -> Result<LogsQuery, ApiError> {
-        let number = |text: &str| text.trim().parse().map(LinkId::of_exporter);
-        let exporters = self
-            .exporter
-            .split(',')
-            .filter(|text| !text.trim().is_empty())
-            .map(number);
         let some = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
+        let exporters = list(&self.exporter).map(|text| text.parse().map(LinkId::of_exporter));
+        let links = list(&self.link).map(|text| text.parse().map(LinkId));
+        let wrong = |_| ApiError::new(Kind::BadRequest, "exporter and link are lists of numbers");
+        let kinds = list(&self.kind).filter(|text| *text != "all").map(kind_of);
         Ok(LogsQuery {
+            class: self.class(),
             from: Timestamp::from_secs(self.from),
             to: self.to.map(Timestamp::from_secs),
-            exporters: exporters
-                .collect::<Result<_, _>>()
-                .map_err(|_| ApiError::new(Kind::BadRequest, "exporter is a list of exporters' numbers"))?,
-            host: some(&self.host),
+            exporters: exporters.chain(links).collect::<Result<_, _>>().map_err(wrong)?,
+            kinds: kinds.collect::<Result<_, _>>()?,
+            client: some(&self.client),
+            server: some(&self.server),
+            code: some(&self.code),
+            host: some(&self.host).or_else(|| some(&self.name)),
             severity: self.severity,
             facility: self.facility,
             app: some(&self.app),
             keywords: self.keyword.split_whitespace().map(str::to_owned).collect(),
             limit,
             after,
-            ..LogsQuery::default()
         })
     }
+}
+
+/// What stands between commas.
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn kind_of(word: &str) -> Result<LogSource, ApiError> {
+    let kinds = LogSource::ALL.into_iter().filter(|kind| kind.is_application());
+    let named = |kind: &LogSource| word_of(kind) == word;
+    let problem = || {
+        ApiError::new(
+            Kind::BadRequest,
+            "kind is all, or some of dns, http, tls, mail and session",
+        )
+    };
+    kinds.into_iter().find(named).ok_or_else(problem)
+}
+
+/// A unit variant as JSON writes it.
+fn word_of(value: &impl Serialize) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    json.as_str().unwrap_or_default().to_owned()
 }
 
 /// A log record for the page.
@@ -93,11 +139,23 @@ pub(crate) struct LogOut {
     code: String,
     text: String,
     data: String,
+    /// Of application logs: the link that it was seen on, and what `data` holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<(String, String)>,
 }
 
 impl LogOut {
     fn new(record: LogRecord, names: &HashMap<LinkId, String>) -> Self {
+        let application = record.source.is_application();
+        let fields = match application {
+            true => record.fields().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            false => Vec::new(),
+        };
         Self {
+            link: application.then_some(record.exporter.0),
+            fields,
             time: record.time.to_string(),
             received: record.received.to_string(),
             exporter: record.exporter.exporter(),
@@ -120,32 +178,81 @@ impl LogOut {
         "peer", "source",
     ];
 
-    /// A line of comma-separated values (RFC 4180).
-    fn csv(&self) -> String {
-        let word = |value: serde_json::Result<serde_json::Value>| {
-            value
-                .ok()
-                .and_then(|v| v.as_str().map(str::to_owned))
-                .unwrap_or_default()
-        };
-        let cells = [
-            self.time.clone(),
-            self.received.clone(),
-            word(serde_json::to_value(self.severity)),
-            self.facility.to_string(),
-            self.host.clone(),
-            self.app.clone(),
-            self.pid.clone(),
-            self.code.clone(),
-            self.text.clone(),
-            self.data.clone(),
-            self.name.clone(),
-            self.exporter.map(|n| n.to_string()).unwrap_or_default(),
-            self.peer.clone(),
-            word(serde_json::to_value(self.source)),
-        ];
-        cells.map(|text| cell(&text)).join(",") + "\r\n"
+    /// Columns of application logs; what is known besides stands in `data`.
+    const TRANSACTION_COLUMNS: [&str; 15] = [
+        "time",
+        "kind",
+        "link",
+        "client",
+        "server",
+        "name",
+        "app",
+        "outcome",
+        "failed",
+        "response_us",
+        "request_bytes",
+        "response_bytes",
+        "user",
+        "text",
+        "data",
+    ];
+
+    fn columns(class: LogClass) -> String {
+        match class {
+            LogClass::Messages => Self::COLUMNS.join(","),
+            LogClass::Transactions => Self::TRANSACTION_COLUMNS.join(","),
+        }
     }
+
+    /// A line of comma-separated values (RFC 4180).
+    fn csv(&self, class: LogClass) -> String {
+        match class {
+            LogClass::Messages => row([
+                self.time.clone(),
+                self.received.clone(),
+                word_of(&self.severity),
+                self.facility.to_string(),
+                self.host.clone(),
+                self.app.clone(),
+                self.pid.clone(),
+                self.code.clone(),
+                self.text.clone(),
+                self.data.clone(),
+                self.name.clone(),
+                self.exporter.map(|n| n.to_string()).unwrap_or_default(),
+                self.peer.clone(),
+                word_of(&self.source),
+            ]),
+            LogClass::Transactions => {
+                let field = |name: &str| {
+                    let found = self.fields.iter().find(|(key, _)| key == name);
+                    found.map(|(_, value)| value.clone()).unwrap_or_default()
+                };
+                row([
+                    self.time.clone(),
+                    word_of(&self.source),
+                    self.name.clone(),
+                    field("client"),
+                    field("server"),
+                    self.host.clone(),
+                    self.app.clone(),
+                    self.code.clone(),
+                    (self.severity <= Severity::Warning).to_string(),
+                    field("response_us"),
+                    field("request_bytes"),
+                    field("response_bytes"),
+                    field("user"),
+                    self.text.clone(),
+                    self.data.clone(),
+                ])
+            }
+        }
+    }
+}
+
+/// Cells as a line.
+fn row<const N: usize>(cells: [String; N]) -> String {
+    cells.map(|text| cell(&text)).join(",") + "\r\n"
 }
 
 /// A cell that no spreadsheet takes for a formula.
@@ -225,14 +332,17 @@ pub(crate) async fn file(
     // The first piece decides whether there is an answer at all.
     let first = app.client.call(form.query(PIECE, None)?).await?;
     let names = names(&app).await?;
+    let class = form.class();
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(async move {
         // A reader who has seen enough is no failure.
         let _ = write(&app, &form, format, first, &names, &sender).await;
     });
-    let (kind, name) = match format {
-        FileKind::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"logs.csv\""),
-        FileKind::Json => ("application/json", "attachment; filename=\"logs.json\""),
+    let (kind, name) = match (format, class) {
+        (FileKind::Csv, LogClass::Messages) => ("text/csv; charset=utf-8", "attachment; filename=\"logs.csv\""),
+        (FileKind::Csv, LogClass::Transactions) => ("text/csv; charset=utf-8", "attachment; filename=\"applog.csv\""),
+        (FileKind::Json, LogClass::Messages) => ("application/json", "attachment; filename=\"logs.json\""),
+        (FileKind::Json, LogClass::Transactions) => ("application/json", "attachment; filename=\"applog.json\""),
     };
     let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, body(receiver)).into_response())
@@ -246,9 +356,10 @@ async fn write(
     names: &HashMap<LinkId, String>,
     sender: &mpsc::Sender<Bytes>,
 ) -> Result<(), mpsc::error::SendError<Bytes>> {
+    let class = form.class();
     let mut left = FILE_MAX;
     let mut text = match format {
-        FileKind::Csv => format!("\u{feff}{}\r\n", LogOut::COLUMNS.join(",")),
+        FileKind::Csv => format!("\u{feff}{}\r\n", LogOut::columns(class)),
         FileKind::Json => "[".to_owned(),
     };
     let mut first = true;
@@ -257,7 +368,7 @@ async fn write(
             left -= 1;
             let record = LogOut::new(record, names);
             match format {
-                FileKind::Csv => text.push_str(&record.csv()),
+                FileKind::Csv => text.push_str(&record.csv(class)),
                 FileKind::Json => {
                     text.push_str(if first { "\n" } else { ",\n" });
                     text.push_str(&serde_json::to_string(&record).unwrap_or_default());
@@ -311,6 +422,70 @@ mod tests {
             form(serde_json::json!({ "from": 0, "exporter": "x" }))
                 .query(1, None)
                 .is_err()
+        );
+    }
+
+    #[test]
+    fn application_logs_are_asked_for_by_what_they_hold() {
+        let asked = form(serde_json::json!({
+            "from": 10, "kind": "dns,http", "link": "1", "client": "10.0.0.0/8", "server": "192.0.2.1:53",
+            "name": "example.com", "code": "NXDOMAIN",
+        }));
+        let query = asked.query(50, None).unwrap();
+        assert_eq!(query.class, LogClass::Transactions);
+        assert_eq!(
+            (query.kinds, query.exporters),
+            (vec![LogSource::Dns, LogSource::Http], vec![LinkId(1)])
+        );
+        assert_eq!(
+            (query.client.as_deref(), query.server.as_deref()),
+            (Some("10.0.0.0/8"), Some("192.0.2.1:53"))
+        );
+        assert_eq!(
+            (query.host.as_deref(), query.code.as_deref()),
+            (Some("example.com"), Some("NXDOMAIN"))
+        );
+        let all = form(serde_json::json!({ "from": 0, "kind": "all" }))
+            .query(1, None)
+            .unwrap();
+        assert_eq!((all.class, all.kinds), (LogClass::Transactions, Vec::new()));
+        for wrong in ["syslog", "dns,x"] {
+            assert!(
+                form(serde_json::json!({ "from": 0, "kind": wrong }))
+                    .query(1, None)
+                    .is_err(),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_of_an_application_log_has_its_fields_in_columns() {
+        let record = LogRecord {
+            time: Timestamp::from_secs(1_700_000_000),
+            received: Timestamp::from_secs(1_700_000_000),
+            exporter: LinkId(1),
+            peer: "10.0.0.1".parse().unwrap(),
+            source: LogSource::Http,
+            severity: Severity::Warning,
+            facility: 1,
+            host: "www.example.com".to_owned(),
+            app: "http".to_owned(),
+            pid: String::new(),
+            code: "404".to_owned(),
+            text: "GET www.example.com/x 404".to_owned(),
+            data: r#"client="10.0.0.1:50000" server="192.0.2.1:80" response_us="1500""#.to_owned(),
+        };
+        let out = LogOut::new(record, &HashMap::from([(LinkId(1), "span0".to_owned())]));
+        assert_eq!(
+            out.csv(LogClass::Transactions),
+            "2023-11-14T22:13:20.000000Z,http,span0,10.0.0.1:50000,192.0.2.1:80,www.example.com,http,404,true,1500,,,,\
+             GET www.example.com/x 404,\"client=\"\"10.0.0.1:50000\"\" server=\"\"192.0.2.1:80\"\" response_us=\"\"1500\"\"\"\r\n"
+        );
+        let json = serde_json::to_value(&out).unwrap();
+        assert_eq!(
+            (&json["link"], &json["fields"][0][1]),
+            (&1.into(), &"10.0.0.1:50000".into())
         );
     }
 
