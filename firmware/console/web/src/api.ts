@@ -32,11 +32,26 @@ export interface Overview { from: number; to: number | null; state: State; links
 export interface IntervalEvent { interval: number; end: number; points: Point[]; tables: Tables }
 
 export interface Counters { packets: number; bytes: number }
-export interface Drops { ring: number; nic: number; nic_errors: number; flow_cache_evictions: number; records: number; export: number; socket: number }
+export interface Drops { ring: number; nic: number; nic_errors: number; queue?: number; flow_cache_evictions: number; records: number; logs?: number; export: number; socket: number }
+/** Errors by kind that the NIC counts; `null`: it has no such counter. */
+export interface NicErrors { crc: number | null; alignment: number | null; length: number | null; missed: number | null; no_buffer: number | null }
 export interface LinkCounters {
   frames: { total: Counters; inbound: Counters; outbound: Counters };
   broadcast: number; multicast: number; non_ip: number; malformed: number[]; drops: Drops;
+  /** Frames by size, as `SIZES` names the classes. */
+  sizes?: number[]; nic?: NicErrors;
 }
+export const SIZES = ['64', '65–127', '128–255', '256–511', '512–1023', '1024–1518', '> 1518'];
+export interface Ring { cpu: number | null; frames: number; drops: number; freezes: number; flows: number; memory_bytes: number }
+export interface PortStatus {
+  info: LinkInfo; counters: LinkCounters; trouble: string | null; rings?: Ring[]; timestamps?: 'hardware' | 'software' | 'none'; driver?: string | null; mtu?: number | null;
+}
+/** A capture port: its newest second, or the sums of a span with the points that they are made of. */
+export interface PortNow {
+  id: number; name: string; label: string; capacity_bps: number | null; up: boolean; at: number | null; seconds: number; counters: LinkCounters | null;
+  points: Point[]; status: PortStatus | null;
+}
+export interface Ports { from: number | null; to: number | null; step: number; ports: PortNow[]; started: number | null }
 export interface LinkInfo { id: number; name: string; label: string; capacity_bps: number | null; up: boolean }
 export interface Unit { name: string; description: string; state: string; detail: string; since: number | null; restarts: number; memory: number | null; cpu_nanos: number | null }
 export interface NetworkPort { name: string; role: 'management' | 'collection' | 'capture'; link: number | null; pci: string | null; mac: string | null; driver: string | null; up: boolean; speed_bps: number | null; addresses: string[] }
@@ -52,20 +67,20 @@ export interface AnalyzerStatus {
   newest_window: number | null; oldest_window: number | null; disk_bytes: number; damaged_files: string[]; trouble: string | null;
 }
 export interface CollectorStatus {
-  version: string; started: number; ports: { info: LinkInfo; counters: LinkCounters; trouble: string | null }[];
+  version: string; started: number; ports: PortStatus[];
   flows: number; flows_max: number; records: number; unacknowledged: number; spooled_bytes: number; drops: Drops;
   analyzer: { Ok: null } | { Err: string };
 }
 export type Word<T> = { ok: T } | { error: string };
 export interface System { supervisor: Word<SystemStatus>; analyzer: Word<AnalyzerStatus>; collector: Word<CollectorStatus>; health: Health }
 
-export interface PortSettings { label: string; direction: 'home_networks' | 'in' | 'out'; capacity_bps: number | null }
+export interface PortSettings { label: string; direction: 'home_networks' | 'in' | 'out'; capacity_bps: number | null; rings?: number | null }
 export type Ipv4 = { mode: 'dhcp' } | { mode: 'static'; address: string; prefix: number; gateway: string | null };
 export type Ipv6 = { mode: 'auto' } | { mode: 'off' } | { mode: 'static'; address: string; prefix: number; gateway: string | null };
 export interface Settings {
   version: number; revision: number; language: 'zh-CN' | 'en'; hostname: string; role: string; home_networks: string[];
   management: { ipv4: Ipv4; ipv6: Ipv6; dns: string[] };
-  ports: Record<string, PortSettings>; flow: { idle_s: number; active_s: number };
+  ports: Record<string, PortSettings>; application_logs: boolean; signatures: string; flow: { idle_s: number; active_s: number };
 }
 export interface SettingsAnswer { change: number; settings: Settings; ports: NetworkPort[]; unconfirmed_until: number | null }
 export interface ApplyAnswer { revision: number; confirm_until: number | null }

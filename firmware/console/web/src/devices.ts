@@ -82,7 +82,12 @@ export interface Log {
   time: string; received: string; exporter: number | null; name: string; peer: string; source: 'syslog' | 'trap'; severity: Severity; facility: number;
   host: string; app: string; pid: string; code: string; text: string; data: string;
 }
-export interface LogPage { records: Log[]; next: string | null; read: number; complete: boolean }
+export interface LogPage<T = Log> { records: T[]; next: string | null; read: number; complete: boolean }
+export const APPLOGS = ['dns', 'http', 'tls', 'mail', 'session'] as const;
+export type ApplogKind = (typeof APPLOGS)[number];
+/** A line of an application log: `host` is the server's name, `code` the outcome, `fields` all that is known. */
+export interface Applog extends Omit<Log, 'source'> { source: ApplogKind; link: number | null; fields: [string, string][] }
+export const fieldOf = (log: Applog, name: string): string | null => log.fields.find(([key]) => key === name)?.[1] ?? null;
 
 const PROTOCOLS: Record<string, string> = {
   netflow_v1: 'NetFlow v1', netflow_v5: 'NetFlow v5', netflow_v7: 'NetFlow v7', netflow_v9: 'NetFlow v9', ipfix: 'IPFIX', sflow: 'sFlow',

@@ -59,6 +59,14 @@ export function zone(): string {
   return name === 'UTC' ? 'UTC' : `${name} (${offset})`;
 }
 
+/** A delay of so many microseconds. */
+export function delay(us: number | null): string {
+  if (us === null || !Number.isFinite(us)) return '—';
+  if (us < 1000) return `${Math.round(us)} µs`;
+  const [value, unit] = us < 999_500 ? [us / 1e3, 'ms'] : [us / 1e6, 's'];
+  return `${value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2)} ${unit}`;
+}
+
 export const nanos = (value: number): number => value / 1e9;
 
 /** A length of time in its two largest units. */

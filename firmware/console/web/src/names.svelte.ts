@@ -6,6 +6,8 @@ import type { FlowKey, InterfaceId, KeyValue } from './query';
 import { lang, t, tMaybe } from './text/text.svelte';
 
 let apps = $state.raw<Map<number, string>>(new Map());
+/** What people in China call applications. */
+let chinese = $state.raw<Map<number, string>>(new Map());
 let protocols = $state.raw<Map<number, string>>(new Map());
 let objects = $state.raw<Objects>(NO_OBJECTS);
 let links = $state.raw<Link[]>([]);
@@ -24,8 +26,9 @@ const readObjects = () => fill(async () => void (objects = await request<Objects
 const readLinks = () => fill(async () => void (links = await request<Link[]>('links', { background: true })));
 const readFixed = () =>
   fill(async () => {
-    const fixed = await request<{ apps: [number, string][]; protocols: [number, string][] }>('names', { background: true });
-    [apps, protocols] = [new Map(fixed.apps), new Map(fixed.protocols)];
+    const fixed = await request<{ apps: [number, string, string | null][]; protocols: [number, string][] }>('names', { background: true });
+    [apps, protocols] = [new Map(fixed.apps.map(([number, name]) => [number, name])), new Map(fixed.protocols)];
+    chinese = new Map(fixed.apps.flatMap(([number, , said]) => (said === null ? [] : [[number, said]])));
   });
 
 export const names = {
@@ -50,7 +53,12 @@ export const names = {
   },
   app(number: number): string {
     if (number === 0) return t('top.unknown_app');
-    return appWord(number) ?? t('value.app', { number });
+    return (lang.now === 'zh-CN' ? chinese.get(number) : undefined) ?? appWord(number) ?? t('value.app', { number });
+  },
+  /** An application by the word that filters and logs say, as people say it. */
+  appOf(word: string): string {
+    for (const [number, name] of apps) if (name === word) return names.app(number);
+    return word;
   },
   protocol(number: number): string {
     return protocols.get(number) ?? t('value.protocol', { number });

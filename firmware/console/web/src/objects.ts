@@ -19,7 +19,7 @@ export const DEFINED = 0x8000;
 /** Links above this are exporters. */
 export const EXPORTERS = 65535;
 
-export type KeptClass = 'records' | 'seconds' | 'minutes' | 'rollups' | 'logs' | 'packets';
+export type KeptClass = 'records' | 'seconds' | 'minutes' | 'rollups' | 'logs' | 'transactions' | 'packets';
 export interface KeepLimit { age: number; gb: number | null }
 export type RemovedWhy = 'age' | 'size' | 'disk_full';
 export interface StorageClass {

@@ -26,8 +26,10 @@ export type KeyValue =
   | 'none'
   | { address: string } | { conversation: { low: string; high: string } } | { network: string } | { number: number } | { app: number } | { object: number }
   | { link: number } | { interface: InterfaceId } | { mac: number[] } | { direction: string } | { country: [number, number] } | { end_reason: string };
-export interface TopRow { values: KeyValue[]; sums: Sums; p95_bps: number | null; before: Sums | null }
-export interface SeriesRow { values: KeyValue[]; rest: boolean; points: Sums[]; before: Sums[] }
+export interface TopRow { values: KeyValue[]; sums: Sums; p95_bps: number | null; before: Sums | null; quality?: QualitySums | null }
+export interface SeriesRow { values: KeyValue[]; rest: boolean; points: Sums[]; before: Sums[]; quality?: (QualitySums | null)[] }
+/** The quality of records together: delays and counts add up, of jitter it is the highest. */
+export interface QualitySums { connect_client: Delays; connect_server: Delays; response: Delays; forward: SideQuality; reverse: SideQuality }
 export interface Icmp { kind: number; code: number }
 export interface Exported {
   domain: number; sampling: number | null; ingress_if: number | null; egress_if: number | null; observed: string; src_as: number | null; dst_as: number | null;
@@ -41,8 +43,17 @@ export interface FlowRecord {
   link: number; start: number; end: number; src_ip: string; dst_ip: string; src_port: number; dst_port: number; protocol: number;
   vlan: number | null; vlan_inner: number | null; src_mac: number[] | null; dst_mac: number[] | null;
   packets: number; bytes: number; packets_rev: number; bytes_rev: number; tcp_flags: number; tcp_flags_rev: number; icmp: Icmp | null; icmp_rev: Icmp | null;
-  tos: number; app: number; direction: string; end_reason: string; export: Exported | null;
+  tos: number; app: number; direction: string; end_reason: string; export: Exported | null; l7?: L7; quality?: Quality;
 }
+export type Confidence = 'port' | 'dns' | 'pattern' | 'parsed';
+/** What a flow's first packets said; a record without it is known by its port alone. */
+export interface L7 { confidence: Confidence; host?: string; details?: [string, string][] }
+/** Delays: how many, their sum and the longest, in microseconds. */
+export interface Delays { count: number; total_us: number; max_us: number }
+export interface SideQuality {
+  retransmitted: number; out_of_order: number; zero_windows: number; resets: number; rtp_packets: number; rtp_lost: number; rtp_jitter_us: number;
+}
+export interface Quality { connect_client_us: number | null; connect_server_us: number | null; response: Delays; forward: SideQuality; reverse: SideQuality }
 export interface RecordsFound { records: FlowRecord[]; apps: number[]; more: boolean }
 export interface TopFound { rows: TopRow[]; total: Sums; before: Sums | null; groups: number }
 export interface SeriesFound { step_s: number; at: number[]; series: SeriesRow[] }

@@ -1,0 +1,59 @@
+// How well servers and streams were served: figures of groups of records, and how good they are.
+import { octetsOf, packetsOf, type KeyValue, type QualitySums, type Sums, type TopRow } from './query';
+import type { Key } from './text/text.svelte';
+
+export type Grade = 'none' | 'good' | 'warn' | 'bad';
+/** From which value on a figure is worth a look, and from which it is bad. */
+export interface Threshold { name: Key; warn: number; bad: number; kind: 'delay' | 'share' | 'count' }
+/** Delays in microseconds, shares 0–1. */
+export const THRESHOLDS = {
+  connectClient: { name: 'quality.connect_client', warn: 100_000, bad: 300_000, kind: 'delay' },
+  connectServer: { name: 'quality.connect_server', warn: 100_000, bad: 300_000, kind: 'delay' },
+  response: { name: 'quality.response', warn: 500_000, bad: 2_000_000, kind: 'delay' },
+  retransmitted: { name: 'quality.retransmitted', warn: 0.01, bad: 0.03, kind: 'share' },
+  zeroWindows: { name: 'quality.zero_windows', warn: 1, bad: 100, kind: 'count' },
+  resets: { name: 'quality.resets', warn: 0.1, bad: 0.5, kind: 'share' },
+  loss: { name: 'quality.loss', warn: 0.01, bad: 0.03, kind: 'share' },
+  jitter: { name: 'quality.jitter', warn: 20_000, bad: 50_000, kind: 'delay' },
+} satisfies Record<string, Threshold>;
+
+/** Where a figure stands; what was not measured has no grade. */
+export function grade(value: number | null, { warn, bad }: Threshold): Grade {
+  if (value === null) return 'none';
+  return value >= bad ? 'bad' : value >= warn ? 'warn' : 'good';
+}
+
+export interface Figures {
+  flows: number; bytes: number; connectClient: number | null; connectServer: number | null; response: number | null; responseMax: number | null; responses: number;
+  retransmitted: number | null; outOfOrder: number | null; zeroWindows: number | null; resets: number | null; resetCount: number | null;
+  rtpPackets: number; loss: number | null; jitter: number | null;
+}
+export type Figure = Exclude<keyof Figures, 'resetCount' | 'responses'>;
+
+const mean = ({ count, total_us }: { count: number; total_us: number }): number | null => (count > 0 ? total_us / count : null);
+const share = (part: number, whole: number): number | null => (whole > 0 ? part / whole : null);
+
+/** The figures of sums; `tcp`: whether retransmissions and the like can be. */
+export function figuresOf(sums: Sums, quality: QualitySums | null | undefined, tcp: boolean): Figures {
+  const q = quality ?? null;
+  const both = (of: 'retransmitted' | 'out_of_order' | 'zero_windows' | 'resets' | 'rtp_packets' | 'rtp_lost'): number => (q === null ? 0 : q.forward[of] + q.reverse[of]);
+  const packets = packetsOf(sums);
+  const counted = tcp && q !== null;
+  const rtp = both('rtp_packets');
+  return {
+    flows: sums.flows, bytes: octetsOf(sums),
+    connectClient: q === null ? null : mean(q.connect_client), connectServer: q === null ? null : mean(q.connect_server),
+    response: q === null ? null : mean(q.response), responseMax: q === null || q.response.count === 0 ? null : q.response.max_us, responses: q?.response.count ?? 0,
+    retransmitted: counted ? share(both('retransmitted'), packets) : null, outOfOrder: counted ? share(both('out_of_order'), packets) : null,
+    zeroWindows: counted ? both('zero_windows') : null, resets: counted ? share(both('resets'), sums.flows) : null, resetCount: counted ? both('resets') : null,
+    rtpPackets: rtp, loss: rtp > 0 ? share(both('rtp_lost'), rtp + both('rtp_lost')) : null, jitter: rtp > 0 && q !== null ? Math.max(q.forward.rtp_jitter_us, q.reverse.rtp_jitter_us) : null,
+  };
+}
+
+export const addressOf = (value: KeyValue | undefined): string => (value !== undefined && typeof value === 'object' && 'address' in value ? value.address : '');
+export const numberOf = (value: KeyValue | undefined): number => (value !== undefined && typeof value === 'object' && 'number' in value ? value.number : 0);
+export const appOf = (value: KeyValue | undefined): number => (value !== undefined && typeof value === 'object' && 'app' in value ? value.app : 0);
+export const endpoint = (address: string, port: number): string => (port === 0 ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`);
+
+/** A group with its name, its figures, and the filter that finds its records. */
+export interface Served { id: string; row: TopRow; figures: Figures }
