@@ -101,6 +101,9 @@ impl Connection {
                     }
                 },
                 Message::Windows { id, windows } => (id, Content::Windows(windows)),
+                Message::WindowsBefore { id, windows } => {
+                    (id, Content::Windows(windows.into_iter().map(Into::into).collect()))
+                }
                 Message::Interfaces { id, minutes } => (id, Content::Interfaces(minutes)),
                 Message::Gauges { id, gauges } => (id, Content::Gauges(gauges)),
                 Message::Devices { id, devices } => (id, Content::Devices(devices)),

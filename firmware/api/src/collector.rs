@@ -60,6 +60,48 @@ pub struct PortStatus {
     pub counters: LinkCounters,
     /// Why nothing is captured on it now; `None` when all is well.
     pub trouble: Option<String>,
+    /// Its packet rings; each has a thread of its own.
+    #[serde(default)]
+    pub rings: Vec<RingStatus>,
+    /// Whose clock the packets' times come from.
+    #[serde(default)]
+    pub timestamps: Timestamps,
+    /// The NIC's driver; `None` where it does not say.
+    #[serde(default)]
+    pub driver: Option<String>,
+    /// The longest payload of a frame, in octets; longer frames are not received.
+    #[serde(default)]
+    pub mtu: Option<u32>,
+}
+
+/// A packet ring of a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingStatus {
+    /// The processor that its thread is held to; `None`: whichever is free.
+    pub cpu: Option<u32>,
+    /// Frames that came to it since the port was opened, those that it dropped included.
+    pub frames: u64,
+    /// Frames that the kernel dropped because the ring was full.
+    pub drops: u64,
+    /// How often the ring was full.
+    pub freezes: u64,
+    /// Flows in its cache.
+    pub flows: u64,
+    /// Octets of the ring's memory.
+    pub memory_bytes: u64,
+}
+
+/// Whose clock packets' times come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timestamps {
+    /// Nobody's: the port is not open.
+    #[default]
+    None,
+    /// The kernel's, when it takes the packet from the NIC.
+    Software,
+    /// The NIC's, when the packet comes in.
+    Hardware,
 }
 
 /// Asks for the exporters.

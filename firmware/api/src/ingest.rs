@@ -2,11 +2,15 @@
 //! acknowledged by its number once it is on disk. The collector keeps what is not acknowledged
 //! and sends it again; the analyzer stores a batch once, whatever the number of times it comes.
 
+mod before;
+
 use model::{DeviceFacts, Gauge, InterfaceMinute, LinkId, Window};
 use serde::{Deserialize, Serialize};
 
+pub use before::WindowBefore;
+
 /// The version of this protocol.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What a link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,13 +68,12 @@ pub enum Message {
         #[serde(with = "octets")]
         bytes: Vec<u8>,
     },
-    /// Closed windows: of one second from capture ports, one a link; of one minute from exporters, several of which may
-    /// be of the same minute and then add up.
-    Windows {
+    /// Windows that a collector of the release before left in its spool; nobody writes them any more.
+    WindowsBefore {
         /// The batch's number.
         id: BatchId,
         /// The windows.
-        windows: Vec<Window>,
+        windows: Vec<WindowBefore>,
     },
     /// What exporters' interfaces carried; parts of the same minute add up.
     Interfaces {
@@ -106,6 +109,14 @@ pub enum Message {
     Live {
         /// The window.
         window: Box<Window>,
+    },
+    /// Closed windows: of one second from capture ports; of one minute from exporters. Several of the same link and
+    /// interval add up.
+    Windows {
+        /// The batch's number.
+        id: BatchId,
+        /// The windows.
+        windows: Vec<Window>,
     },
 }
 

@@ -42,6 +42,7 @@ fn id_of(message: &Message) -> Option<BatchId> {
     match message {
         Message::Block { id, .. }
         | Message::Windows { id, .. }
+        | Message::WindowsBefore { id, .. }
         | Message::Interfaces { id, .. }
         | Message::Gauges { id, .. }
         | Message::Devices { id, .. }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use api::collector::PortStatus;
+use api::collector::{PortStatus, Timestamps};
 use api::ingest::{LinkInfo, LinkKind};
 use capture::Polled;
 use model::{DropCounters, LinkCounters, Timestamp};
@@ -49,6 +49,10 @@ impl Port {
             info: info(&plan, false),
             counters: LinkCounters::default(),
             trouble: Some("the port is being opened".to_owned()),
+            rings: Vec::new(),
+            timestamps: Timestamps::None,
+            driver: None,
+            mtu: None,
         };
         Self {
             plan: Mutex::new(plan),
@@ -229,6 +233,10 @@ impl Worker {
                 info,
                 counters: self.pipeline.totals().clone(),
                 trouble,
+                rings: Vec::new(),
+                timestamps: Timestamps::None,
+                driver: None,
+                mtu: None,
             },
             flows,
             records,

@@ -164,6 +164,12 @@ pub struct DropCounters {
     /// Datagrams that the kernel dropped because the receive buffer was full (SO_RXQ_OVFL).
     #[serde(default)]
     pub socket: u64,
+    /// Records lost because the queue between a port's packet threads and its encoder was full.
+    #[serde(default)]
+    pub queue: u64,
+    /// Application log lines that were not kept: more than the settings allow a second, or no room on their way.
+    #[serde(default)]
+    pub logs: u64,
 }
 
 impl AddAssign for DropCounters {
@@ -175,6 +181,112 @@ impl AddAssign for DropCounters {
         self.records = self.records.saturating_add(other.records);
         self.export = self.export.saturating_add(other.export);
         self.socket = self.socket.saturating_add(other.socket);
+        self.queue = self.queue.saturating_add(other.queue);
+        self.logs = self.logs.saturating_add(other.logs);
+    }
+}
+
+/// Classes of frames by their length on the wire in octets, FCS included (RFC 2819, etherStatsPkts…Octets).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SizeClass {
+    /// 64, and the shorter ones that virtual links carry.
+    #[serde(rename = "64")]
+    To64,
+    /// 65–127.
+    #[serde(rename = "65-127")]
+    To127,
+    /// 128–255.
+    #[serde(rename = "128-255")]
+    To255,
+    /// 256–511.
+    #[serde(rename = "256-511")]
+    To511,
+    /// 512–1023.
+    #[serde(rename = "512-1023")]
+    To1023,
+    /// 1024–1518.
+    #[serde(rename = "1024-1518")]
+    To1518,
+    /// Longer: tagged full-sized and jumbo frames.
+    #[serde(rename = ">1518")]
+    Larger,
+}
+
+impl SizeClass {
+    /// Every class, in the order of their places.
+    pub const ALL: [Self; 7] = [
+        Self::To64,
+        Self::To127,
+        Self::To255,
+        Self::To511,
+        Self::To1023,
+        Self::To1518,
+        Self::Larger,
+    ];
+
+    /// The class of a frame of so many octets without its FCS of 4.
+    #[must_use]
+    pub const fn of(octets: u64) -> Self {
+        match octets.saturating_add(4) {
+            ..=64 => Self::To64,
+            65..=127 => Self::To127,
+            128..=255 => Self::To255,
+            256..=511 => Self::To511,
+            512..=1023 => Self::To1023,
+            1024..=1518 => Self::To1518,
+            _ => Self::Larger,
+        }
+    }
+
+    /// The place in arrays indexed by class.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The bounds as people write them.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::To64 => "64",
+            Self::To127 => "65-127",
+            Self::To255 => "128-255",
+            Self::To511 => "256-511",
+            Self::To1023 => "512-1023",
+            Self::To1518 => "1024-1518",
+            Self::Larger => ">1518",
+        }
+    }
+}
+
+/// What a port's NIC counted of frames that it could not hand over whole; `None` where it has no such counter, or
+/// where nobody read it. Some of it also counts in [`DropCounters::nic`] or [`DropCounters::nic_errors`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct NicErrors {
+    /// Frames with a wrong FCS.
+    pub crc: Option<u64>,
+    /// Frames that do not end at an octet, and other framing errors.
+    pub alignment: Option<u64>,
+    /// Frames that are too short or too long.
+    pub length: Option<u64>,
+    /// Frames that found no room in the NIC's own memory.
+    pub missed: Option<u64>,
+    /// Frames that found no buffer of the driver.
+    pub no_buffer: Option<u64>,
+}
+
+impl AddAssign for NicErrors {
+    fn add_assign(&mut self, other: Self) {
+        let add = |mine: &mut Option<u64>, theirs: Option<u64>| {
+            if let Some(theirs) = theirs {
+                *mine = Some(mine.unwrap_or(0).saturating_add(theirs));
+            }
+        };
+        add(&mut self.crc, other.crc);
+        add(&mut self.alignment, other.alignment);
+        add(&mut self.length, other.length);
+        add(&mut self.missed, other.missed);
+        add(&mut self.no_buffer, other.no_buffer);
     }
 }
 
@@ -193,6 +305,12 @@ pub struct LinkCounters {
     pub malformed: [u64; MalformedKind::ALL.len()],
     /// What was lost.
     pub drops: DropCounters,
+    /// Frames by size, indexed by [`SizeClass::index`]; all zero where nobody saw the frames themselves.
+    #[serde(default)]
+    pub sizes: [u64; SizeClass::ALL.len()],
+    /// What the NIC counted besides.
+    #[serde(default)]
+    pub nic: NicErrors,
 }
 
 impl AddAssign<&LinkCounters> for LinkCounters {
@@ -205,6 +323,10 @@ impl AddAssign<&LinkCounters> for LinkCounters {
             *mine = mine.saturating_add(theirs);
         }
         self.drops += other.drops;
+        for (mine, theirs) in self.sizes.iter_mut().zip(other.sizes) {
+            *mine = mine.saturating_add(theirs);
+        }
+        self.nic += other.nic;
     }
 }
 
@@ -349,6 +471,48 @@ mod tests {
             assert_eq!(kind.index(), place);
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
+    }
+
+    #[test]
+    fn size_classes_include_the_fcs() {
+        for (place, class) in SizeClass::ALL.into_iter().enumerate() {
+            assert_eq!(class.index(), place);
+            assert_eq!(serde_json::to_value(class).unwrap(), class.name());
+        }
+        for (octets, class) in [
+            (0, "64"),
+            (60, "64"),
+            (61, "65-127"),
+            (123, "65-127"),
+            (124, "128-255"),
+            (251, "128-255"),
+        ] {
+            assert_eq!(SizeClass::of(octets).name(), class, "{octets}");
+        }
+        for (octets, class) in [
+            (507, "256-511"),
+            (1_019, "512-1023"),
+            (1_514, "1024-1518"),
+            (1_515, ">1518"),
+            (u64::MAX, ">1518"),
+        ] {
+            assert_eq!(SizeClass::of(octets).name(), class, "{octets}");
+        }
+    }
+
+    #[test]
+    fn a_counter_that_is_missing_adds_nothing_and_stays_missing() {
+        let mut sum = NicErrors {
+            crc: Some(2),
+            ..NicErrors::default()
+        };
+        sum += NicErrors {
+            crc: Some(3),
+            missed: Some(0),
+            ..NicErrors::default()
+        };
+        sum += NicErrors::default();
+        assert_eq!((sum.crc, sum.missed, sum.length), (Some(5), Some(0), None));
     }
 
     #[test]

@@ -24,9 +24,9 @@ pub(super) const UNROLLED: TableDefinition<SecondKey, ()> = TableDefinition::new
 pub(super) const BATCHES: TableDefinition<u64, &[u8]> = TableDefinition::new("batches");
 
 /// The version of the values in this file.
-const VERSION: u8 = 3;
-/// The version of the release before, which is read.
-const VERSION_BEFORE: u8 = 2;
+const VERSION: u8 = 4;
+/// The versions of releases before, which are read: their counters end with seven and with five counts of losses.
+const VERSIONS_BEFORE: [u8; 2] = [3, 2];
 /// The most octets that a table may take when decompressed.
 const TABLE_MAX: usize = 1 << 20;
 
@@ -95,53 +95,65 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, redb::Error> {
     value::encode(VERSION, value)
 }
 
-/// A value that is the same in both versions.
+/// A value that is the same in all versions.
 pub(super) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, redb::Error> {
     value::decode(version_of(octets), octets)
 }
 
 fn version_of(octets: &[u8]) -> u8 {
-    if octets.first() == Some(&VERSION_BEFORE) {
-        VERSION_BEFORE
-    } else {
-        VERSION
-    }
+    let first = octets.first().copied().filter(|v| VERSIONS_BEFORE.contains(v));
+    first.unwrap_or(VERSION)
 }
 
 /// The seconds that a window covers, and its counters.
 pub(super) fn decode_counters(octets: &[u8]) -> Result<(u64, LinkCounters), redb::Error> {
-    if version_of(octets) == VERSION {
-        return value::decode(VERSION, octets);
+    match version_of(octets) {
+        2 => {
+            let (covered, before): (u64, CountersBefore<[u64; 5]>) = value::decode(2, octets)?;
+            let [ring, nic, nic_errors, flow_cache_evictions, records] = before.drops;
+            let drops = [ring, nic, nic_errors, flow_cache_evictions, records, 0, 0];
+            Ok((covered, before.with(drops)))
+        }
+        3 => {
+            let (covered, before): (u64, CountersBefore<[u64; 7]>) = value::decode(3, octets)?;
+            Ok((covered, before.with(before.drops)))
+        }
+        version => value::decode(version, octets),
     }
-    let (covered, before): (u64, CountersBefore) = value::decode(VERSION_BEFORE, octets)?;
-    let [ring, nic, nic_errors, flow_cache_evictions, records] = before.drops;
-    let counters = LinkCounters {
-        frames: before.frames,
-        broadcast: before.broadcast,
-        multicast: before.multicast,
-        non_ip: before.non_ip,
-        malformed: before.malformed,
-        drops: DropCounters {
-            ring,
-            nic,
-            nic_errors,
-            flow_cache_evictions,
-            records,
-            ..DropCounters::default()
-        },
-    };
-    Ok((covered, counters))
 }
 
-/// Counters as version 2 has them: nothing is lost on the way from exporters.
+/// Counters of the versions before: no sizes, nothing of the NIC's, and fewer causes of loss.
 #[derive(Deserialize)]
-struct CountersBefore {
+struct CountersBefore<Drops> {
     frames: Split,
     broadcast: u64,
     multicast: u64,
     non_ip: u64,
     malformed: [u64; 8],
-    drops: [u64; 5],
+    drops: Drops,
+}
+
+impl<Drops> CountersBefore<Drops> {
+    fn with(&self, [ring, nic, nic_errors, flow_cache_evictions, records, export, socket]: [u64; 7]) -> LinkCounters {
+        LinkCounters {
+            frames: self.frames,
+            broadcast: self.broadcast,
+            multicast: self.multicast,
+            non_ip: self.non_ip,
+            malformed: self.malformed,
+            drops: DropCounters {
+                ring,
+                nic,
+                nic_errors,
+                flow_cache_evictions,
+                records,
+                export,
+                socket,
+                ..DropCounters::default()
+            },
+            ..LinkCounters::default()
+        }
+    }
 }
 
 /// Tables are long and repetitive: they are compressed.
@@ -175,12 +187,27 @@ mod tests {
             nic_errors: 8,
             flow_cache_evictions: 9,
             records: 10,
-            export: 0,
-            socket: 0,
+            ..DropCounters::default()
         };
         assert_eq!(counters.drops, drops);
+        let octets = [
+            3, 1, 1, 100, 1, 100, 0, 0, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0, 6, 7, 8, 9, 10, 11, 12,
+        ];
+        let (_, with_exporters) = decode_counters(&octets).unwrap();
+        let drops = DropCounters {
+            export: 11,
+            socket: 12,
+            ..drops
+        };
+        assert_eq!(
+            with_exporters,
+            LinkCounters {
+                drops,
+                ..counters.clone()
+            }
+        );
         let again = encode(&(covered, &counters)).unwrap();
-        assert_eq!(again.first(), Some(&3));
+        assert_eq!(again.first(), Some(&4));
         assert_eq!(decode_counters(&again).unwrap(), (covered, counters));
         assert!(decode_counters(&[1, 0]).is_err() && decode_counters(&[]).is_err());
     }
