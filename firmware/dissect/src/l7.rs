@@ -6,9 +6,12 @@
 //! what is read of which protocol.
 
 mod inspector;
+mod ja4;
 mod recognise;
 mod sample;
 mod signatures;
+mod tls;
+mod x509;
 
 pub use inspector::{Begin, Config, Inspection, Inspector, Progress, Statistics};
-pub use signatures::{SignatureError, Signatures};
+pub use signatures::{SignatureError, SignatureProblem, Signatures};

@@ -1,36 +1,164 @@
-//! Applications by name and by octets.
+//! Applications by the names of hosts and by patterns of first octets: the firmware's file of signatures, and rules that
+//! an administrator adds in the same language (docs/signatures.md).
 
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use model::{App, Confidence};
 
-use super::sample::Sample;
+use self::parse::{Host, Rule, Statement};
+pub use self::parse::{SignatureError, SignatureProblem};
+use super::sample::{Sample, transport_bit};
 
-/// Why a text of signatures is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {}
+/// The firmware's own signatures.
+const BUILTIN: &str = include_str!("../../signatures/builtin.sig");
 
 /// Compiled signatures.
-#[derive(Debug, Default)]
-pub struct Signatures {}
+#[derive(Debug, Clone, Default)]
+pub struct Signatures {
+    /// Names that stand for themselves and all below them.
+    suffixes: HashMap<Box<str>, App>,
+    /// Names that stand for themselves alone.
+    exact: HashMap<Box<str>, App>,
+    /// The most labels of a suffix.
+    labels: usize,
+    /// Patterns; an earlier one wins.
+    rules: Vec<Rule>,
+    /// For each first octet the rules that ask for it, in order.
+    by_octet: Vec<Vec<u32>>,
+    /// Rules that ask for no first octet.
+    other: Vec<u32>,
+}
 
 impl Signatures {
+    /// The most octets of an administrator's text.
+    pub const TEXT_MAX: usize = 64 << 10;
+
     /// The firmware's own.
     #[must_use]
     pub fn builtin() -> Arc<Self> {
-        static BUILTIN: LazyLock<Arc<Signatures>> = LazyLock::new(Arc::default);
-        Arc::clone(&BUILTIN)
+        static OWN: LazyLock<Arc<Signatures>> = LazyLock::new(|| {
+            // A test holds that the file is sound; without it, flows are known by their protocol alone.
+            let statements = parse::statements(BUILTIN, &App::by_name).unwrap_or_default();
+            Arc::new(Signatures::compile(statements))
+        });
+        Arc::clone(&OWN)
     }
 
-    /// The application of a host's name, by its longest suffix.
-    pub(crate) fn by_host(&self, host: &str) -> Option<App> {
-        let _ = host;
-        None
+    /// The firmware's own and an administrator's. Where both have a rule for the same host name, or a pattern of both
+    /// matches, the administrator's wins; otherwise the longer host name does. `app_of` gives the application of a name,
+    /// those that the administrator defined included.
+    ///
+    /// # Errors
+    /// The first line that is wrong: where, what, and what to write instead.
+    pub fn with(text: &str, app_of: &dyn Fn(&str) -> Option<App>) -> Result<Arc<Self>, SignatureError> {
+        if text.len() > Self::TEXT_MAX {
+            return Err(SignatureError::too_long(text));
+        }
+        let mut statements = parse::statements(text, app_of)?;
+        if statements.is_empty() {
+            return Ok(Self::builtin());
+        }
+        statements.extend(parse::statements(BUILTIN, &App::by_name)?);
+        Ok(Arc::new(Self::compile(statements)))
     }
 
-    /// The application of a flow's first octets.
+    /// Tables of what was read; an earlier statement wins.
+    fn compile(statements: Vec<Statement>) -> Self {
+        let mut tables = Self {
+            by_octet: vec![Vec::new(); 256],
+            ..Self::default()
+        };
+        for statement in statements {
+            match statement {
+                Statement::Host(app, Host { name, is_exact: true }) => {
+                    tables.exact.entry(name).or_insert(app);
+                }
+                Statement::Host(app, Host { name, is_exact: false }) => {
+                    tables.labels = tables.labels.max(name.split('.').count());
+                    tables.suffixes.entry(name).or_insert(app);
+                }
+                Statement::Pattern(rule) => tables.push(rule),
+            }
+        }
+        tables
+    }
+
+    fn push(&mut self, rule: Rule) {
+        // The text's length bounds the number of rules.
+        let Ok(number) = u32::try_from(self.rules.len()) else {
+            return;
+        };
+        match rule
+            .first_octet()
+            .and_then(|octet| self.by_octet.get_mut(usize::from(octet)))
+        {
+            Some(bucket) => bucket.push(number),
+            None => self.other.push(number),
+        }
+        self.rules.push(rule);
+    }
+
+    /// The application of a host's name, by its longest suffix of whole labels. A look-up a label; no rule is walked.
+    #[must_use]
+    pub fn by_host(&self, host: &str) -> Option<App> {
+        if host.bytes().any(|octet| octet.is_ascii_uppercase()) {
+            return self.by_host(&host.to_ascii_lowercase());
+        }
+        let host = host.trim_end_matches('.');
+        if let Some(app) = self.exact.get(host) {
+            return Some(*app);
+        }
+        let mut dots = [0; 16];
+        let mut starts = 0;
+        for (at, _) in host.rmatch_indices('.').take(self.labels.min(dots.len())) {
+            if let Some(start) = dots.get_mut(starts) {
+                *start = at + 1;
+                starts += 1;
+            }
+        }
+        if starts < self.labels.min(dots.len())
+            && let Some(app) = self.suffixes.get(host)
+        {
+            return Some(*app);
+        }
+        let starts = dots.get(..starts).unwrap_or_default();
+        starts
+            .iter()
+            .rev()
+            .find_map(|start| self.suffixes.get(host.get(*start..)?).copied())
+    }
+
+    /// The application of a flow's first octets, from either side.
     pub(crate) fn by_payload(&self, sample: &Sample<'_>) -> Option<(App, Confidence)> {
-        let _ = sample;
-        None
+        let sides = [(sample.client, true), (sample.server, false)];
+        let number = sides
+            .into_iter()
+            .filter_map(|(octets, is_client)| self.first_rule(sample, octets, is_client))
+            .min()?;
+        let rule = self.rules.get(usize::try_from(number).ok()?)?;
+        Some((rule.app, Confidence::Pattern))
+    }
+
+    /// The first rule that one side's octets match.
+    fn first_rule(&self, sample: &Sample<'_>, octets: &[u8], is_client: bool) -> Option<u32> {
+        let first = octets.first()?;
+        let of_octet = self
+            .by_octet
+            .get(usize::from(*first))
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let transport = transport_bit(sample.transport);
+        let ports = [sample.src_port, sample.dst_port];
+        let is_match = |number: &&u32| {
+            let rule = usize::try_from(**number).ok().and_then(|at| self.rules.get(at));
+            rule.is_some_and(|rule| rule.matches(transport, ports, octets, is_client))
+        };
+        let (a, b) = (of_octet.iter().find(is_match), self.other.iter().find(is_match));
+        a.into_iter().chain(b).min().copied()
     }
 }
