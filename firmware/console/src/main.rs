@@ -22,6 +22,7 @@ mod routes;
 mod scope;
 mod serve;
 mod session;
+mod signatures;
 mod storage;
 mod system;
 mod traffic;

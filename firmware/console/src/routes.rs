@@ -21,7 +21,8 @@ use crate::failure::{ApiError, Kind};
 use crate::pulse::Pulse;
 use crate::session::{SessionKey, Sessions, Token};
 use crate::{
-    account, amend, assets, exporters, guard, live, logs, names, objects, ports, queries, storage, system, traffic,
+    account, amend, assets, exporters, guard, live, logs, names, objects, ports, queries, signatures, storage, system,
+    traffic,
 };
 
 /// The longest body of a request in octets.
@@ -150,6 +151,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             get(system::settings)
                 .put(system::apply)
                 .layer(DefaultBodyLimit::max(SETTINGS_MAX)),
+        )
+        .route(
+            "/signatures",
+            post(signatures::check).layer(DefaultBodyLimit::max(2 * BODY_MAX)),
         )
         .route("/settings/confirm", post(system::confirm))
         .route("/exporters", get(exporters::list).post(amend::add_exporter))

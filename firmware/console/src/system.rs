@@ -14,6 +14,7 @@ use settings::Settings;
 use crate::failure::{ApiError, Kind};
 use crate::pulse::{Health, judge, now};
 use crate::routes::{App, Caller, Json};
+use crate::signatures::refuse_wrong;
 
 /// A service's word about itself, or why there is none.
 #[derive(Serialize)]
@@ -77,6 +78,7 @@ pub(crate) async fn apply(
     settings
         .check()
         .map_err(|e| ApiError::new(Kind::BadRequest, e.to_string()))?;
+    refuse_wrong(&settings.signatures, &settings.objects)?;
     let user = caller.account.user;
     log::info!(user = user.as_str(); "applies settings on revision {}", settings.revision);
     Ok(axum::Json(app.client.call(ApplyRequest { settings, user }).await?))

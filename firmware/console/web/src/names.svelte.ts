@@ -123,6 +123,7 @@ export function valueText(key: FlowKey, value: KeyValue): string {
   if ('link' in value) return names.link(value.link);
   if ('interface' in value) return names.interface(value.interface);
   if ('mac' in value) return macText(value.mac);
+  if ('text' in value) return value.text;
   if ('direction' in value) return tMaybe(`direction.flow.${value.direction}`, value.direction);
   if ('country' in value) return countryName(countryCode(value.country));
   if ('end_reason' in value) return tMaybe(`end.${value.end_reason}`, value.end_reason);
@@ -155,6 +156,8 @@ export const quoted = (name: string): string => (/^[A-Za-z][\w./-]*\d$/.test(nam
 const appQuoted = (name: string): string => ([...apps.values(), 'unknown'].includes(name) ? name : quoted(name));
 export const quotedIn = (field: string, name: string): string => (field === 'app' ? appQuoted(name) : quoted(name));
 
+/** A host's name as the filter language takes it: in quotes where it is no plain name. */
+const domainWord = (name: string): string => (/^[a-z0-9_-]+(\.[a-z0-9_-]+)+$/.test(name) ? name : `"${name.replace(/["＂\\]/g, '\\$&')}"`);
 const linkWord = (id: number): string => {
   const one = links.find((l) => l.id === id);
   if (id > EXPORTERS) return `exporter ${one === undefined ? id - EXPORTERS : quoted(one.name)}`;
@@ -188,6 +191,7 @@ export function condition(key: FlowKey, value: KeyValue): string | null {
   if ('link' in value) return linkWord(value.link);
   if ('interface' in value) return `${{ in_if: 'inif', out_if: 'outif' }[key as string] ?? 'if'} ${interfaceWord(value.interface)}`;
   if ('mac' in value) return `${key === 'src_mac' ? 'smac' : 'dmac'} ${macText(value.mac)}`;
+  if ('text' in value) return `domain ${domainWord(value.text)}`;
   if ('direction' in value) return value.direction === 'unknown' ? null : `dir ${value.direction}`;
   if ('country' in value) return `${key === 'src_country' ? 'src' : 'dst'} country ${countryCode(value.country)}`;
   if ('end_reason' in value) return `end ${value.end_reason}`;

@@ -1,5 +1,5 @@
 // How well servers and streams were served: figures of groups of records, and how good they are.
-import { octetsOf, packetsOf, type KeyValue, type QualitySums, type Sums, type TopRow } from './query';
+import { octetsOf, type KeyValue, type QualitySums, type SideSums, type Sums, type TopRow } from './query';
 import type { Key } from './text/text.svelte';
 
 export type Grade = 'none' | 'good' | 'warn' | 'bad';
@@ -24,29 +24,26 @@ export function grade(value: number | null, { warn, bad }: Threshold): Grade {
 }
 
 export interface Figures {
-  flows: number; bytes: number; connectClient: number | null; connectServer: number | null; response: number | null; responseMax: number | null; responses: number;
-  retransmitted: number | null; outOfOrder: number | null; zeroWindows: number | null; resets: number | null; resetCount: number | null;
-  rtpPackets: number; loss: number | null; jitter: number | null;
+  flows: number; bytes: number; connectClient: number | null; connectServer: number | null; response: number | null; responseMax: number | null;
+  retransmitted: number | null; zeroWindows: number | null; resets: number | null; rtpPackets: number; loss: number | null; jitter: number | null;
 }
-export type Figure = Exclude<keyof Figures, 'resetCount' | 'responses'>;
+export type Figure = keyof Figures;
 
 const mean = ({ count, total_us }: { count: number; total_us: number }): number | null => (count > 0 ? total_us / count : null);
 const share = (part: number, whole: number): number | null => (whole > 0 ? part / whole : null);
 
-/** The figures of sums; `tcp`: whether retransmissions and the like can be. */
-export function figuresOf(sums: Sums, quality: QualitySums | null | undefined, tcp: boolean): Figures {
+/** The figures of sums; what was not measured is `null`. */
+export function figuresOf(sums: Sums, quality: QualitySums | null | undefined): Figures {
   const q = quality ?? null;
-  const both = (of: 'retransmitted' | 'out_of_order' | 'zero_windows' | 'resets' | 'rtp_packets' | 'rtp_lost'): number => (q === null ? 0 : q.forward[of] + q.reverse[of]);
-  const packets = packetsOf(sums);
-  const counted = tcp && q !== null;
-  const rtp = both('rtp_packets');
+  const both = (of: keyof SideSums): number => (q === null ? 0 : q.forward[of] + q.reverse[of]);
+  const packets = both('tcp_packets');
+  const [rtp, lost] = [both('rtp_packets'), both('rtp_lost')];
   return {
     flows: sums.flows, bytes: octetsOf(sums),
     connectClient: q === null ? null : mean(q.connect_client), connectServer: q === null ? null : mean(q.connect_server),
-    response: q === null ? null : mean(q.response), responseMax: q === null || q.response.count === 0 ? null : q.response.max_us, responses: q?.response.count ?? 0,
-    retransmitted: counted ? share(both('retransmitted'), packets) : null, outOfOrder: counted ? share(both('out_of_order'), packets) : null,
-    zeroWindows: counted ? both('zero_windows') : null, resets: counted ? share(both('resets'), sums.flows) : null, resetCount: counted ? both('resets') : null,
-    rtpPackets: rtp, loss: rtp > 0 ? share(both('rtp_lost'), rtp + both('rtp_lost')) : null, jitter: rtp > 0 && q !== null ? Math.max(q.forward.rtp_jitter_us, q.reverse.rtp_jitter_us) : null,
+    response: q === null ? null : mean(q.response), responseMax: q === null || q.response.count === 0 ? null : q.response.max_us,
+    retransmitted: share(both('retransmitted'), packets), zeroWindows: packets > 0 ? both('zero_windows') : null, resets: packets > 0 ? share(both('resets'), q?.flows ?? 0) : null,
+    rtpPackets: rtp, loss: share(lost, rtp + lost), jitter: rtp > 0 && q !== null ? Math.max(q.forward.rtp_jitter_us, q.reverse.rtp_jitter_us) : null,
   };
 }
 

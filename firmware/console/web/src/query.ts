@@ -3,21 +3,23 @@ import { ApiError, request } from './api';
 
 export type Scope = 'ports' | 'exporters' | { link: number };
 export type Measure = 'bytes' | 'packets' | 'flows' | 'bytes_forward' | 'bytes_reverse' | 'rate' | 'p95';
+/** What weighs groups by how well they were served: only pages that show quality order by these. */
+export type QualityMeasure = 'response' | 'connect' | 'retransmissions';
 export type Order = 'end' | 'start' | 'duration' | 'bytes' | 'packets';
 export const MEASURES: Measure[] = ['bytes', 'packets', 'flows', 'bytes_forward', 'bytes_reverse', 'rate', 'p95'];
 export const ORDERS: Order[] = ['end', 'start', 'duration', 'bytes', 'packets'];
 export const KEYS = [
   'src_ip', 'dst_ip', 'host', 'conversation', 'src_net', 'dst_net', 'src_port', 'dst_port', 'protocol', 'app', 'business', 'ip_group', 'src_group', 'dst_group',
   'link', 'link_group', 'in_if', 'out_if', 'interface', 'interface_group', 'direction', 'tcp_flags', 'vlan', 'src_mac', 'dst_mac', 'src_as', 'dst_as', 'dscp',
-  'src_country', 'dst_country', 'packet_size', 'ip_version', 'end_reason',
+  'src_country', 'dst_country', 'packet_size', 'ip_version', 'end_reason', 'domain',
 ] as const;
 export type FlowKey = (typeof KEYS)[number];
 
 export type Ask =
   | { records: { order: Order; ascending: boolean; offset: number; limit: number } }
-  | { top: { by: FlowKey[]; measure: Measure; limit: number; ascending: boolean; compare: boolean } }
-  | { series: { step_s: number | null; zone_s: number; by: FlowKey[]; measure: Measure; limit: number; compare: boolean } }
-  | { totals: { distinct: FlowKey[]; compare: boolean } };
+  | { top: { by: FlowKey[]; measure: Measure | QualityMeasure; limit: number; ascending: boolean; compare: boolean; quality?: boolean } }
+  | { series: { step_s: number | null; zone_s: number; by: FlowKey[]; measure: Measure; limit: number; compare: boolean; quality?: boolean } }
+  | { totals: { distinct: FlowKey[]; compare: boolean; quality?: boolean } };
 export interface Query { from: number; to: number; scope: Scope | null; filter: string; ask: Ask; timeout_ms: number }
 
 export interface Sums { flows: number; packets: number; bytes: number; packets_rev: number; bytes_rev: number }
@@ -25,11 +27,13 @@ export interface InterfaceId { exporter: number; index: number }
 export type KeyValue =
   | 'none'
   | { address: string } | { conversation: { low: string; high: string } } | { network: string } | { number: number } | { app: number } | { object: number }
-  | { link: number } | { interface: InterfaceId } | { mac: number[] } | { direction: string } | { country: [number, number] } | { end_reason: string };
+  | { link: number } | { interface: InterfaceId } | { mac: number[] } | { text: string } | { direction: string } | { country: [number, number] } | { end_reason: string };
 export interface TopRow { values: KeyValue[]; sums: Sums; p95_bps: number | null; before: Sums | null; quality?: QualitySums | null }
-export interface SeriesRow { values: KeyValue[]; rest: boolean; points: Sums[]; before: Sums[]; quality?: (QualitySums | null)[] }
-/** The quality of records together: delays and counts add up, of jitter it is the highest. */
-export interface QualitySums { connect_client: Delays; connect_server: Delays; response: Delays; forward: SideQuality; reverse: SideQuality }
+export interface SeriesRow { values: KeyValue[]; rest: boolean; points: Sums[]; before: Sums[]; quality?: QualitySums[] }
+/** What was measured of one side's packets. */
+export interface SideSums extends SideQuality { tcp_packets: number }
+/** The quality of the records that were measured: delays and counts add up, of jitter it is the highest. */
+export interface QualitySums { flows: number; connect_client: Delays; connect_server: Delays; response: Delays; forward: SideSums; reverse: SideSums }
 export interface Icmp { kind: number; code: number }
 export interface Exported {
   domain: number; sampling: number | null; ingress_if: number | null; egress_if: number | null; observed: string; src_as: number | null; dst_as: number | null;
@@ -55,7 +59,7 @@ export interface SideQuality {
 }
 export interface Quality { connect_client_us: number | null; connect_server_us: number | null; response: Delays; forward: SideQuality; reverse: SideQuality }
 export interface RecordsFound { records: FlowRecord[]; apps: number[]; more: boolean }
-export interface TopFound { rows: TopRow[]; total: Sums; before: Sums | null; groups: number }
+export interface TopFound { rows: TopRow[]; total: Sums; before: Sums | null; groups: number; quality?: QualitySums | null }
 export interface SeriesFound { step_s: number; at: number[]; series: SeriesRow[] }
 export interface TotalsFound { total: Sums; before: Sums | null; distinct: [FlowKey, number][] }
 export interface Found { records?: RecordsFound; top?: TopFound; series?: SeriesFound; totals?: TotalsFound }
