@@ -117,6 +117,7 @@ pub(crate) fn v4(view: View<'_>, found: &Found) -> Result<Packet, NotMetered> {
         packet.fragment = Some(Fragment {
             id: u32::from(be16(h[4], h[5])),
             offset: u32::from(flags_offset & 0x1fff) * 8,
+            length: body.wire(),
             more: flags_offset & 0x2000 != 0,
         });
     }
@@ -164,6 +165,7 @@ pub(crate) fn v6(view: View<'_>, found: &Found) -> Result<Packet, NotMetered> {
                     packet.fragment = Some(Fragment {
                         id: u32::from_be_bytes([f[4], f[5], f[6], f[7]]),
                         offset: u32::from(offset_more & 0xfff8),
+                        length: body.wire(),
                         more: offset_more & 1 != 0,
                     });
                 }

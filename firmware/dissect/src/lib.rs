@@ -53,6 +53,8 @@ pub struct Fragment {
     pub id: u32,
     /// Octets before this fragment.
     pub offset: u32,
+    /// Octets in this fragment.
+    pub length: u32,
     /// Whether more fragments follow.
     pub more: bool,
 }

@@ -265,6 +265,7 @@ fn fragments_tell_their_place() {
         Some(Fragment {
             id: 7,
             offset: 0,
+            length: 16,
             more: true
         })
     );
@@ -277,6 +278,7 @@ fn fragments_tell_their_place() {
         Some(Fragment {
             id: 7,
             offset: 16,
+            length: 8,
             more: false
         })
     );
@@ -295,6 +297,7 @@ fn fragments_tell_their_place() {
         Some(Fragment {
             id: 0x1_0009,
             offset: 0,
+            length: 8,
             more: true
         })
     );
@@ -304,6 +307,7 @@ fn fragments_tell_their_place() {
         Some(Fragment {
             id: 0x1_0009,
             offset: 8,
+            length: 8,
             more: false
         })
     );

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dissect::l7;
 use model::{Definitions, HomeNetworks, LinkId};
 
 /// The settings of a meter.
@@ -14,7 +15,7 @@ pub struct Config {
     pub home: HomeNetworks,
     /// The applications that the firmware does not know.
     pub definitions: Arc<Definitions>,
-    /// Flows in the cache; about 200 octets each, taken as they come.
+    /// Flows in the cache; about 300 octets each, taken as they come.
     pub max_flows: usize,
     /// A flow that was silent for longer is closed; `None` never closes one for that.
     pub idle: Option<Duration>,
@@ -27,6 +28,8 @@ pub struct Config {
     pub vlan_in_key: bool,
     /// Whether [`crate::Meter::deltas`] will be asked.
     pub deltas: bool,
+    /// How flows are looked into; `None` leaves their applications to their ports. Its link is the meter's.
+    pub layer7: Option<l7::Config>,
 }
 
 impl Config {
@@ -43,6 +46,7 @@ impl Config {
             linger: Some(Duration::from_secs(2)),
             vlan_in_key: false,
             deltas: true,
+            layer7: Some(l7::Config::default()),
         }
     }
 
@@ -60,6 +64,10 @@ impl Config {
             linger: None,
             vlan_in_key: false,
             deltas: false,
+            layer7: Some(l7::Config {
+                logs: false,
+                ..l7::Config::default()
+            }),
         }
     }
 }

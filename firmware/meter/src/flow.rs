@@ -1,33 +1,56 @@
 //! A flow in the cache.
 
 use dissect::Packet;
+use dissect::l7::Inspection;
 use model::{
-    App, Counters, Definitions, Direction, EndReason, FlowDelta, FlowRecord, IcmpType, LinkId, MacAddr, Timestamp,
+    App, Counters, Definitions, Delays, Direction, EndReason, FlowDelta, FlowRecord, IcmpType, L7, LinkId, MacAddr,
+    Quality, Timestamp,
 };
 use std::net::IpAddr;
-use std::ops::{Index, IndexMut};
 
+use crate::identity::NOBODY;
 use crate::key::Key;
+use crate::rtp;
+use crate::tcp::{ACK, FIN, Measured, RST, SYN, Track};
+use crate::trouble::Trouble;
 
 /// What a flow has seen of TCP's end, and its marks.
-const FIN_FORWARD: u8 = 1;
-const FIN_REVERSE: u8 = 2;
-const RESET: u8 = 4;
+const FIN_FORWARD: u16 = 1;
+const FIN_REVERSE: u16 = 2;
+const RESET: u16 = 4;
 /// In the list of flows that have something new.
-const DIRTY: u8 = 8;
+const DIRTY: u16 = 8;
 /// The sender of the first packet is the key's low end.
-const FROM_LOW: u8 = 16;
+const FROM_LOW: u16 = 16;
 /// In use.
-const USED: u8 = 32;
+const USED: u16 = 32;
+/// Layer 7 has no more to learn.
+const DECIDED: u16 = 64;
+/// Layer 7 has named the application, and looks on.
+const NAMED: u16 = 128;
+/// A media stream.
+const MEDIA: u16 = 256;
+/// Datagrams go to and fro, a request and its response each.
+const TURNS: u16 = 512;
+/// Fragments overlapped.
+const OVERLAP: u16 = 1024;
 
 pub(crate) const TCP: u8 = 6;
-const FIN: u8 = 1;
-const SYN: u8 = 2;
-const RST: u8 = 4;
-const ACK: u8 = 16;
+const UDP: u8 = 17;
 
-/// A flow. What each packet touches comes first: two cache lines.
-#[derive(Debug, Clone)]
+const RTP_APP: App = App::named("rtp");
+/// Applications over UDP in which each request has its response.
+const TURN_APPS: [App; 6] = [
+    App::named("dns"),
+    App::named("ntp"),
+    App::named("snmp"),
+    App::named("radius"),
+    App::named("ldap"),
+    App::named("kerberos"),
+];
+
+/// A flow. What each packet touches comes first: two cache lines of four.
+#[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Flow {
     pub(crate) key: Key,
@@ -37,76 +60,32 @@ pub(crate) struct Flow {
     fresh: [Counters; 2],
     /// Time of the first packet in the record.
     pub(crate) start: u64,
-    marks: u8,
+    track: Track,
+    /// While layer 7 looks. The inspector has to close it.
+    pub(crate) inspection: Option<Inspection>,
+    marks: u16,
     tcp_flags: [u8; 2],
-    tos: u8,
-    /// The sequence number of the first packet, if it was a SYN.
-    syn_seq: u32,
 
+    app: App,
+    pub(crate) direction: Direction,
+    tos: u8,
     /// What came before the latest delta.
     reported: [Counters; 2],
-    src_ip: IpAddr,
-    dst_ip: IpAddr,
-    src_port: u16,
-    dst_port: u16,
-    protocol: u8,
+    measured: Measured,
+    trouble: Option<Box<Trouble>>,
+    /// What layer 7 said, in the meter's identities, or [`NOBODY`]. The meter has to release it.
+    pub(crate) identity: u32,
+    /// The sequence number of the first packet, if it was a SYN.
+    syn_seq: u32,
     vlan: Option<u16>,
     vlan_inner: Option<u16>,
     src_mac: Option<MacAddr>,
     dst_mac: Option<MacAddr>,
     icmp: [Option<IcmpType>; 2],
-    app: App,
-    pub(crate) direction: Direction,
+    // Where the packets of a flow are kept, the position of its first one goes here, and into its record.
 }
 
-/// Flows in chunks: growing copies nothing, and a flow's number stays.
-#[derive(Debug, Default)]
-pub(crate) struct Flows {
-    chunks: Vec<Vec<Flow>>,
-}
-
-const CHUNK: usize = 4096;
-
-impl Flows {
-    /// Adds a flow behind the others; its number.
-    pub(crate) fn push(&mut self, flow: Flow) -> u32 {
-        match self.chunks.last_mut() {
-            Some(last) if last.len() < CHUNK => last.push(flow),
-            _ => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(flow);
-                self.chunks.push(chunk);
-            }
-        }
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "the meter holds fewer flows than u32::MAX"
-        )]
-        let number = (self.len() - 1) as u32;
-        number
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        let last = self.chunks.last().map_or(CHUNK, Vec::len);
-        self.chunks.len() * CHUNK + last - CHUNK
-    }
-}
-
-impl Index<u32> for Flows {
-    type Output = Flow;
-
-    #[inline]
-    fn index(&self, number: u32) -> &Flow {
-        &self.chunks[number as usize / CHUNK][number as usize % CHUNK]
-    }
-}
-
-impl IndexMut<u32> for Flows {
-    #[inline]
-    fn index_mut(&mut self, number: u32) -> &mut Flow {
-        &mut self.chunks[number as usize / CHUNK][number as usize % CHUNK]
-    }
-}
+const _: () = assert!(size_of::<Flow>() <= 256, "a million flows have 256 MB");
 
 /// One packet, or the fragments that were held back with it.
 #[derive(Debug, Clone, Copy)]
@@ -127,28 +106,30 @@ impl Flow {
         definitions: &Definitions,
     ) -> Self {
         let is_syn = packet.protocol == TCP && packet.tcp_flags & (SYN | ACK) == SYN;
+        let app = App::by_port(packet.protocol, packet.src_port, packet.dst_port);
+        let turns = packet.protocol == UDP && TURN_APPS.contains(&app);
         Self {
             key,
             last: first,
             fresh: [Counters::default(); 2],
             start: first,
-            marks: USED | if from_low { FROM_LOW } else { 0 },
+            track: Track::new(packet),
+            inspection: None,
+            marks: USED | if from_low { FROM_LOW } else { 0 } | if turns { TURNS } else { 0 },
             tcp_flags: [0; 2],
+            app,
+            direction,
             tos: packet.tos,
-            syn_seq: if is_syn { packet.tcp_seq } else { 0 },
             reported: [Counters::default(); 2],
-            src_ip: packet.src,
-            dst_ip: packet.dst,
-            src_port: packet.src_port,
-            dst_port: packet.dst_port,
-            protocol: packet.protocol,
+            measured: Measured::default(),
+            trouble: None,
+            identity: NOBODY,
+            syn_seq: if is_syn { packet.tcp_seq } else { 0 },
             vlan: packet.vlan,
             vlan_inner: packet.vlan_inner,
             src_mac: packet.src_mac,
             dst_mac: packet.dst_mac,
             icmp: [None; 2],
-            app: App::by_port(packet.protocol, packet.src_port, packet.dst_port),
-            direction,
         }
         .named(definitions)
     }
@@ -161,19 +142,26 @@ impl Flow {
     /// Names the flow by the definitions, where the firmware does not know what it is.
     #[inline]
     pub(crate) fn name(&mut self, definitions: &Definitions) {
-        self.app = definitions.name(
-            self.app,
-            self.protocol,
-            self.src_ip,
-            self.src_port,
-            self.dst_ip,
-            self.dst_port,
-        );
+        if definitions.is_empty() && self.app.definition().is_none() {
+            return;
+        }
+        let ((src_ip, src_port), (dst_ip, dst_port)) = self.ends();
+        self.app = definitions.name(self.app, self.key.protocol(), src_ip, src_port, dst_ip, dst_port);
+    }
+
+    /// Source and destination of the first packet.
+    fn ends(&self) -> ((IpAddr, u16), (IpAddr, u16)) {
+        let [low, high] = self.key.ends();
+        if self.marks & FROM_LOW != 0 {
+            (low, high)
+        } else {
+            (high, low)
+        }
     }
 
     /// Counts a packet; whether it goes forward.
     #[inline]
-    pub(crate) fn count(&mut self, from_low: bool, packet: &Packet, arrival: &Arrival) -> bool {
+    pub(crate) fn count(&mut self, from_low: bool, packet: &Packet, payload: &[u8], arrival: &Arrival) -> bool {
         let forward = (self.marks & FROM_LOW != 0) == from_low;
         let side = usize::from(!forward);
         if self.is_empty() {
@@ -195,10 +183,91 @@ impl Flow {
                     self.marks |= RESET;
                 }
             }
+            let (measured, trouble) = (&mut self.measured, &mut self.trouble);
+            self.track.segment(packet, side, arrival.last, measured, trouble);
+        } else if packet.protocol == UDP {
+            if self.marks & MEDIA != 0 {
+                self.media(side, payload, arrival.last);
+            } else if packet.payload.length != 0 {
+                let turns = self.marks & TURNS != 0;
+                self.track.datagram(side, arrival.last, turns, &mut self.measured);
+            }
         } else if packet.icmp.is_some() && self.icmp[side].is_none() {
             self.icmp[side] = packet.icmp;
         }
         forward
+    }
+
+    fn media(&mut self, side: usize, payload: &[u8], now: u64) {
+        let Some(header) = rtp::Header::read(payload) else {
+            return;
+        };
+        let rtp = Trouble::of(&mut self.trouble).rtp.get_or_insert_default();
+        rtp[side & 1].packet(&header, now);
+    }
+
+    /// The sequence numbers that come next, where they are known.
+    #[inline]
+    pub(crate) fn expected(&self) -> [Option<u32>; 2] {
+        self.track.expected()
+    }
+
+    /// Whether layer 7 wants to see the packet.
+    #[inline]
+    pub(crate) fn is_looked_at(&self, packet: &Packet, payload: &[u8]) -> bool {
+        self.marks & DECIDED == 0
+            && (!payload.is_empty()
+                || self.inspection.is_some()
+                    && (packet.payload.length != 0 || packet.tcp_flags & (SYN | FIN | RST) != 0))
+    }
+
+    /// Layer 7 has no more to learn.
+    pub(crate) const fn decide(&mut self) {
+        self.marks |= DECIDED;
+    }
+
+    /// Whether layer 7 names the flow for the first time.
+    pub(crate) const fn is_news(&mut self) -> bool {
+        let news = self.marks & NAMED == 0;
+        self.marks |= NAMED;
+        news
+    }
+
+    /// The application that layer 7 knows. `payload` is the packet's that made it known.
+    pub(crate) fn identify(&mut self, app: Option<App>, forward: bool, payload: &[u8], now: u64) {
+        let Some(app) = app else { return };
+        self.app = app;
+        if self.key.protocol() != UDP {
+            return;
+        }
+        if app == RTP_APP && self.marks & MEDIA == 0 {
+            self.marks |= MEDIA;
+            if self.track.leave_responses() {
+                self.measured.forget_responses();
+            }
+            self.media(usize::from(!forward), payload, now);
+        }
+        if TURN_APPS.contains(&app) {
+            self.marks |= TURNS;
+        }
+    }
+
+    /// Takes responses that layer 7 measured; the flow's own no longer count.
+    pub(crate) fn respond(&mut self, responses: Delays) {
+        if self.track.leave_responses() {
+            self.measured.forget_responses();
+        }
+        self.measured.add(responses);
+    }
+
+    /// Fragments of one of its datagrams overlap.
+    pub(crate) const fn mark_overlap(&mut self) {
+        self.marks |= OVERLAP;
+    }
+
+    /// Whether fragments of one of its datagrams overlap.
+    pub(crate) const fn has_overlap(&self) -> bool {
+        self.marks & OVERLAP != 0
     }
 
     /// Whether nothing was counted since the last record.
@@ -235,8 +304,9 @@ impl Flow {
         self.marks & USED != 0
     }
 
-    pub(crate) const fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.marks = 0;
+        self.trouble = None;
     }
 
     /// What is new, once.
@@ -247,10 +317,11 @@ impl Flow {
         self.marks &= !DIRTY;
         let [forward, reverse] = self.fresh;
         self.fold();
+        let ((src_ip, _), (dst_ip, _)) = self.ends();
         Some(FlowDelta {
-            src_ip: self.src_ip,
-            dst_ip: self.dst_ip,
-            protocol: self.protocol,
+            src_ip,
+            dst_ip,
+            protocol: self.key.protocol(),
             app: self.app,
             direction: self.direction,
             forward,
@@ -266,7 +337,12 @@ impl Flow {
 
     /// The record of what was counted, and an empty flow that goes on; `None` where nothing was
     /// counted. The delta has to be taken before.
-    pub(crate) fn take_record(&mut self, link: LinkId, end_reason: EndReason) -> Option<FlowRecord> {
+    pub(crate) fn take_record(
+        &mut self,
+        link: LinkId,
+        end_reason: EndReason,
+        l7: impl FnOnce(&mut Self) -> Option<Box<L7>>,
+    ) -> Option<FlowRecord> {
         if self.is_empty() {
             return None;
         }
@@ -274,15 +350,18 @@ impl Flow {
         let [forward, reverse] = std::mem::take(&mut self.reported);
         let [tcp_flags, tcp_flags_rev] = std::mem::take(&mut self.tcp_flags);
         let [icmp, icmp_rev] = std::mem::take(&mut self.icmp);
+        let l7 = l7(self);
+        let quality = self.take_quality();
+        let ((src_ip, src_port), (dst_ip, dst_port)) = self.ends();
         Some(FlowRecord {
             link,
             start: Timestamp::from_nanos(self.start),
             end: Timestamp::from_nanos(self.last),
-            src_ip: self.src_ip,
-            dst_ip: self.dst_ip,
-            src_port: self.src_port,
-            dst_port: self.dst_port,
-            protocol: self.protocol,
+            src_ip,
+            dst_ip,
+            src_port,
+            dst_port,
+            protocol: self.key.protocol(),
             vlan: self.vlan,
             vlan_inner: self.vlan_inner,
             src_mac: self.src_mac,
@@ -300,8 +379,17 @@ impl Flow {
             direction: self.direction,
             end_reason,
             export: None,
-            l7: None,
-            quality: None,
+            l7,
+            quality,
         })
+    }
+
+    fn take_quality(&mut self) -> Option<Box<Quality>> {
+        let mut quality = Quality::default();
+        self.measured.take(&mut quality);
+        if let Some(trouble) = &mut self.trouble {
+            trouble.take(&mut quality);
+        }
+        (!quality.is_empty()).then(|| Box::new(quality))
     }
 }

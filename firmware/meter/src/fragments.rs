@@ -1,10 +1,13 @@
 //! Which flow a fragment belongs to: the first fragment of a datagram has the ports, the others
 //! have its identification. Those that come before the first are held back for it.
+//!
+//! Fragments that overlap others of their datagram, other than as the same once more, are what evasion is made of
+//! (RFC 5722): they are counted, and their flow is marked.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
-use dissect::Packet;
+use dissect::{Fragment, Packet};
 use model::{Counters, IcmpType};
 
 use crate::flow::Arrival;
@@ -13,6 +16,8 @@ use crate::flow::Arrival;
 const MAX_DATAGRAMS: usize = 4096;
 /// How long: RFC 791 and RFC 8200 give reassembly 15 to 60 seconds.
 const TIMEOUT: u64 = 30_000_000_000;
+/// Fragments of a datagram whose places are remembered: more than 64 KiB has on Ethernet.
+const MAX_PLACES: usize = 64;
 
 /// What fragments of one datagram share: RFC 791 (source, destination, protocol, identification);
 /// RFC 8200, section 4.5 leaves the protocol out, since only the first fragment's counts.
@@ -34,22 +39,47 @@ enum Known {
         icmp: Option<IcmpType>,
     },
     /// It was not: the packet that came first, and all so far.
-    Held(Packet, Arrival),
+    Held(Box<(Packet, Arrival)>),
+}
+
+/// Where the fragments of a datagram lie, until all are there.
+#[derive(Debug, Default)]
+struct Extent {
+    places: Vec<(u32, u32)>,
+    /// Where the last one ends.
+    end: Option<u32>,
+    /// Some overlapped.
+    overlaps: bool,
+}
+
+/// What becomes of a fragment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Resolved {
+    /// It is counted, with those that were held back for it.
+    Counts {
+        /// What is counted.
+        arrival: Arrival,
+        /// Whether fragments of the datagram overlap, as far as is known now.
+        overlaps: bool,
+    },
+    /// It is held back.
+    Held,
 }
 
 /// The datagrams that are remembered, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Fragments {
-    datagrams: HashMap<Datagram, Known>,
+    datagrams: HashMap<Datagram, (Known, Extent)>,
     order: VecDeque<(u64, Datagram)>,
+    overlapping: u64,
 }
 
 impl Fragments {
-    /// Finds the ports of a fragment and sets them in `packet`. Gives what is to be counted: the
-    /// fragment with those held back for it, or `None` where it is itself held back.
-    pub(crate) fn resolve(&mut self, packet: &mut Packet, arrival: Arrival) -> Option<Arrival> {
+    /// Finds the ports of a fragment and sets them in `packet`.
+    pub(crate) fn resolve(&mut self, packet: &mut Packet, arrival: Arrival) -> Resolved {
         let Some(fragment) = packet.fragment else {
-            return Some(arrival);
+            let overlaps = false;
+            return Resolved::Counts { arrival, overlaps };
         };
         let datagram = Datagram {
             src: packet.src,
@@ -57,59 +87,53 @@ impl Fragments {
             protocol: packet.src.is_ipv4().then_some(packet.protocol),
             id: fragment.id,
         };
-        let known = self.datagrams.get_mut(&datagram);
-        if fragment.offset == 0 {
-            let header = Known::Header {
-                protocol: packet.protocol,
-                src_port: packet.src_port,
-                dst_port: packet.dst_port,
-                icmp: packet.icmp,
+        let is_first = fragment.offset == 0;
+        let header = Known::Header {
+            protocol: packet.protocol,
+            src_port: packet.src_port,
+            dst_port: packet.dst_port,
+            icmp: packet.icmp,
+        };
+        let Some((known, extent)) = self.datagrams.get_mut(&datagram) else {
+            let mut extent = Extent::default();
+            extent.add(fragment);
+            let (known, resolved) = if is_first {
+                let overlaps = false;
+                (header, Resolved::Counts { arrival, overlaps })
+            } else {
+                (Known::Held(Box::new((*packet, arrival))), Resolved::Held)
             };
-            return match known.map(|k| std::mem::replace(k, header)) {
-                Some(Known::Held(_, held)) => Some(held.with(&arrival)),
-                Some(Known::Header { .. }) => Some(arrival),
-                None => {
-                    self.remember(
-                        datagram,
-                        arrival.last,
-                        Known::Header {
-                            protocol: packet.protocol,
-                            src_port: packet.src_port,
-                            dst_port: packet.dst_port,
-                            icmp: packet.icmp,
-                        },
-                    );
-                    Some(arrival)
-                }
+            self.datagrams.insert(datagram, (known, extent));
+            self.order.push_back((arrival.last, datagram));
+            return resolved;
+        };
+        self.overlapping += u64::from(extent.add(fragment));
+        let overlaps = extent.overlaps;
+        if is_first {
+            let arrival = match std::mem::replace(known, header) {
+                Known::Held(held) => held.1.with(&arrival),
+                Known::Header { .. } => arrival,
             };
+            return Resolved::Counts { arrival, overlaps };
         }
         match known {
-            Some(Known::Header {
+            Known::Header {
                 protocol,
                 src_port,
                 dst_port,
                 icmp,
-            }) => {
+            } => {
                 packet.protocol = *protocol;
                 packet.src_port = *src_port;
                 packet.dst_port = *dst_port;
                 packet.icmp = *icmp;
-                Some(arrival)
+                Resolved::Counts { arrival, overlaps }
             }
-            Some(Known::Held(_, held)) => {
-                *held = held.with(&arrival);
-                None
-            }
-            None => {
-                self.remember(datagram, arrival.last, Known::Held(*packet, arrival));
-                None
+            Known::Held(held) => {
+                held.1 = held.1.with(&arrival);
+                Resolved::Held
             }
         }
-    }
-
-    fn remember(&mut self, datagram: Datagram, now: u64, known: Known) {
-        self.datagrams.insert(datagram, known);
-        self.order.push_back((now, datagram));
     }
 
     /// The next fragment that was held back in vain: too old, or one too many.
@@ -119,8 +143,8 @@ impl Fragments {
                 return None;
             }
             self.order.pop_front();
-            if let Some(Known::Held(packet, held)) = self.datagrams.remove(&datagram) {
-                return Some((packet, held));
+            if let Some((Known::Held(held), _)) = self.datagrams.remove(&datagram) {
+                return Some(*held);
             }
         }
         None
@@ -129,6 +153,33 @@ impl Fragments {
     /// Whether nothing is remembered.
     pub(crate) fn is_empty(&self) -> bool {
         self.order.is_empty()
+    }
+
+    /// Fragments that overlapped others.
+    pub(crate) const fn overlapping(&self) -> u64 {
+        self.overlapping
+    }
+}
+
+impl Extent {
+    /// Takes note of where a fragment lies; whether it overlaps another one. Once all are there, the identification may
+    /// come again for another datagram.
+    fn add(&mut self, fragment: Fragment) -> bool {
+        let place = (fragment.offset, fragment.offset.saturating_add(fragment.length));
+        if self.places.contains(&place) || self.places.len() >= MAX_PLACES {
+            return false;
+        }
+        let overlaps = self.places.iter().any(|&(start, end)| start < place.1 && place.0 < end);
+        self.overlaps |= overlaps;
+        self.places.push(place);
+        if !fragment.more {
+            self.end = Some(place.1);
+        }
+        let octets: u64 = self.places.iter().map(|(start, end)| u64::from(end - start)).sum();
+        if !self.overlaps && self.end.map(u64::from) == Some(octets) {
+            *self = Self::default();
+        }
+        overlaps
     }
 }
 

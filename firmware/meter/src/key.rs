@@ -1,7 +1,7 @@
 //! What identifies a flow, and its keyed hash.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use dissect::Packet;
 
@@ -62,6 +62,28 @@ impl Key {
         let meta = u64::from(low_port) << 48 | u64::from(high_port) << 32 | u64::from(packet.protocol) << 24 | aux;
         (Self { ends, high, meta }, from_low)
     }
+
+    /// Address and port of the low end and of the high end; ports are 0 for ICMP.
+    pub(crate) fn ends(&self) -> [(IpAddr, u16); 2] {
+        let [low, high] = if self.meta & IPV6 == 0 {
+            #[allow(clippy::cast_possible_truncation, reason = "each half is an address")]
+            [self.ends[0] >> 32, self.ends[0]].map(|half| IpAddr::V4(Ipv4Addr::from(half as u32)))
+        } else {
+            [self.ends, self.high]
+                .map(|[upper, lower]| IpAddr::V6(Ipv6Addr::from(u128::from(upper) << 64 | u128::from(lower))))
+        };
+        if matches!(self.protocol(), 1 | 58) {
+            return [(low, 0), (high, 0)];
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "each has 16 bits")]
+        [(low, (self.meta >> 48) as u16), (high, (self.meta >> 32) as u16)]
+    }
+
+    /// The IP protocol number.
+    #[allow(clippy::cast_possible_truncation, reason = "eight bits")]
+    pub(crate) const fn protocol(&self) -> u8 {
+        (self.meta >> 24) as u8
+    }
 }
 
 fn halves(addr: IpAddr) -> [u64; 2] {
@@ -104,30 +126,55 @@ impl Hasher {
         }
     }
 
-    #[inline]
-    fn words<const N: usize>(&self, words: &[u64; N]) -> u64 {
-        let mut v = [
+    /// Of octets, such as a packed identity.
+    pub(crate) fn octets(&self, octets: &[u8]) -> u64 {
+        let mut v = self.start();
+        let (words, tail) = octets.as_chunks::<8>();
+        for word in words {
+            mix(&mut v, u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        for (to, from) in last.iter_mut().zip(tail) {
+            *to = *from;
+        }
+        finish(v, u64::from_le_bytes(last) | (octets.len() as u64) << 56)
+    }
+
+    const fn start(&self) -> [u64; 4] {
+        [
             self.k0 ^ 0x736f_6d65_7073_6575,
             self.k1 ^ 0x646f_7261_6e64_6f6d,
             self.k0 ^ 0x6c79_6765_6e65_7261,
             self.k1 ^ 0x7465_6462_7974_6573,
-        ];
-        for &word in words {
-            v[3] ^= word;
-            round(&mut v);
-            v[0] ^= word;
-        }
-        // The last word holds the length in its top octet.
-        let last = (N as u64 * 8) << 56;
-        v[3] ^= last;
-        round(&mut v);
-        v[0] ^= last;
-        v[2] ^= 0xff;
-        round(&mut v);
-        round(&mut v);
-        round(&mut v);
-        v[0] ^ v[1] ^ v[2] ^ v[3]
+        ]
     }
+
+    #[inline]
+    fn words<const N: usize>(&self, words: &[u64; N]) -> u64 {
+        let mut v = self.start();
+        for &word in words {
+            mix(&mut v, word);
+        }
+        finish(v, (N as u64 * 8) << 56)
+    }
+}
+
+#[inline]
+const fn mix(v: &mut [u64; 4], word: u64) {
+    v[3] ^= word;
+    round(v);
+    v[0] ^= word;
+}
+
+/// The last word holds what is left of the octets, and their number in its top octet.
+#[inline]
+const fn finish(mut v: [u64; 4], last: u64) -> u64 {
+    mix(&mut v, last);
+    v[2] ^= 0xff;
+    round(&mut v);
+    round(&mut v);
+    round(&mut v);
+    v[0] ^ v[1] ^ v[2] ^ v[3]
 }
 
 #[inline]
@@ -158,6 +205,9 @@ mod tests {
             theirs.write_u64(word);
         }
         assert_eq!(Hasher { k0: 0, k1: 0 }.words(&words), theirs.finish());
+        let mut theirs = DefaultHasher::new();
+        theirs.write(b"octets of any number");
+        assert_eq!(Hasher { k0: 0, k1: 0 }.octets(b"octets of any number"), theirs.finish());
     }
 
     #[test]

@@ -16,11 +16,17 @@
 
 mod config;
 mod flow;
+mod flows;
 mod fragments;
+mod identity;
 mod index;
 mod key;
+mod layer7;
 mod meter;
+mod rtp;
 mod sink;
+mod tcp;
+mod trouble;
 mod wheel;
 
 pub use config::Config;

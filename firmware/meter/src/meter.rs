@@ -4,14 +4,16 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dissect::Packet;
+use dissect::{Packet, l7};
 use model::{Counters, Definitions, Direction, EndReason, FlowDelta, Timestamp};
 
 use crate::Config;
-use crate::flow::{Arrival, Flow, Flows};
-use crate::fragments::Fragments;
+use crate::flow::{Arrival, Flow};
+use crate::flows::Flows;
+use crate::fragments::{Fragments, Resolved};
 use crate::index::Index;
 use crate::key::{Hasher, Key};
+use crate::layer7::{Layer7, Seen};
 use crate::sink::Sink;
 use crate::wheel::{HORIZON, Wheel};
 
@@ -41,6 +43,8 @@ pub struct Statistics {
     pub lost_deltas: u64,
     /// Flows in the cache.
     pub active: usize,
+    /// Fragments that overlap others of their datagram, other than the same once more.
+    pub overlapping_fragments: u64,
 }
 
 /// Where a packet belongs.
@@ -66,6 +70,7 @@ pub struct Meter {
     free: Vec<u32>,
     wheel: Wheel,
     fragments: Fragments,
+    layer7: Option<Layer7>,
     dirty: Vec<u32>,
     orphans: Vec<FlowDelta>,
     statistics: Statistics,
@@ -92,6 +97,12 @@ impl Meter {
             free: Vec::new(),
             wheel: Wheel::new(),
             fragments: Fragments::default(),
+            layer7: config.layer7.clone().map(|layer7| {
+                Layer7::new(l7::Config {
+                    link: config.link,
+                    ..layer7
+                })
+            }),
             dirty: Vec::new(),
             orphans: Vec::new(),
             statistics: Statistics::default(),
@@ -105,6 +116,13 @@ impl Meter {
     pub fn set_definitions(&mut self, definitions: Arc<Definitions>) {
         self.redefined |= self.statistics.active > 0;
         self.config.definitions = definitions;
+    }
+
+    /// Takes other signatures of applications, for the flows that begin.
+    pub fn set_signatures(&mut self, signatures: Arc<l7::Signatures>) {
+        if let Some(layer7) = &mut self.layer7 {
+            layer7.set_signatures(signatures);
+        }
     }
 
     /// Counts a packet, and gives its direction. `payload` is what was captured of its transport payload
@@ -148,7 +166,7 @@ impl Meter {
     fn observe_at(
         &mut self,
         packet: &Packet,
-        _payload: &[u8],
+        payload: &[u8],
         place: &Place,
         now: Timestamp,
         sink: &mut impl Sink,
@@ -165,9 +183,9 @@ impl Meter {
             },
         };
         if packet.fragment.is_some() {
-            return self.observe_fragment(packet, arrival, sink);
+            return self.observe_fragment(packet, payload, arrival, sink);
         }
-        self.count(packet, place, &arrival, sink)
+        self.count(packet, payload, place, &arrival, sink)
     }
 
     #[inline]
@@ -178,11 +196,27 @@ impl Meter {
     }
 
     #[cold]
-    fn observe_fragment(&mut self, packet: &Packet, arrival: Arrival, sink: &mut impl Sink) -> Direction {
+    fn observe_fragment(
+        &mut self,
+        packet: &Packet,
+        payload: &[u8],
+        arrival: Arrival,
+        sink: &mut impl Sink,
+    ) -> Direction {
         let mut packet = *packet;
+        // Later fragments continue a payload whose beginning was shown.
+        let is_first = packet.fragment.is_none_or(|f| f.offset == 0);
+        let payload = if is_first { payload } else { &[] };
         let direction = match self.fragments.resolve(&mut packet, arrival) {
-            Some(arrival) => self.count(&packet, &self.place(&packet), &arrival, sink),
-            None => self.config.home.direction(packet.src, packet.dst),
+            Resolved::Counts { arrival, overlaps } => {
+                let place = self.place(&packet);
+                let direction = self.count(&packet, payload, &place, &arrival, sink);
+                if overlaps && let Some(number) = self.index.find(place.hash, |n| self.flows[n].key == place.key) {
+                    self.flows[number].mark_overlap();
+                }
+                direction
+            }
+            Resolved::Held => self.config.home.direction(packet.src, packet.dst),
         };
         self.expire_fragments(arrival.last, sink);
         direction
@@ -191,12 +225,19 @@ impl Meter {
     /// Counts fragments whose header never came, as a flow without ports.
     fn expire_fragments(&mut self, now: u64, sink: &mut impl Sink) {
         while let Some((packet, arrival)) = self.fragments.expired(now) {
-            self.count(&packet, &self.place(&packet), &arrival, sink);
+            self.count(&packet, &[], &self.place(&packet), &arrival, sink);
         }
     }
 
     #[inline]
-    fn count(&mut self, packet: &Packet, place: &Place, arrival: &Arrival, sink: &mut impl Sink) -> Direction {
+    fn count(
+        &mut self,
+        packet: &Packet,
+        payload: &[u8],
+        place: &Place,
+        arrival: &Arrival,
+        sink: &mut impl Sink,
+    ) -> Direction {
         let Place { key, from_low, hash } = *place;
         let number = match self.index.find(hash, |n| self.flows[n].key == key) {
             Some(number) => {
@@ -208,7 +249,21 @@ impl Meter {
             None => self.open(place, packet, arrival, sink),
         };
         let flow = &mut self.flows[number];
-        let forward = flow.count(from_low, packet, arrival);
+        let looked_at = match &mut self.layer7 {
+            Some(layer7) if flow.is_looked_at(packet, payload) => Some((layer7, flow.expected())),
+            _ => None,
+        };
+        let forward = flow.count(from_low, packet, payload, arrival);
+        if let Some((layer7, expected)) = looked_at {
+            let seen = Seen {
+                packet,
+                payload,
+                forward,
+                expected,
+                now: arrival.last,
+            };
+            layer7.look(flow, &seen, sink);
+        }
         let direction = flow.direction;
         if self.config.deltas && flow.mark_dirty() {
             self.dirty.push(number);
@@ -335,7 +390,11 @@ impl Meter {
                 self.statistics.lost_deltas += 1;
             }
         }
-        if let Some(record) = flow.take_record(self.config.link, reason) {
+        let layer7 = &mut self.layer7;
+        let record = flow.take_record(self.config.link, reason, |flow| {
+            layer7.as_mut()?.identity(flow, reason != EndReason::Active, sink)
+        });
+        if let Some(record) = record {
             sink.record(record);
         }
     }
@@ -416,6 +475,15 @@ impl Meter {
     /// What was done so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        self.statistics
+        Statistics {
+            overlapping_fragments: self.fragments.overlapping(),
+            ..self.statistics
+        }
+    }
+
+    /// What layer 7 did so far; `None` where flows are not looked into.
+    #[must_use]
+    pub fn layer7_statistics(&self) -> Option<l7::Statistics> {
+        self.layer7.as_ref().map(Layer7::statistics)
     }
 }

@@ -175,6 +175,20 @@ impl Details {
         }
     }
 
+    /// Adds to what is set, behind a comma; sets what is not.
+    pub fn add(&mut self, key: DetailKey, value: &str) {
+        match self.0.binary_search_by_key(&key, |(k, _)| *k) {
+            Ok(at) => {
+                if let Some((_, there)) = self.0.get_mut(at)
+                    && !value.is_empty()
+                {
+                    *there = tidy(&format!("{there},{value}"), Self::VALUE_MAX);
+                }
+            }
+            Err(_) => self.set(key, value),
+        }
+    }
+
     /// What is known of a key.
     #[must_use]
     pub fn get(&self, key: DetailKey) -> Option<&str> {
@@ -252,6 +266,9 @@ mod tests {
         assert_eq!((all.len(), all[1].1.len()), (3, 255));
         assert!(all[1].1.starts_with("é?é?"));
         assert_eq!(details.get(DetailKey::Agent), None);
+        details.add(DetailKey::Anomaly, "odd");
+        details.add(DetailKey::Anomaly, "even");
+        assert_eq!(details.get(DetailKey::Anomaly), Some("odd,even"));
     }
 
     #[test]

@@ -1,0 +1,126 @@
+//! Layer 7 of the flows: shows the inspector what it wants to see, and keeps what it says.
+
+use dissect::Packet;
+use dissect::l7::{Begin, Config, Inspector, Progress, Signatures, Statistics};
+use model::{DetailKey, L7, LogRecord, Timestamp};
+use std::sync::Arc;
+
+use crate::flow::Flow;
+use crate::identity::{Identities, NOBODY};
+use crate::sink::Sink;
+
+/// What [`DetailKey::Anomaly`] says of fragments that overlap.
+const OVERLAP: &str = "overlapping fragments";
+
+/// The inspector with what it said.
+#[derive(Debug)]
+pub(crate) struct Layer7 {
+    inspector: Inspector,
+    identities: Identities,
+}
+
+/// A packet on its way to the inspector.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) packet: &'a Packet,
+    pub(crate) payload: &'a [u8],
+    pub(crate) forward: bool,
+    /// The sequence numbers that the flow's sides expected before it.
+    pub(crate) expected: [Option<u32>; 2],
+    /// Nanoseconds since the epoch.
+    pub(crate) now: u64,
+}
+
+impl Layer7 {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            inspector: Inspector::new(config),
+            identities: Identities::new(),
+        }
+    }
+
+    pub(crate) fn set_signatures(&mut self, signatures: Arc<Signatures>) {
+        self.inspector.set_signatures(signatures);
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.inspector.statistics()
+    }
+
+    /// Shows a packet of a flow that is looked at.
+    #[inline(never)]
+    pub(crate) fn look(&mut self, flow: &mut Flow, seen: &Seen<'_>, sink: &mut impl Sink) {
+        let Seen {
+            packet,
+            payload,
+            forward,
+            expected,
+            now,
+        } = *seen;
+        let time = Timestamp::from_nanos(now);
+        let inspection = flow.inspection.take();
+        let begin = Begin { forward, expected };
+        let Some(mut inspection) = inspection.or_else(|| self.inspector.open(packet, begin, time)) else {
+            flow.decide();
+            return;
+        };
+        let mut out = |log: LogRecord| sink.log(log);
+        let progress = self
+            .inspector
+            .observe(&mut inspection, packet, payload, forward, time, &mut out);
+        if progress == Progress::Transactions && flow.is_news() {
+            if let Some(responses) = self.inspector.take_responses(&inspection) {
+                flow.respond(responses);
+            }
+            let (app, _) = self.inspector.identity(&inspection);
+            flow.identify(app, forward, payload, now);
+        }
+        flow.inspection = Some(inspection);
+        if progress == Progress::Done {
+            flow.decide();
+            if let Some(l7) = self.close(flow, forward, payload, now, sink) {
+                self.identities.release(flow.identity);
+                flow.identity = self.identities.keep(&l7);
+            }
+        }
+    }
+
+    /// Ends the inspection of a flow, if one is open; what is known.
+    fn close(&mut self, flow: &mut Flow, forward: bool, payload: &[u8], now: u64, sink: &mut impl Sink) -> Option<L7> {
+        let inspection = flow.inspection.take()?;
+        let responses = self.inspector.take_responses(&inspection);
+        let (app, l7) = self.inspector.close(inspection, &mut |log| sink.log(log));
+        flow.identify(app, forward, payload, now);
+        if let Some(responses) = responses {
+            flow.respond(responses);
+        }
+        let says = app.is_some() || l7.host.is_some() || !l7.details.is_empty();
+        says.then_some(l7)
+    }
+
+    /// What is known of a flow, for a record; `ends` where it is its last one.
+    pub(crate) fn identity(&mut self, flow: &mut Flow, ends: bool, sink: &mut impl Sink) -> Option<Box<L7>> {
+        let fresh = if ends {
+            let last = flow.last;
+            self.close(flow, true, &[], last, sink)
+        } else if let Some(inspection) = &flow.inspection {
+            let responses = self.inspector.take_responses(inspection);
+            let (app, l7) = self.inspector.identity(inspection);
+            if let Some(responses) = responses {
+                flow.respond(responses);
+            }
+            (app.is_some() || l7.host.is_some() || !l7.details.is_empty()).then_some(l7)
+        } else {
+            None
+        };
+        let mut l7 = fresh.or_else(|| self.identities.get(flow.identity));
+        if ends {
+            self.identities.release(flow.identity);
+            flow.identity = NOBODY;
+        }
+        if flow.has_overlap() {
+            l7.get_or_insert_default().details.add(DetailKey::Anomaly, OVERLAP);
+        }
+        l7.map(Box::new)
+    }
+}
