@@ -7,6 +7,7 @@
 
 mod inspector;
 mod ja4;
+mod quic;
 mod recognise;
 mod sample;
 mod signatures;

@@ -5,15 +5,19 @@
 mod alert;
 mod check;
 mod ciphers;
+mod datagrams;
 mod hello;
 pub(crate) mod octets;
+pub(crate) mod pieces;
 mod records;
 pub(crate) mod session;
 mod ssl2;
 
 use model::L7;
 
+use super::ja4::Carrier;
 pub(crate) use check::check;
+pub(crate) use datagrams::{Datagrams, check as check_dtls};
 use records::{Broken, Records};
 pub(crate) use session::Session;
 use ssl2::{Next, Ssl2};
@@ -62,13 +66,7 @@ impl Handshake {
 
     /// How far it is.
     pub(crate) fn progress(&self) -> Progress {
-        match (self.session.has_begun(), self.broken) {
-            (true, true) => Progress::Done,
-            (false, true) => Progress::No,
-            _ if self.session.is_done() => Progress::Done,
-            _ if self.session.has_client_hello() => Progress::Hello,
-            _ => Progress::More,
-        }
+        self.session.progress(self.broken)
     }
 
     /// The server's name that the client asks for.

@@ -4,7 +4,7 @@ use model::{DetailKey, L7};
 
 use super::hello::{self, ClientHello, ServerHello};
 use super::octets::Octets;
-use super::{alert, ciphers};
+use super::{Progress, alert, ciphers};
 use crate::l7::ja4::Carrier;
 use crate::l7::x509;
 
@@ -91,6 +91,11 @@ impl Session {
         self.settled = true;
     }
 
+    /// Which side the client is, where something else says it.
+    pub(crate) fn client_is(&mut self, forward: bool) {
+        self.client_forward.get_or_insert(forward);
+    }
+
     /// An alert in the clear. Warnings change nothing.
     pub(crate) fn alert(&mut self, level: u8, description: u8) {
         const FATAL: u8 = 2;
@@ -118,6 +123,17 @@ impl Session {
     pub(crate) fn is_done(&self) -> bool {
         let encrypts_at_once = |server: &ServerHello| is_13(server.version);
         self.alert.is_some() || self.settled || self.server.as_ref().is_some_and(encrypts_at_once)
+    }
+
+    /// How far the handshake is. `broken`: nothing that comes can be read.
+    pub(crate) fn progress(&self, broken: bool) -> Progress {
+        match (self.has_begun(), broken) {
+            (true, true) => Progress::Done,
+            (false, true) => Progress::No,
+            _ if self.is_done() => Progress::Done,
+            _ if self.has_client_hello() => Progress::Hello,
+            _ => Progress::More,
+        }
     }
 
     /// The server's name that the client asks for.

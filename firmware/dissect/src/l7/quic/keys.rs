@@ -1,0 +1,96 @@
+//! The keys of Initial packets (RFC 9001, sections 5.2 to 5.4).
+
+use ring::aead::{self, quic};
+use ring::hkdf;
+
+use super::packet::Long;
+use super::version::Derivation;
+
+/// The keys of both directions.
+pub(super) struct Keys {
+    client: Direction,
+    server: Direction,
+}
+
+struct Direction {
+    header: quic::HeaderProtectionKey,
+    packet: aead::LessSafeKey,
+    vector: [u8; aead::NONCE_LEN],
+}
+
+impl Keys {
+    /// The keys of a connection: `connection` is what the client's first packet names as destination.
+    pub(super) fn derive(derivation: &Derivation, connection: &[u8]) -> Option<Self> {
+        let initial = hkdf::Salt::new(hkdf::HKDF_SHA256, derivation.salt).extract(connection);
+        let direction = |label| {
+            let secret: [u8; 32] = expand(&initial, label)?;
+            let secret = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, &secret);
+            let [key, vector, header] = derivation.labels;
+            let key: [u8; 16] = expand(&secret, key)?;
+            let header: [u8; 16] = expand(&secret, header)?;
+            Some(Direction {
+                header: quic::HeaderProtectionKey::new(&quic::AES_128, &header).ok()?,
+                packet: aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_128_GCM, &key).ok()?),
+                vector: expand(&secret, vector)?,
+            })
+        };
+        Some(Self {
+            client: direction(b"client in")?,
+            server: direction(b"server in")?,
+        })
+    }
+
+    /// The frames in a packet; `None` where the keys do not fit.
+    pub(super) fn open(&self, from_client: bool, packet: &Long<'_>) -> Option<Vec<u8>> {
+        let direction = if from_client { &self.client } else { &self.server };
+        direction.open(packet)
+    }
+}
+
+impl Direction {
+    fn open(&self, packet: &Long<'_>) -> Option<Vec<u8>> {
+        const SAMPLE: usize = 16;
+        let at = packet.number_at;
+        let sample = packet.octets.get(at + 4..at + 4 + SAMPLE)?;
+        let [mask, number_mask @ ..] = self.header.new_mask(sample).ok()?;
+        let mut octets = packet.octets.to_vec();
+        let first = octets.first_mut()?;
+        *first ^= mask & 0x0f;
+        let length = usize::from(*first & 3) + 1;
+        let mut nonce = self.vector;
+        for (octet, mask) in octets.get_mut(at..at + length)?.iter_mut().zip(number_mask) {
+            *octet ^= mask;
+        }
+        // the numbers of first packets are short: what is said of them is all of them
+        let number = octets.get(at..at + length)?;
+        for (octet, number) in nonce.iter_mut().rev().zip(number.iter().rev()) {
+            *octet ^= number;
+        }
+        let mut sealed = octets.split_off(at + length);
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        let plain = self
+            .packet
+            .open_in_place(nonce, aead::Aad::from(&octets), &mut sealed)
+            .ok()?;
+        let plain = plain.len();
+        sealed.truncate(plain);
+        Some(sealed)
+    }
+}
+
+/// HKDF-Expand-Label (RFC 8446, section 7.1) with an empty context.
+fn expand<const LENGTH: usize>(secret: &hkdf::Prk, label: &[u8]) -> Option<[u8; LENGTH]> {
+    struct Octets(usize);
+    impl hkdf::KeyType for Octets {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    const PREFIX: &[u8] = b"tls13 ";
+    let length = u16::try_from(LENGTH).ok()?.to_be_bytes();
+    let label_length = [u8::try_from(PREFIX.len() + label.len()).ok()?];
+    let info = [&length[..], &label_length, PREFIX, label, &[0]];
+    let mut out = [0; LENGTH];
+    secret.expand(&info, Octets(LENGTH)).ok()?.fill(&mut out).ok()?;
+    Some(out)
+}
