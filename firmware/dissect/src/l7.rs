@@ -5,14 +5,25 @@
 //! come out. Everything is bounded: open inspections, octets held of streams, names, transactions. docs/layer7.md says
 //! what is read of which protocol.
 
+mod decide;
+mod dns;
+mod flow;
+mod http1;
 mod inspector;
 mod ja4;
+mod log;
+mod names;
 mod quic;
+mod reader;
 mod recognise;
 mod sample;
+mod session;
 mod signatures;
+mod stream;
+mod text;
 mod tls;
 mod x509;
 
 pub use inspector::{Begin, Config, Inspection, Inspector, Progress, Statistics};
+pub use names::Names;
 pub use signatures::{SignatureError, SignatureProblem, Signatures};

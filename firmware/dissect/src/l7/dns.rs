@@ -1,0 +1,406 @@
+//! DNS over UDP and TCP: queries, their answers, and the names of addresses. mDNS and LLMNR are read for their names.
+
+mod message;
+
+use std::sync::Arc;
+
+use model::{App, Confidence, DetailKey, L7, LogSource, Timestamp};
+
+use super::flow::{Step, Talk};
+use super::log::{Line, Took, micros};
+use super::sample::{Sample, Verdict};
+use super::stream::Piece;
+use message::{Kind, Message, Question, code_name};
+
+/// Answers that a flow's details and a line name.
+const ANSWERS_MAX: usize = 8;
+/// The longest message over TCP that is put together; longer ones are read as far as that.
+const MESSAGE_MAX: usize = 8 << 10;
+/// A query without an answer for so long is logged without one, where another comes, in nanoseconds.
+const PATIENCE: u64 = 10_000_000_000;
+const PORT: u16 = 53;
+const MDNS: u16 = 5353;
+const LLMNR: u16 = 5355;
+
+/// Which of the protocols that speak DNS's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Dns,
+    Mdns,
+    Llmnr,
+}
+
+impl Dialect {
+    fn of(ports: [u16; 2]) -> Self {
+        if ports.contains(&MDNS) {
+            Self::Mdns
+        } else if ports.contains(&LLMNR) {
+            Self::Llmnr
+        } else {
+            Self::Dns
+        }
+    }
+
+    fn app(self) -> App {
+        App::by_port(
+            17,
+            0,
+            match self {
+                Self::Dns => PORT,
+                Self::Mdns => MDNS,
+                Self::Llmnr => LLMNR,
+            },
+        )
+    }
+}
+
+/// Whether a flow is DNS.
+pub(super) fn check(sample: &Sample<'_>) -> Verdict {
+    let ports = [sample.src_port, sample.dst_port];
+    let of_port = ports.iter().any(|port| [PORT, MDNS, LLMNR].contains(port));
+    let octets = if sample.client.is_empty() {
+        sample.server
+    } else {
+        sample.client
+    };
+    let dialect = Dialect::of(ports);
+    let octets = if sample.transport == 17 {
+        octets
+    } else {
+        // Off its port, the length of the message must be the segment's.
+        let Some((length, message)) = octets.split_first_chunk::<2>() else {
+            return Verdict::More;
+        };
+        let length = usize::from(u16::from_be_bytes(*length));
+        if length < 12 || (!of_port && length < message.len()) {
+            return Verdict::No;
+        }
+        if message.len() < length.min(512) {
+            // The header decides whether waiting is of use.
+            return match Message::read(message) {
+                Some(header) if !matches!(header.opcode(), 0 | 4 | 5) || header.counts[0] > 4 => Verdict::No,
+                _ => Verdict::More,
+            };
+        }
+        message.get(..length).unwrap_or(message)
+    };
+    let Some(message) = Message::read(octets) else {
+        return Verdict::No;
+    };
+    let sound = match &message.question {
+        Some(_) => of_port && message.counts[0] <= 32,
+        None => of_port && message.counts[0] == 0 && (message.counts[1] > 0 || message.is_response()),
+    };
+    if (sound && matches!(message.opcode(), 0..=6)) || message.is_plausible() && !is_netbios(ports) {
+        Verdict::Is(dialect.app(), Confidence::Parsed)
+    } else {
+        Verdict::No
+    }
+}
+
+/// NetBIOS's name service has the same header.
+fn is_netbios(ports: [u16; 2]) -> bool {
+    ports.contains(&137)
+}
+
+/// A query that waits for its answer.
+#[derive(Debug)]
+struct Pending {
+    id: u16,
+    question: Question,
+    at: Timestamp,
+    octets: usize,
+    /// From the flow's first sender.
+    forward: bool,
+}
+
+/// A flow's DNS.
+#[derive(Debug)]
+pub(super) struct Dns {
+    dialect: Dialect,
+    pending: Vec<Pending>,
+    /// TCP: what is there of each direction's next message.
+    parts: Option<Box<[Part; 2]>>,
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    octets: Vec<u8>,
+    /// Octets of a message too long to hold, or lost, that are still to come.
+    skip: usize,
+    /// A gap took away where messages begin.
+    lost: bool,
+}
+
+impl Dns {
+    /// The reader of a flow.
+    pub(super) fn new(ports: [u16; 2]) -> Self {
+        Self {
+            dialect: Dialect::of(ports),
+            pending: Vec::new(),
+            parts: None,
+        }
+    }
+
+    /// The application.
+    pub(super) fn app(&self) -> App {
+        self.dialect.app()
+    }
+
+    /// Octets held.
+    pub(super) fn held(&self) -> usize {
+        let parts = self.parts.as_ref();
+        parts.map_or(0, |parts| parts.iter().map(|part| part.octets.len()).sum())
+    }
+
+    /// A datagram.
+    pub(super) fn datagram(&mut self, forward: bool, octets: &[u8], talk: &mut Talk<'_, '_>) -> Step {
+        if let Some(message) = Message::read(octets) {
+            self.message(forward, &message, octets.len(), talk);
+        }
+        Step::Goes
+    }
+
+    /// The next of a stream.
+    pub(super) fn piece(&mut self, forward: bool, piece: Piece<'_>, talk: &mut Talk<'_, '_>) -> Step {
+        let mut parts = self.parts.take().unwrap_or_default();
+        let side = usize::from(!forward);
+        if let Some(part) = parts.get_mut(side) {
+            match piece {
+                Piece::Gap(octets) => part.gap(octets as usize),
+                Piece::Octets(octets) if !part.lost => {
+                    part.push(octets, |octets, length| {
+                        if let Some(message) = Message::read(octets) {
+                            self.message(forward, &message, length, talk);
+                        }
+                    });
+                }
+                Piece::Octets(_) => {}
+            }
+        }
+        let lost = parts.iter().all(|part| part.lost);
+        if parts
+            .iter()
+            .any(|part| !part.octets.is_empty() || part.skip > 0 || part.lost)
+        {
+            self.parts = Some(parts);
+        }
+        if lost { Step::Done } else { Step::Goes }
+    }
+
+    /// The flow ends.
+    pub(super) fn finish(&mut self, talk: &mut Talk<'_, '_>) {
+        for query in std::mem::take(&mut self.pending) {
+            self.unanswered(&query, talk);
+        }
+    }
+
+    fn message(&mut self, forward: bool, message: &Message<'_>, octets: usize, talk: &mut Talk<'_, '_>) {
+        let response = message.is_response();
+        if let Some(question) = &message.question {
+            if talk.l7.host.is_none() {
+                talk.l7.host = L7::host_name(&question.name);
+            }
+            if talk.l7.details.get(DetailKey::DnsType).is_none() {
+                talk.detail(DetailKey::DnsType, &Kind(question.kind).to_string());
+            }
+        }
+        if self.dialect == Dialect::Mdns {
+            if response {
+                self.mdns_answer(message, talk);
+            }
+            return;
+        }
+        if response {
+            self.answer(forward, message, octets, talk);
+        } else if let Some(question) = &message.question {
+            self.query(forward, message.id, question, octets, talk);
+        }
+    }
+
+    fn query(&mut self, forward: bool, id: u16, question: &Question, octets: usize, talk: &mut Talk<'_, '_>) {
+        let known = |p: &Pending| p.id == id && p.forward == forward && p.question == *question;
+        if self.pending.iter().any(known) {
+            // Asked again: the answer's delay counts from the first time.
+            return;
+        }
+        let late = |p: &Pending| talk.now.nanos_since(p.at) > PATIENCE;
+        let out = if self.pending.len() >= talk.max_transactions {
+            true
+        } else {
+            self.pending.first().is_some_and(late)
+        };
+        if out {
+            let query = self.pending.remove(0);
+            self.unanswered(&query, talk);
+        }
+        self.pending.push(Pending {
+            id,
+            question: question.clone(),
+            at: talk.now,
+            octets,
+            forward,
+        });
+    }
+
+    fn unanswered(&self, query: &Pending, talk: &mut Talk<'_, '_>) {
+        // A multicast question is answered from another address, in another flow.
+        if self.dialect != Dialect::Dns || !talk.lines.wanted {
+            return;
+        }
+        let Question { name, kind, .. } = &query.question;
+        let line = Line {
+            source: LogSource::Dns,
+            began: query.at,
+            over: talk.now,
+            ends: talk.ends(query.forward),
+            host: name,
+            app: self.app(),
+            code: "",
+            failed: true,
+            text: format_args!("{} {} no answer", Kind(*kind), dotted(name)),
+        };
+        talk.lines.write(&line, |data| {
+            data.push(DetailKey::DnsType.name(), &Kind(*kind));
+            data.push("request_bytes", &query.octets);
+        });
+    }
+
+    fn answer(&mut self, forward: bool, message: &Message<'_>, octets: usize, talk: &mut Talk<'_, '_>) {
+        let known = |p: &Pending| {
+            p.id == message.id && p.forward != forward && message.question.as_ref().is_none_or(|q| *q == p.question)
+        };
+        let query = self.pending.iter().position(known).map(|at| self.pending.remove(at));
+        let response_us = query.as_ref().map(|query| micros(query.at, talk.now));
+        if let Some(us) = response_us {
+            talk.responses.add(us);
+        }
+        let question = message
+            .question
+            .as_ref()
+            .or_else(|| query.as_ref().map(|q| &q.question));
+        // EDNS's upper bits of the code are rare: those of the header are told.
+        let code = code_name(message.code());
+        let first = talk.l7.details.get(DetailKey::DnsCode).is_none();
+        if first {
+            talk.detail(DetailKey::DnsCode, code);
+        }
+        let client = talk.ends(!forward).client.0;
+        let mut answers = String::new();
+        let mut name: Option<Arc<str>> = None;
+        for (number, record) in message.answers().enumerate() {
+            if let (Some(address), Some(question)) = (record.address, question) {
+                let name = name.get_or_insert_with(|| Arc::from(question.name.as_str()));
+                talk.names.learn(client, address, name, record.ttl, talk.now);
+            }
+            if number < ANSWERS_MAX && (first || talk.lines.wanted) {
+                if number > 0 {
+                    answers.push(',');
+                }
+                answers.push_str(&record.data);
+            }
+        }
+        if first {
+            talk.detail(DetailKey::DnsAnswers, &answers);
+        }
+        if !talk.lines.wanted || self.dialect != Dialect::Dns {
+            return;
+        }
+        let (host, kind) = question.map_or(("", 0), |q| (q.name.as_str(), q.kind));
+        let began = query.as_ref().map_or(talk.now, |q| q.at);
+        let shown = answers.replace(',', ", ");
+        let (arrow, took) = (if answers.is_empty() { "" } else { " → " }, response_us.map(Took));
+        let took = took.map(|took| format!(" {took}")).unwrap_or_default();
+        let line = Line {
+            source: LogSource::Dns,
+            began,
+            over: talk.now,
+            ends: talk.ends(!forward),
+            host,
+            app: self.app(),
+            code,
+            failed: message.code() != 0,
+            text: format_args!("{} {}{arrow}{shown} {code}{took}", Kind(kind), dotted(host)),
+        };
+        talk.lines.write(&line, |data| {
+            data.push(DetailKey::DnsType.name(), &Kind(kind));
+            data.detail(DetailKey::DnsCode, code);
+            data.detail(DetailKey::DnsAnswers, &answers);
+            data.push_some("request_bytes", query.as_ref().map(|q| q.octets));
+            data.push("response_bytes", &octets);
+            data.push_some("response_us", response_us);
+        });
+    }
+
+    /// A host says its own names and addresses.
+    fn mdns_answer(&self, message: &Message<'_>, talk: &mut Talk<'_, '_>) {
+        if talk.l7.details.get(DetailKey::DnsAnswers).is_some() {
+            return;
+        }
+        let mut answers = String::new();
+        for (number, record) in message.answers().take(ANSWERS_MAX).enumerate() {
+            if number > 0 {
+                answers.push(',');
+            }
+            answers.push_str(&record.data);
+        }
+        talk.detail(DetailKey::DnsAnswers, &answers);
+    }
+}
+
+fn dotted(name: &str) -> &str {
+    if name.is_empty() { "." } else { name }
+}
+
+impl Part {
+    fn gap(&mut self, octets: usize) {
+        let wanted = match self.octets.split_first_chunk::<2>() {
+            _ if self.skip > 0 => self.skip,
+            Some((length, rest)) => usize::from(u16::from_be_bytes(*length)).saturating_sub(rest.len()),
+            None => 0,
+        };
+        self.octets = Vec::new();
+        match wanted.checked_sub(octets) {
+            // Within one message, which is lost alone.
+            Some(left) => self.skip = left,
+            None => self.lost = true,
+        }
+    }
+
+    /// Gives each message that is complete now, and its length; one that is too long, as far as it is held.
+    fn push(&mut self, mut octets: &[u8], mut take: impl FnMut(&[u8], usize)) {
+        while !octets.is_empty() {
+            if self.skip > 0 {
+                let skipped = self.skip.min(octets.len());
+                self.skip -= skipped;
+                octets = octets.get(skipped..).unwrap_or_default();
+                continue;
+            }
+            if self.octets.is_empty()
+                && let Some((length, rest)) = octets.split_first_chunk::<2>()
+                && let length = usize::from(u16::from_be_bytes(*length))
+                && let Some((message, rest)) = rest.split_at_checked(length)
+            {
+                // A whole message: nothing is copied.
+                take(message.get(..MESSAGE_MAX).unwrap_or(message), length);
+                octets = rest;
+                continue;
+            }
+            let wanted = match self.octets.split_first_chunk::<2>() {
+                None => 2 - self.octets.len(),
+                Some((length, rest)) => usize::from(u16::from_be_bytes(*length)) - rest.len(),
+            };
+            let (now, later) = octets.split_at(wanted.min(octets.len()));
+            self.octets.extend_from_slice(now);
+            octets = later;
+            if let Some((length, message)) = self.octets.split_first_chunk::<2>() {
+                let length = usize::from(u16::from_be_bytes(*length));
+                if message.len() == length.min(MESSAGE_MAX) || message.len() > MESSAGE_MAX {
+                    take(message.get(..MESSAGE_MAX).unwrap_or(message), length);
+                    self.skip = length - message.len();
+                    self.octets = Vec::new();
+                }
+            }
+        }
+    }
+}

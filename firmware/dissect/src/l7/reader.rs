@@ -1,0 +1,223 @@
+//! The protocols that are read on after they are recognised: handshakes to their end, transactions to the flow's end.
+
+use model::{App, DetailKey, L7, LogSource};
+
+use super::dns::{self, Dns};
+use super::flow::{Step, Talk};
+use super::http1::{self, Http1};
+use super::log::Line;
+use super::quic;
+use super::sample::{Sample, TCP, UDP, Verdict};
+use super::stream::Piece;
+use super::tls::{self, Datagrams, Handshake, Progress};
+
+/// A protocol that has a reader.
+pub(super) struct Readable {
+    /// Bits of [`TCP`] and [`UDP`].
+    pub transports: u8,
+    /// Looks at the first octets.
+    pub check: fn(&Sample<'_>) -> Verdict,
+    /// Makes the reader.
+    pub make: fn(&Sample<'_>) -> Reader,
+}
+
+/// All of them; the first that says yes has it.
+pub(super) static READERS: &[Readable] = &[
+    Readable {
+        transports: TCP,
+        check: |sample| tls::check(sample, &mut L7::default()),
+        make: |_| Reader::tls(),
+    },
+    Readable {
+        transports: UDP,
+        check: |sample| quic::check(sample, &mut L7::default()),
+        make: |_| Reader::Quic(Box::default()),
+    },
+    Readable {
+        transports: UDP,
+        check: |sample| tls::check_dtls(sample, &mut L7::default()),
+        make: |_| Reader::Dtls(Box::default()),
+    },
+    Readable {
+        transports: TCP,
+        check: http1::check,
+        make: |sample| Reader::Http1(Box::new(Http1::new(sample))),
+    },
+    Readable {
+        transports: TCP | UDP,
+        check: dns::check,
+        make: |sample| Reader::Dns(Dns::new([sample.src_port, sample.dst_port])),
+    },
+];
+
+/// A reader at work.
+#[derive(Debug)]
+pub(super) enum Reader {
+    /// The flow is not decided.
+    None,
+    /// There is none, or it is through.
+    Nothing,
+    /// A TLS handshake.
+    Tls(Box<Handshake>),
+    /// A DTLS handshake.
+    Dtls(Box<Datagrams>),
+    /// A QUIC handshake.
+    Quic(Box<quic::Session>),
+    /// DNS over UDP or TCP.
+    Dns(Dns),
+    /// HTTP/1.
+    Http1(Box<Http1>),
+}
+
+impl Reader {
+    /// A TLS handshake from the next octet on.
+    pub(super) fn tls() -> Self {
+        Self::Tls(Box::default())
+    }
+
+    /// Octets held.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::None | Self::Nothing | Self::Tls(_) | Self::Dtls(_) | Self::Quic(_) => 0,
+            Self::Dns(dns) => dns.held(),
+            Self::Http1(http) => http.held(),
+        }
+    }
+
+    /// Whether it measures the delays of responses.
+    pub(super) fn measures(&self) -> bool {
+        matches!(self, Self::Dns(_) | Self::Http1(_))
+    }
+
+    /// Whether it writes log lines.
+    pub(super) fn logs(&self) -> bool {
+        !matches!(self, Self::None | Self::Nothing)
+    }
+
+    /// Whether the server speaks first.
+    pub(super) fn is_server_first(&self) -> bool {
+        false
+    }
+
+    /// The server's name, where the flow's facts do not have it yet.
+    pub(super) fn host(&self) -> Option<&str> {
+        match self {
+            Self::Tls(tls) => tls.host(),
+            Self::Dtls(dtls) => dtls.host(),
+            Self::Quic(quic) => quic.host(),
+            _ => None,
+        }
+    }
+
+    /// Adds what is not in the flow's facts yet.
+    pub(super) fn describe(&self, l7: &mut L7) {
+        let mut said = L7::default();
+        match self {
+            Self::Tls(tls) => tls.describe(&mut said),
+            Self::Dtls(dtls) => dtls.describe(&mut said),
+            Self::Quic(quic) => quic.describe(&mut said),
+            _ => return,
+        }
+        for (key, value) in said.details.iter() {
+            l7.details.set(key, value);
+        }
+        if l7.host.is_none() {
+            l7.host = said.host;
+        }
+    }
+
+    /// A datagram.
+    pub(super) fn datagram(&mut self, forward: bool, octets: &[u8], talk: &mut Talk<'_, '_>) -> Step {
+        match self {
+            Self::Dns(dns) => dns.datagram(forward, octets, talk),
+            Self::Dtls(dtls) => step(dtls.datagram(forward, octets)),
+            Self::Quic(quic) => step(quic.datagram(forward, octets)),
+            _ => Step::Done,
+        }
+    }
+
+    /// The next of a stream.
+    pub(super) fn piece(&mut self, forward: bool, piece: Piece<'_>, talk: &mut Talk<'_, '_>) -> Step {
+        match (self, piece) {
+            (Self::Tls(tls), Piece::Octets(octets)) => step(tls.push(forward, octets)),
+            // The rest of the handshake cannot be told.
+            (Self::Tls(_), Piece::Gap(_)) => Step::Done,
+            (Self::Dns(dns), piece) => dns.piece(forward, piece, talk),
+            (Self::Http1(http), piece) => http.piece(forward, piece, talk),
+            (Self::None | Self::Nothing | Self::Dtls(_) | Self::Quic(_), _) => Step::Done,
+        }
+    }
+
+    /// Nothing more comes: what waits becomes log lines. `app`: what the flow is.
+    pub(super) fn finish(&mut self, app: App, talk: &mut Talk<'_, '_>) {
+        let handshake = match &*self {
+            Self::Tls(tls) => Some((tls.client_forward(), tls.failure())),
+            Self::Dtls(dtls) => Some((dtls.client_forward(), dtls.failure())),
+            Self::Quic(quic) => Some((quic.client_forward(), quic.failure())),
+            _ => None,
+        };
+        if let Some((forward, failure)) = handshake {
+            self.handshake(app, forward, failure, talk);
+        }
+        match self {
+            Self::None | Self::Nothing | Self::Tls(_) | Self::Dtls(_) | Self::Quic(_) => {}
+            Self::Dns(dns) => dns.finish(talk),
+            Self::Http1(http) => http.finish(talk),
+        }
+    }
+
+    /// The line of a TLS or QUIC session.
+    fn handshake(&self, app: App, forward: Option<bool>, failure: Option<&str>, talk: &mut Talk<'_, '_>) {
+        if !talk.lines.wanted {
+            return;
+        }
+        let mut l7 = L7::default();
+        self.describe(&mut l7);
+        let said = |key| l7.details.get(key).unwrap_or_default();
+        let (version, cipher, alpn) = (
+            said(DetailKey::TlsVersion),
+            said(DetailKey::Cipher),
+            said(DetailKey::Alpn),
+        );
+        if l7.host.is_none() && l7.details.is_empty() {
+            return;
+        }
+        let ends = talk.ends(forward.unwrap_or(true));
+        let name = match &l7.host {
+            Some(host) => host.to_string(),
+            None => ends.server.0.to_string(),
+        };
+        let mut rest = String::new();
+        for said in [version, alpn, cipher] {
+            if !said.is_empty() {
+                rest.push(' ');
+                rest.push_str(said);
+            }
+        }
+        if let Some(failure) = failure {
+            rest.push_str(" failed: ");
+            rest.push_str(failure);
+        }
+        let line = Line {
+            source: LogSource::Tls,
+            began: talk.began,
+            over: talk.now,
+            ends,
+            host: l7.host.as_deref().unwrap_or_default(),
+            app,
+            code: failure.unwrap_or(version),
+            failed: failure.is_some(),
+            text: format_args!("{name}{rest}"),
+        };
+        talk.lines.write(&line, |data| data.details(&l7));
+    }
+}
+
+/// How far a handshake is.
+fn step(progress: Progress) -> Step {
+    match progress {
+        Progress::More | Progress::Hello => Step::More,
+        Progress::Done => Step::Done,
+        Progress::No => Step::Not,
+    }
+}
