@@ -76,7 +76,7 @@ pub enum DetailKey {
     Version = 18,
     /// The client's older fingerprint: JA3, the MD5 in hexadecimal.
     Ja3 = 19,
-    /// The version that the client's hello names (RFC 8446, section 4.1.2, legacy_version): `TLS 1.2` …
+    /// The highest version that the client's hello offers, GREASE left out: `TLS 1.3` …
     TlsClientVersion = 20,
     /// When the server's certificate begins to be valid: seconds since 1970.
     ValidFrom = 21,

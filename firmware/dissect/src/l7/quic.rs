@@ -128,8 +128,8 @@ impl Session {
     /// first packet, or in its first after a Retry, and from the version.
     fn open(&mut self, packet: &Long<'_>, forward: bool) -> Option<(Vec<u8>, bool)> {
         let from_client = self.tls.client_forward().is_none_or(|client| client == forward);
-        let fitting = |derived: &&Box<Derived>| derived.version == packet.version;
-        if let Some(derived) = self.keys.as_ref().filter(fitting) {
+        let fitting = |derived: &&Derived| derived.version == packet.version;
+        if let Some(derived) = self.keys.as_deref().filter(fitting) {
             if self.opened >= OPENED_MAX {
                 return None;
             }

@@ -7,6 +7,7 @@ mod check;
 mod ciphers;
 mod datagrams;
 mod hello;
+mod ja3;
 pub(crate) mod octets;
 pub(crate) mod pieces;
 mod records;

@@ -26,7 +26,7 @@ const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const ORGANISATION: &[u8] = &[0x55, 4, 10];
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
 
-/// The names in a certificate.
+/// The names in a certificate, and what else of it is said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Names {
     /// The subject's common name; the last, which is the most specific.
@@ -35,6 +35,12 @@ pub(crate) struct Names {
     pub(crate) issuer: Option<Box<str>>,
     /// The first eight DNS names that fit, with commas between; may be empty.
     pub(crate) dns: String,
+    /// When it begins to be valid: seconds since 1970.
+    pub(crate) from: Option<i64>,
+    /// When it ends to be valid.
+    pub(crate) until: Option<i64>,
+    /// The algorithm of its public key, by the name that RFC 3279 and its like give it, else by its number: `1.2.3`.
+    pub(crate) key: Option<Box<str>>,
 }
 
 /// Reads the names of a certificate in DER; `None` where it is no certificate.
@@ -50,13 +56,20 @@ pub(crate) fn names(certificate: &[u8]) -> Option<Names> {
     let mut found = Names::default();
     let issuer = constructed(&mut fields, SEQUENCE)?;
     found.issuer = attribute(issuer, COMMON_NAME).or_else(|| attribute(issuer, ORGANISATION));
-    if constructed(&mut fields, SEQUENCE).is_none() {
+    let Some(validity) = constructed(&mut fields, SEQUENCE) else {
         return Some(found);
-    }
+    };
+    let mut validity = Octets(validity);
+    found.from = element(&mut validity).and_then(time);
+    found.until = element(&mut validity).and_then(time);
     let Some(subject) = constructed(&mut fields, SEQUENCE) else {
         return Some(found);
     };
     found.subject = attribute(subject, COMMON_NAME);
+    if let Some(key) = constructed(&mut fields, SEQUENCE) {
+        let algorithm = constructed(&mut Octets(key), SEQUENCE).unwrap_or_default();
+        found.key = primitive(&mut Octets(algorithm), OBJECT_IDENTIFIER).and_then(algorithm_name);
+    }
     while let Some((tag, content, _)) = element(&mut fields) {
         if tag == EXTENSIONS {
             found.dns = alternative_names(content);
@@ -136,6 +149,84 @@ fn text(tag: u8, content: &[u8]) -> Option<Box<str>> {
         _ => String::from_utf8_lossy(content).into_owned(),
     };
     let text = text.trim_matches(['\0', ' ']);
+    (!text.is_empty()).then(|| text.into())
+}
+
+/// Seconds since 1970 of a `Time` (RFC 5280, section 4.1.2.5).
+fn time((tag, content, whole): (u8, &[u8], bool)) -> Option<i64> {
+    const UTC_TIME: u8 = 0x17;
+    const GENERALIZED_TIME: u8 = 0x18;
+    let mut digits = Octets(content.strip_suffix(b"Z")?);
+    let mut two = || {
+        let pair = digits.take(2)?;
+        pair.iter()
+            .all(u8::is_ascii_digit)
+            .then(|| pair.iter().fold(0, |n, d| n * 10 + i64::from(d - b'0')))
+    };
+    let year = match tag {
+        UTC_TIME => match two()? {
+            year @ 0..50 => 2_000 + year,
+            year => 1_900 + year,
+        },
+        GENERALIZED_TIME => two()? * 100 + two()?,
+        _ => return None,
+    };
+    let (month, day, hour, minute) = (two()?, two()?, two()?, two()?);
+    // seconds are left out where BER is taken for DER
+    let second = two().unwrap_or(0);
+    let sound = (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second <= 60;
+    (whole && sound).then(|| ((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+/// Days since 1970-01-01 of the Gregorian calendar.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    // years begin in March, so that the day that leap years add is their last
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    const TO_1970: i64 = 719_468;
+    year * 365 + leaps + (month * 153 + 2) / 5 + day - 1 - TO_1970
+}
+
+/// The name of a public key's algorithm.
+fn algorithm_name(identifier: &[u8]) -> Option<Box<str>> {
+    let name = match identifier {
+        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" => "rsaEncryption",
+        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a" => "id-RSASSA-PSS",
+        b"\x2a\x86\x48\xce\x3d\x02\x01" => "id-ecPublicKey",
+        b"\x2a\x86\x48\xce\x38\x04\x01" => "id-dsa",
+        b"\x2a\x86\x48\xce\x3e\x02\x01" => "dhpublicnumber",
+        b"\x2b\x65\x6e" => "id-X25519",
+        b"\x2b\x65\x6f" => "id-X448",
+        b"\x2b\x65\x70" => "id-Ed25519",
+        b"\x2b\x65\x71" => "id-Ed448",
+        b"\x2a\x85\x03\x02\x02\x13" => "gostR3410-2001",
+        other => return dotted(other),
+    };
+    Some(name.into())
+}
+
+/// An object identifier as numbers with dots between; `None` where it is none.
+fn dotted(identifier: &[u8]) -> Option<Box<str>> {
+    const LENGTH_MAX: usize = 64;
+    let mut text = String::new();
+    let mut number = 0_u64;
+    let identifier = identifier.get(..LENGTH_MAX).unwrap_or(identifier);
+    for octet in identifier {
+        number = number.checked_mul(128)? + u64::from(octet & 0x7f);
+        if octet & 0x80 == 0 {
+            if text.is_empty() {
+                let first = (number / 40).min(2);
+                text = format!("{first}.{}", number - first * 40);
+            } else {
+                text += &format!(".{number}");
+            }
+            number = 0;
+        }
+    }
     (!text.is_empty()).then(|| text.into())
 }
 
@@ -240,7 +331,10 @@ mod tests {
                 &[der(0x17, b"260101000000Z"), der(0x17, b"270101000000Z")].concat(),
             ),
             der(SEQUENCE, &subject.concat()),
-            der(SEQUENCE, &[]),
+            der(
+                SEQUENCE,
+                &der(SEQUENCE, &der(OBJECT_IDENTIFIER, &[0x2a, 0x81, 0x1c, 0xcf, 0x55, 1, 1])),
+            ),
             der(EXTENSIONS, &der(SEQUENCE, &[usage, names].concat())),
         ];
         let rest = [der(SEQUENCE, &[]), der(3, &[0])].concat();
@@ -265,6 +359,26 @@ mod tests {
         assert_eq!(names.subject.as_deref(), Some("网镜"));
         assert_eq!(names.issuer.as_deref(), Some("An Authority"));
         assert_eq!(names.dns, "*.example.com,b?c,d.example");
+        assert_eq!((names.from, names.until), (Some(1_767_225_600), Some(1_798_761_600)));
+        assert_eq!(names.key.as_deref(), Some("1.2.156.10197.1.1"));
+    }
+
+    #[test]
+    fn times_of_both_kinds() {
+        for (tag, text, wanted) in [
+            (0x17, &b"700101000000Z"[..], Some(0)),
+            (0x17, b"491231235959Z", Some(2_524_607_999)),
+            (0x17, b"500101000000Z", Some(-631_152_000)),
+            (0x17, b"0002291200Z", Some(951_825_600)),
+            (0x18, b"20500301000000Z", Some(2_529_705_600)),
+            (0x18, b"99991231235959Z", Some(253_402_300_799)),
+            (0x17, b"701301000000Z", None),
+            (0x17, b"7001010000", None),
+            (0x17, b"7x0101000000Z", None),
+            (0x04, b"700101000000Z", None),
+        ] {
+            assert_eq!(time((tag, text, true)), wanted, "{}", text.escape_ascii());
+        }
     }
 
     #[test]

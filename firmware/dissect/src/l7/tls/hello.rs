@@ -1,9 +1,12 @@
 //! The hellos of both sides (RFC 8446, section 4.1; RFC 5246, section 7.4.1; RFC 9147, section 5.3).
 
+use super::ja3::{self, Ja3};
 use super::octets::{Octets, numbers};
 use crate::l7::ja4::{self, Carrier, Parts, is_grease};
 
 const SERVER_NAME: u16 = 0;
+const GROUPS: u16 = 10;
+const POINT_FORMATS: u16 = 11;
 const SIGNATURE_ALGORITHMS: u16 = 13;
 const PROTOCOLS: u16 = 16;
 const SUPPORTED_VERSIONS: u16 = 43;
@@ -16,12 +19,35 @@ const OFFER_MAX: usize = model::Details::VALUE_MAX;
 /// What a client says first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ClientHello {
+    /// The highest version that it offers.
+    pub(super) version: u16,
     /// The server's name that it asks for.
     pub(super) host: Option<Box<str>>,
     /// Its protocols, with commas between; may be empty.
     pub(super) protocols: Box<str>,
     /// Its fingerprint; `None` for a hello of SSL 2.0's form.
     pub(super) ja4: Option<[u8; ja4::LENGTH]>,
+    /// Its older fingerprint.
+    pub(super) ja3: Ja3,
+}
+
+impl ClientHello {
+    /// A hello of SSL 2.0's form, which has no extensions. Its ciphers are numbers of three octets.
+    pub(super) fn of_ssl2(version: u16, ciphers: &[u8]) -> Self {
+        let mut ja3 = ja3::Text::new(version);
+        let kinds = ciphers.as_chunks::<3>().0;
+        ja3.wide(kinds.iter().map(|[a, b, c]| u32::from_be_bytes([0, *a, *b, *c])));
+        for _ in 0..3 {
+            ja3.wide(std::iter::empty());
+        }
+        Self {
+            version,
+            host: None,
+            protocols: Box::default(),
+            ja4: None,
+            ja3: ja3.hash(),
+        }
+    }
 }
 
 /// What a server answers.
@@ -54,6 +80,8 @@ pub(super) fn client(body: &[u8], carrier: Carrier) -> Option<ClientHello> {
     let mut host = None;
     let mut protocols: &[u8] = &[];
     let mut signatures: &[u8] = &[];
+    let mut groups: &[u8] = &[];
+    let mut formats: &[u8] = &[];
     for (kind, data) in Extensions::of(&mut octets) {
         types.push(kind);
         match kind {
@@ -62,14 +90,22 @@ pub(super) fn client(body: &[u8], carrier: Carrier) -> Option<ClientHello> {
                 host = host.or_else(|| server_name(data));
             }
             PROTOCOLS => protocols = Octets(data).vector16().unwrap_or_default(),
+            GROUPS => groups = Octets(data).vector16().unwrap_or_default(),
+            POINT_FORMATS => formats = Octets(data).vector8().unwrap_or_default(),
             SIGNATURE_ALGORITHMS => signatures = Octets(data).vector16().unwrap_or_default(),
             SUPPORTED_VERSIONS => version = highest(Octets(data).vector8().unwrap_or_default(), carrier),
             _ => {}
         }
     }
+    let version = version.unwrap_or(legacy);
+    let mut ja3 = ja3::Text::new(legacy);
+    ja3.list(numbers(ciphers));
+    ja3.list(types.iter().copied());
+    ja3.list(numbers(groups));
+    ja3.wide(formats.iter().copied().map(u32::from));
     let ja4 = ja4::fingerprint(&Parts {
         carrier,
-        version: version.unwrap_or(legacy),
+        version,
         named,
         ciphers,
         extensions: &types,
@@ -77,9 +113,11 @@ pub(super) fn client(body: &[u8], carrier: Carrier) -> Option<ClientHello> {
         signatures,
     });
     Some(ClientHello {
+        version,
         host,
         protocols: joined(protocols),
         ja4: Some(ja4),
+        ja3: ja3.hash(),
     })
 }
 

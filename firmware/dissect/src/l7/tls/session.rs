@@ -1,5 +1,7 @@
 //! What the messages of a handshake say, whatever carries them.
 
+use std::borrow::Cow;
+
 use model::{DetailKey, L7};
 
 use super::hello::{self, ClientHello, ServerHello};
@@ -63,14 +65,11 @@ impl Session {
         }
     }
 
-    /// SSL 2.0's client hello; it says nothing that is kept.
-    pub(super) fn client2(&mut self, forward: bool) {
+    /// A client hello of SSL 2.0's form, with its kinds of cipher.
+    pub(super) fn client2(&mut self, version: u16, ciphers: &[u8], forward: bool) {
         self.client_forward.get_or_insert(forward);
-        self.client.get_or_insert_with(|| ClientHello {
-            host: None,
-            protocols: Box::default(),
-            ja4: None,
-        });
+        self.client
+            .get_or_insert_with(|| ClientHello::of_ssl2(version, ciphers));
     }
 
     /// SSL 2.0's server hello.
@@ -168,17 +167,12 @@ impl Session {
         if let Some(ja4) = self.client.as_ref().and_then(|client| client.ja4.as_ref()) {
             details.set(DetailKey::Ja4, std::str::from_utf8(ja4).unwrap_or_default());
         }
+        if let Some(client) = &self.client {
+            details.set(DetailKey::Ja3, std::str::from_utf8(&client.ja3).unwrap_or_default());
+            details.set(DetailKey::TlsClientVersion, &version_name(client.version));
+        }
         if let Some(server) = &self.server {
-            match version_name(server.version) {
-                Some(name) => details.set(DetailKey::TlsVersion, name),
-                None if server.version >> 8 == 0x7f => {
-                    details.set(
-                        DetailKey::TlsVersion,
-                        &format!("TLS 1.3 draft {}", server.version & 0xff),
-                    );
-                }
-                None => details.set(DetailKey::TlsVersion, &format!("{:#06x}", server.version)),
-            }
+            details.set(DetailKey::TlsVersion, &version_name(server.version));
             if let Some(cipher) = server.cipher {
                 match ciphers::name(cipher) {
                     Some(name) => details.set(DetailKey::Cipher, name),
@@ -193,6 +187,12 @@ impl Session {
             details.set(DetailKey::Subject, names.subject.as_deref().unwrap_or_default());
             details.set(DetailKey::Issuer, names.issuer.as_deref().unwrap_or_default());
             details.set(DetailKey::CertificateNames, &names.dns);
+            details.set(DetailKey::KeyAlgorithm, names.key.as_deref().unwrap_or_default());
+            for (key, time) in [(DetailKey::ValidFrom, names.from), (DetailKey::ValidUntil, names.until)] {
+                if let Some(time) = time {
+                    details.set(key, &time.to_string());
+                }
+            }
         }
     }
 }
@@ -202,8 +202,9 @@ fn is_13(version: u16) -> bool {
     matches!(version, 0x0304 | 0xfefc | 0xfb17 | 0xfb1a) || version >> 8 == 0x7f
 }
 
-fn version_name(version: u16) -> Option<&'static str> {
-    Some(match version {
+/// What people call a version.
+fn version_name(version: u16) -> Cow<'static, str> {
+    let name = match version {
         0x0002 => "SSL 2.0",
         0x0300 => "SSL 3.0",
         0x0301 => "TLS 1.0",
@@ -217,8 +218,10 @@ fn version_name(version: u16) -> Option<&'static str> {
         // Facebook's drafts
         0xfb17 => "TLS 1.3 draft 23",
         0xfb1a => "TLS 1.3 draft 26",
-        _ => return None,
-    })
+        0x7f00..=0x7fff => return format!("TLS 1.3 draft {}", version & 0xff).into(),
+        _ => return format!("{version:#06x}").into(),
+    };
+    name.into()
 }
 
 /// The first certificate of a certificate message up to TLS 1.2 (RFC 5246, section 7.4.2), which may be cut short.

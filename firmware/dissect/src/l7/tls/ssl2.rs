@@ -84,8 +84,11 @@ impl Ssl2 {
         match octets.u8() {
             Some(CLIENT_HELLO) if !session.has_client_hello() => {
                 client_hello(record).ok_or(Broken)?;
-                session.client2(forward);
-                Ok(octets.u16() != Some(VERSION))
+                let version = octets.u16().ok_or(Broken)?;
+                let length = octets.u16().ok_or(Broken)?;
+                octets.take(4).ok_or(Broken)?;
+                session.client2(version, octets.take(usize::from(length)).ok_or(Broken)?, forward);
+                Ok(version != VERSION)
             }
             Some(SERVER_HELLO) => server_hello(octets, forward, session).ok_or(Broken).map(|()| false),
             Some(CLIENT_MASTER_KEY) => {
