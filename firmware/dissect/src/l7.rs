@@ -27,3 +27,6 @@ mod x509;
 pub use inspector::{Begin, Config, Inspection, Inspector, Progress, Statistics};
 pub use names::Names;
 pub use signatures::{SignatureError, SignatureProblem, Signatures};
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,10 @@ impl Candidates {
 /// What a flow is.
 pub(super) enum Found {
     /// Cannot be said yet.
-    More,
+    More {
+        /// A reader may still say yes.
+        awaited: bool,
+    },
     /// None of what is known here.
     Nothing,
     /// A protocol that a reader reads on.
@@ -74,14 +77,14 @@ static ORDER: LazyLock<Order> = LazyLock::new(|| {
 /// Looks at a flow's first octets. Facts go into `l7` along with a decision.
 pub(super) fn decide(sample: &Sample<'_>, l7: &mut L7, signatures: &Signatures, candidates: &mut Candidates) -> Found {
     let bit = transport_bit(sample.transport);
-    let mut open = false;
+    let (mut open, mut awaited) = (false, false);
     for (number, reader) in READERS.iter().enumerate() {
         if reader.transports & bit == 0 || candidates.is_out(number) {
             continue;
         }
         match (reader.check)(sample) {
             Verdict::No => candidates.rule_out(number),
-            Verdict::More => open = true,
+            Verdict::More => awaited = true,
             Verdict::Is(app, _) => return Found::Reader((reader.make)(sample), app),
         }
     }
@@ -116,7 +119,11 @@ pub(super) fn decide(sample: &Sample<'_>, l7: &mut L7, signatures: &Signatures, 
     if let Some((app, confidence)) = signatures.by_payload(sample) {
         return Found::App(app, confidence);
     }
-    if open { Found::More } else { Found::Nothing }
+    if open || awaited {
+        Found::More { awaited }
+    } else {
+        Found::Nothing
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ const PACKETS_MAX: u8 = 8;
 /// As many where they carry next to nothing: typed characters.
 const SMALL_PACKETS_MAX: u8 = 32;
 const SMALL_OCTETS: usize = 64;
+/// Octets of one side, and packets, that a reader may wait for: whoever cuts a request into octets does not hide it.
+const READER_OCTETS: usize = 2_048;
+const READER_PACKETS_MAX: u8 = 255;
 /// Boxes that wait for their next flow.
 const POOL_MAX: usize = 64;
 
@@ -143,9 +146,12 @@ impl Undecided {
         *missing = missing.saturating_add(cut).saturating_add(gap);
     }
 
-    /// Whether enough was seen.
-    fn is_exhausted(&self) -> bool {
+    /// Whether enough was seen; `awaited`: a reader may still say yes.
+    fn is_exhausted(&self, awaited: bool) -> bool {
         self.packets.iter().zip(&self.heads).any(|(packets, head)| {
+            if awaited {
+                return *packets >= READER_PACKETS_MAX || (*packets >= PACKETS_MAX && head.len() >= READER_OCTETS);
+            }
             *packets >= PACKETS_MAX && (head.len() >= SMALL_OCTETS || *packets >= SMALL_PACKETS_MAX)
         })
     }
@@ -358,10 +364,10 @@ impl Flow {
             let sample = self.sample(heads, packets, latest, side);
             let found = match gap {
                 0 => decide::decide(&sample, &mut self.l7, env.signatures, &mut candidates),
-                _ => Found::More,
+                _ => Found::More { awaited: true },
             };
             match found {
-                Found::More => {
+                Found::More { .. } => {
                     let mut undecided = env.pool.pop().unwrap_or_default();
                     undecided.candidates = candidates;
                     undecided.packets = packets;
@@ -393,11 +399,11 @@ impl Flow {
         let sample = self.sample(heads, undecided.packets, latest, side);
         let found = decide::decide(&sample, &mut self.l7, env.signatures, &mut undecided.candidates);
         match found {
-            Found::More if !undecided.is_exhausted() => {
+            Found::More { awaited } if !undecided.is_exhausted(awaited) => {
                 self.undecided = Some(undecided);
                 return;
             }
-            Found::More | Found::Nothing => self.settle(env),
+            Found::More { .. } | Found::Nothing => self.settle(env),
             Found::App(app, confidence) => {
                 self.named(app, confidence);
                 self.settle(env);

@@ -1,0 +1,6 @@
+//! Flows of our own making and of captures, through the inspector.
+
+mod captures;
+mod play;
+mod streams;
+mod transactions;

@@ -1,0 +1,107 @@
+//! Captures that others recorded; they are not part of the project. SPANWATCH_CAPTURES names their folder.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use capture::file::CaptureFile;
+use capture::{Polled, Source};
+use model::{DetailKey, LogSource};
+
+use super::play::{Known, Player};
+use crate::l7::Config;
+use crate::{Frame, dissect};
+
+/// The captures of a folder, in order; none, said aloud, where it is absent.
+fn captures(folder: &str) -> Vec<PathBuf> {
+    let root = std::env::var_os("SPANWATCH_CAPTURES").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures"),
+        PathBuf::from,
+    );
+    let folder = root.join(folder).join("pcap");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        eprintln!(
+            "skipped: {} is not there; SPANWATCH_CAPTURES names the folder of captures",
+            folder.display()
+        );
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.sort();
+    files
+}
+
+/// What an inspector says of a capture, as far as it can be read.
+fn inspect(path: &Path, config: Config) -> (Player, Vec<Known>) {
+    let mut player = Player::new(config);
+    let mut most = 0;
+    if let Ok(mut file) = CaptureFile::open(path) {
+        loop {
+            let polled = file.poll(Duration::ZERO, |frame| {
+                let view = Frame {
+                    link_type: frame.link_type,
+                    data: frame.data,
+                    wire_len: frame.wire_len,
+                    vlan_tci: frame.vlan_tci,
+                };
+                if let Ok(packet) = dissect(&view)
+                    && packet.fragment.is_none()
+                {
+                    player.show(&packet, packet.payload_in(frame.data), frame.time);
+                    most = most.max(player.inspector.statistics().held);
+                }
+            });
+            match polled {
+                Ok(Polled::End) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+    }
+    assert!(most <= 64 << 20, "{}: {most} octets were held", path.display());
+    let known = player.end();
+    (player, known)
+}
+
+#[test]
+fn every_capture_goes_through() {
+    for folder in ["flowtest", "ndpi", "netgauze", "ddos"] {
+        for path in captures(folder) {
+            let (player, known) = inspect(&path, Config::default());
+            if std::env::var_os("SPANWATCH_PRINT").is_some() {
+                println!("== {}", path.display());
+                for flow in known {
+                    let app = flow.app.map_or("-".to_owned(), |app| app.to_string());
+                    println!(
+                        "   {} {:?} {:?} {app} {:?}",
+                        flow.protocol, flow.client, flow.server, flow.l7
+                    );
+                }
+                for log in &player.logs {
+                    println!(
+                        "   {:?} [{}] {} | {} | {}",
+                        log.source, log.code, log.host, log.text, log.data
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn small_limits_hold_and_are_counted() {
+    for path in captures("ndpi") {
+        let config = Config {
+            max_inspections: 4,
+            max_held: 10_000,
+            max_transactions: 2,
+            ..Config::default()
+        };
+        let (player, _) = inspect(&path, config);
+        let statistics = player.inspector.statistics();
+        assert_eq!(
+            statistics.inspected,
+            statistics.decided + statistics.unknown + statistics.evicted,
+            "{}",
+            path.display()
+        );
+    }
+}
