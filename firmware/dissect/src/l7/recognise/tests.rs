@@ -1,0 +1,1 @@
+//! Recognisers on real octets, and on octets that only look alike.
