@@ -38,6 +38,21 @@ pub(crate) fn bit_rate(bytes: u64, seconds: u32) -> String {
     }
 }
 
+/// A delay of so many microseconds.
+#[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(crate) fn delay(us: u64) -> String {
+    let digits = |value: f64, unit: &str| match value {
+        v if v < 9.995 => format!("{v:.2} {unit}"),
+        v if v < 99.95 => format!("{v:.1} {unit}"),
+        v => format!("{v:.0} {unit}"),
+    };
+    match us {
+        ..1_000 => format!("{us} us"),
+        ..999_500 => digits(us as f64 / 1e3, "ms"),
+        _ => digits(us as f64 / 1e6, "s"),
+    }
+}
+
 /// A share, 0–1.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
@@ -98,6 +113,15 @@ mod tests {
         assert_eq!(
             (bit_rate(1, 0), share(1, 0), share(1, 8)),
             ("-".into(), "-".into(), "12.5 %".into())
+        );
+    }
+
+    #[test]
+    fn delays_have_three_digits() {
+        let shown: Vec<_> = [0, 999, 1_000, 99_950, 999_499, 999_500, 61_000_000].map(delay).into();
+        assert_eq!(
+            shown,
+            ["0 us", "999 us", "1.00 ms", "100 ms", "999 ms", "1.00 s", "61.0 s"]
         );
     }
 

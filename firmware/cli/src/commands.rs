@@ -13,6 +13,7 @@ pub(crate) enum Action {
     ShowServices,
     ShowPorts,
     ShowLinks,
+    ShowLinksDetail,
     ShowTop,
     ShowFlows,
     ShowTopBy,
@@ -27,6 +28,8 @@ pub(crate) enum Action {
     ShowInterfaces,
     ShowDevice,
     ShowLogs,
+    ShowApplog,
+    ShowSignatures,
     ShowCollection,
     ShowSettings,
     ShowApplications,
@@ -68,6 +71,12 @@ pub(crate) enum Action {
     SetPortCapacity,
     SetPortCapacityAutomatic,
     SetPortLabel,
+    SetPortRings,
+    SetPortRingsAutomatic,
+    SetApplicationLogs,
+    AddSignature,
+    ClearSignatures,
+    ImportSignatures,
     Confirm,
     Password,
     Restart,
@@ -100,7 +109,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 67] = [
+pub(crate) const COMMANDS: [Command; 77] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -133,6 +142,15 @@ pub(crate) const COMMANDS: [Command; 67] = [
         Action::ShowLinks,
         false,
         ("monitored links and their traffic now", "监控链路及当前流量"),
+    ),
+    command(
+        "show links detail [last SPAN]",
+        Action::ShowLinksDetail,
+        false,
+        (
+            "capture ports side by side: rates, sizes, errors, losses by cause, rings; now, or over so long",
+            "并列比较采集口：速率、帧长、错误、丢失原因、采集环；当前或最近一段时间",
+        ),
     ),
     command(
         "show top hosts|protocols|apps|conversations [exporter EXPORTER] [last SECONDS] [limit COUNT]",
@@ -246,6 +264,30 @@ pub(crate) const COMMANDS: [Command; 67] = [
         (
             "syslog messages and SNMP traps, the newest first",
             "Syslog 消息和 SNMP Trap，最新的在前",
+        ),
+    ),
+    command(
+        "show applog [client CLIENT] [server SERVER] [name TEXT] [app APPLICATION] [code TEXT] [severity SEVERITY] [keyword TEXT] [last SPAN] [limit COUNT] [view VIEW]",
+        Action::ShowApplog,
+        false,
+        (
+            "application logs: DNS, HTTP, TLS, mail and sessions, the newest first",
+            "应用日志：DNS、HTTP、TLS、邮件和会话，最新的在前",
+        ),
+    ),
+    command(
+        "show applog dns|http|tls|mail|session [client CLIENT] [server SERVER] [name TEXT] [app APPLICATION] [code TEXT] [severity SEVERITY] [keyword TEXT] [last SPAN] [limit COUNT] [view VIEW]",
+        Action::ShowApplog,
+        false,
+        ("application logs of one kind", "某一类应用日志"),
+    ),
+    command(
+        "show signatures",
+        Action::ShowSignatures,
+        false,
+        (
+            "signatures of applications that were added to the built-in ones",
+            "在内置特征之外添加的应用特征",
         ),
     ),
     command(
@@ -384,6 +426,60 @@ pub(crate) const COMMANDS: [Command; 67] = [
         ("name the link; \"\" takes the name away", "设置链路名称；\"\" 清除名称"),
     ),
     command(
+        "set port PORT rings RINGS",
+        Action::SetPortRings,
+        false,
+        (
+            "capture rings of a port, each with a thread of its own",
+            "设置采集环数，每个环一个线程",
+        ),
+    ),
+    command(
+        "set port PORT rings automatic",
+        Action::SetPortRingsAutomatic,
+        false,
+        (
+            "as many rings as port and processors call for",
+            "采集环数由端口和处理器决定",
+        ),
+    ),
+    command(
+        "set application-logs on|off",
+        Action::SetApplicationLogs,
+        false,
+        (
+            "make a line for each transaction seen on the capture ports, or none",
+            "为采集口看到的每次交互记一行，或关闭",
+        ),
+    ),
+    command(
+        "set signatures add TEXT...",
+        Action::AddSignature,
+        false,
+        (
+            "one rule more, such as: app erp host erp.example.com",
+            "增加一条特征，例如 app erp host erp.example.com",
+        ),
+    ),
+    command(
+        "set signatures clear",
+        Action::ClearSignatures,
+        false,
+        (
+            "take all added signatures away; the built-in ones stay",
+            "删除添加的特征，内置特征保留",
+        ),
+    ),
+    command(
+        "import signatures",
+        Action::ImportSignatures,
+        false,
+        (
+            "replace the added signatures by lines that are read until the end of input",
+            "用随后输入的各行替换添加的特征，直到输入结束",
+        ),
+    ),
+    command(
         "set exporter EXPORTER address ADDRESS,... [sampling RATE] [snmp CREDENTIALS]",
         Action::SetExporter,
         false,
@@ -489,7 +585,7 @@ pub(crate) const COMMANDS: [Command; 67] = [
         ),
     ),
     command(
-        "set retention records|seconds|minutes|rollups|logs|packets [age AGE] [gb GB]",
+        "set retention records|seconds|minutes|rollups|logs|transactions|packets [age AGE] [gb GB]",
         Action::SetRetention,
         false,
         (
@@ -609,6 +705,16 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ),
     ("severity", ("at least so grave", "级别及以上")),
     ("keyword", ("with this word", "包含关键字")),
+    ("applog", ("application logs", "应用日志")),
+    ("client", ("of this client", "客户端")),
+    ("server", ("of this server", "服务端")),
+    ("name", ("a part of the server's name", "服务端名称的一部分")),
+    ("app", ("of this application", "应用")),
+    ("code", ("with this outcome", "结果")),
+    ("view", ("how much of each is shown", "显示的详细程度")),
+    ("signatures", ("signatures of applications", "应用特征")),
+    ("rings", ("capture rings", "采集环")),
+    ("import", ("read what is typed or sent", "导入输入的内容")),
     ("v1", ("SNMPv1", "SNMPv1")),
     ("v2c", ("SNMPv2c", "SNMPv2c")),
     ("v3", ("SNMPv3", "SNMPv3")),

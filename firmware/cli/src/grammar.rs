@@ -416,7 +416,7 @@ mod tests {
         assert!(
             read("show s")
                 .unwrap_err()
-                .contains("series, services, settings, storage, system")
+                .contains("series, services, settings, signatures, storage, system")
         );
         assert!(read("s ver").unwrap_err().contains("ambiguous"));
     }
@@ -496,6 +496,9 @@ mod tests {
                 "show logs",
                 "show logs severity",
                 "show top by",
+                "show links",
+                "show applog dns client 10.0.0.1",
+                "show quality",
                 "show records",
                 "show series step 5m",
                 "show totals",
@@ -508,6 +511,8 @@ mod tests {
                 "set management",
                 "set port enp0s3",
                 "set port enp0s3 capacity",
+                "set signatures",
+                "import",
                 "nonsense",
             ] {
                 let words = split(line, language).unwrap();

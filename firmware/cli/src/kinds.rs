@@ -91,6 +91,14 @@ pub(crate) enum Kind {
     Scope,
     /// A number of rows, 0–99,999.
     Rows,
+    /// An address or a network.
+    Client,
+    /// An address or a network, perhaps with a port.
+    Server,
+    /// How much is shown of each.
+    View,
+    /// A number of capture rings.
+    Rings,
     /// Anything that prints.
     Text,
 }
@@ -139,12 +147,16 @@ impl Kind {
             Self::Time => "TIME",
             Self::Scope => "SCOPE",
             Self::Rows => "ROWS",
+            Self::Client => "CLIENT",
+            Self::Server => "SERVER",
+            Self::View => "VIEW",
+            Self::Rings => "RINGS",
             Self::Text => "TEXT",
         }
     }
 
     /// Every kind.
-    pub(crate) const ALL: [Self; 41] = [
+    pub(crate) const ALL: [Self; 45] = [
         Self::Seconds,
         Self::Count,
         Self::Name,
@@ -185,6 +197,10 @@ impl Kind {
         Self::Time,
         Self::Scope,
         Self::Rows,
+        Self::Client,
+        Self::Server,
+        Self::View,
+        Self::Rings,
         Self::Text,
     ];
 
@@ -321,6 +337,19 @@ impl Kind {
                 "ports、exporters，或链路的名称或编号",
             ),
             Self::Rows => ("a number of rows, 0 to 99999", "行数，0 到 99999"),
+            Self::Client => (
+                "an address or a network, such as 10.0.0.11 or 10.0.0.0/8",
+                "地址或网段，例如 10.0.0.11 或 10.0.0.0/8",
+            ),
+            Self::Server => (
+                "an address or a network, perhaps with a port: 192.0.2.1:443, [2001:db8::1]:443",
+                "地址或网段，可带端口：192.0.2.1:443、[2001:db8::1]:443",
+            ),
+            Self::View => (
+                "line: a line each; full: all that is known",
+                "line：每条一行；full：全部字段",
+            ),
+            Self::Rings => ("a number of rings, 1 to 64", "环数，1 到 64"),
             Self::Text => ("text; quotes keep spaces", "文字；用引号保留空格"),
         }
     }
@@ -373,6 +402,10 @@ impl Kind {
             Self::Span => when::length_s(word).is_some_and(|s| (1..=315_576_000).contains(&s)),
             Self::Time => when::asked(word, model::Timestamp::from_secs(1 << 33), 0).is_some(),
             Self::Rows => word.parse::<u32>().is_ok_and(|n| n < 100_000),
+            Self::Client => is_network(word),
+            Self::Server => is_server(word),
+            Self::View => self.choices().contains(&word),
+            Self::Rings => word.parse::<u16>().is_ok_and(|n| (1..=64).contains(&n)),
             Self::Scope => (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control),
             Self::Filter | Self::Text => !word.chars().any(char::is_control),
         }
@@ -399,6 +432,7 @@ impl Kind {
             Self::Measure => keys::MEASURES,
             Self::Order => keys::ORDERS,
             Self::Scope => &["ports", "exporters"],
+            Self::View => &["line", "full"],
             _ => &[],
         }
     }
@@ -415,6 +449,27 @@ pub(crate) fn seconds(word: &str) -> Option<u32> {
     };
     let value = digits.parse::<u32>().ok()?.checked_mul(factor)?;
     (1..=2_678_400).contains(&value).then_some(value)
+}
+
+fn is_network(word: &str) -> bool {
+    word.parse::<IpAddr>().is_ok() || word.parse::<Prefix>().is_ok()
+}
+
+/// An address or a network, with a port behind it or not; one of IPv6 is then in brackets.
+fn is_server(word: &str) -> bool {
+    let port = |text: &str| text.parse::<u16>().is_ok();
+    let bare = |text: &str| {
+        text.strip_prefix('[')
+            .and_then(|t| t.strip_suffix(']'))
+            .map(str::to_owned)
+    };
+    if is_network(word) || bare(word).is_some_and(|text| is_network(&text)) {
+        return true;
+    }
+    word.rsplit_once(':').is_some_and(|(address, number)| {
+        let address = bare(address).unwrap_or_else(|| address.to_owned());
+        is_network(&address) && port(number)
+    })
 }
 
 /// Addresses with commas between; `None` where one is none.
@@ -549,6 +604,20 @@ mod tests {
             (gigabytes("unlimited"), gigabytes("7"), gigabytes("0")),
             (Some(None), Some(Some(7)), None)
         );
+        for good in [
+            "10.0.0.1",
+            "10.0.0.0/8",
+            "10.0.0.1:443",
+            "[2001:db8::1]:443",
+            "2001:db8::1",
+            "[::1]",
+        ] {
+            assert!(Kind::Server.accepts(good), "{good}");
+        }
+        assert!(
+            !Kind::Server.accepts("10.0.0.1:x") && !Kind::Server.accepts("www") && !Kind::Client.accepts("10.0.0.1:1")
+        );
+        assert!(Kind::Rings.accepts("64") && !Kind::Rings.accepts("0") && !Kind::View.accepts("all"));
         assert!(Kind::Percent.accepts("90") && !Kind::Percent.accepts("96") && !Kind::Age.accepts("0"));
         assert!(Kind::Text.accepts("核心交换机 1/0/24") && !Kind::Text.accepts("a\u{1b}[2J"));
     }

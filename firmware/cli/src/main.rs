@@ -1,6 +1,7 @@
 //! The command line: the login shell of the appliance, and offline tools on any Linux machine.
 
 mod amounts;
+mod applog;
 mod ask;
 mod captures;
 mod columns;
@@ -15,6 +16,7 @@ mod import;
 mod keys;
 mod kinds;
 mod lang;
+mod links;
 mod objects;
 mod offline;
 mod pam;

@@ -105,6 +105,13 @@ impl Session {
             Action::ShowPorts => self.print(format, self.ask(SettingsQuery::default())?, |s| show.ports(s))?,
             Action::ShowSettings => self.print(format, self.ask(SettingsQuery::default())?, |s| show.settings(s))?,
             Action::ShowLinks => self.print(format, self.ask(LinksQuery {})?, |l| show.links(l))?,
+            Action::ShowLinksDetail => self.show_links_detail(parsed, format)?,
+            Action::ShowApplog => self.show_applog(parsed, format)?,
+            Action::ShowSignatures => self.show_signatures(format)?,
+            Action::AddSignature | Action::ClearSignatures | Action::ImportSignatures => {
+                let answer = self.set_signatures(parsed)?;
+                self.print(format, answer, |_| self.done())?
+            }
             Action::ShowTop => {
                 let query = top_query(parsed, self.scope(parsed)?.unwrap_or_default());
                 let by = query.by;
@@ -390,10 +397,19 @@ fn records_query(parsed: &Parsed, scope: Option<Scope>) -> RecordsQuery {
 }
 
 fn port_of(parsed: &Parsed) -> Option<&str> {
-    use Action::{SetCollectionPort, SetPortCapacity, SetPortCapacityAutomatic, SetPortDirection, SetPortLabel};
+    use Action::{
+        SetCollectionPort, SetPortCapacity, SetPortCapacityAutomatic, SetPortDirection, SetPortLabel, SetPortRings,
+        SetPortRingsAutomatic,
+    };
     let about_port = matches!(
         parsed.action,
-        SetPortDirection | SetPortCapacity | SetPortCapacityAutomatic | SetPortLabel | SetCollectionPort
+        SetPortDirection
+            | SetPortCapacity
+            | SetPortCapacityAutomatic
+            | SetPortLabel
+            | SetPortRings
+            | SetPortRingsAutomatic
+            | SetCollectionPort
     );
     about_port.then(|| parsed.values.first().map(String::as_str)).flatten()
 }
@@ -471,6 +487,9 @@ fn change(settings: &mut Settings, parsed: &Parsed) {
         }),
         Action::SetPortCapacity => port(settings, &|port| port.capacity_bps = kinds::speed(value(1))),
         Action::SetPortCapacityAutomatic => port(settings, &|port| port.capacity_bps = None),
+        Action::SetPortRings => port(settings, &|port| port.rings = value(1).parse().ok()),
+        Action::SetPortRingsAutomatic => port(settings, &|port| port.rings = None),
+        Action::SetApplicationLogs => settings.application_logs = value(0) == "on",
         Action::SetPortLabel => {
             let label = parsed.values.get(1..).unwrap_or_default().join(" ");
             port(settings, &|port| label.trim().clone_into(&mut port.label));
@@ -544,6 +563,9 @@ mod tests {
             "a port with the defaults is not named"
         );
         assert_eq!(port("set port enp0s3 label \"\""), None);
+        assert_eq!(port("set port enp0s3 rings 4").unwrap().rings, Some(4));
+        assert_eq!(port("set port enp0s3 rings automatic"), None);
+        assert!(!changed("set application-logs off").application_logs);
     }
 
     #[test]

@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(complete("sh").1, ["show"]);
         assert_eq!(
             complete("show s").1,
-            ["series", "services", "settings", "storage", "system"]
+            ["series", "services", "settings", "signatures", "storage", "system"]
         );
         assert_eq!(complete("show device ").1, ["core-1", "\"edge router\""]);
         assert_eq!(complete("show device c").1, ["core-1"]);

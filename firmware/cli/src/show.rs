@@ -1,8 +1,10 @@
 //! What the `show` commands print.
 
 pub(crate) mod answer;
+mod applog;
 mod device;
 mod exporters;
+pub(crate) mod links;
 mod objects;
 mod programs;
 
@@ -295,9 +297,26 @@ impl Show {
             TopKey::EtherType(0x0806) => "ARP".to_owned(),
             TopKey::EtherType(number) => format!("EtherType 0x{number:04x}"),
             TopKey::App(App::UNKNOWN) => self.say("unknown", "未知").to_owned(),
-            TopKey::App(app) => objects.app_name(*app).map_or_else(|| app.to_string(), str::to_owned),
+            TopKey::App(app) => {
+                let name = objects.app_name(*app).map_or_else(|| app.to_string(), str::to_owned);
+                self.app_called(*app, name)
+            }
             TopKey::Conversation(pair) => format!("{} - {}", pair.low(), pair.high()),
         }
+    }
+
+    /// An application as people call it: in Chinese 微信 for `wechat`.
+    fn app_called(self, app: App, name: String) -> String {
+        match self.0 {
+            Language::Chinese => app.chinese_name().map_or(name, str::to_owned),
+            Language::English => name,
+        }
+    }
+
+    /// The same of the word that filters and logs say.
+    fn app_word(self, word: &str) -> String {
+        let app = App::by_name(word).unwrap_or_default();
+        self.app_called(app, word.to_owned())
     }
 
     /// Flow records.
@@ -402,6 +421,14 @@ impl Show {
                 "flow idle / active",
                 format!("{} s / {} s", settings.flow.idle_s, settings.flow.active_s),
             ),
+            (
+                "application-logs",
+                if settings.application_logs { "on" } else { "off" }.to_owned(),
+            ),
+            (
+                "signatures",
+                format!("{} ({})", settings.signatures.lines().count(), self.say("lines", "行")),
+            ),
             ("revision", settings.revision.to_string()),
         ]);
         for (name, port) in &settings.ports {
@@ -411,8 +438,9 @@ impl Show {
                 PortDirection::Out => "out",
             };
             let capacity = port.capacity_bps.map_or_else(automatic, |c| scaled(c, "bit/s"));
+            let rings = port.rings.map_or_else(automatic, |n| n.to_string());
             text.push_str(&format!(
-                "port {name}  direction {direction}  capacity {capacity}  label {:?}\n",
+                "port {name}  direction {direction}  capacity {capacity}  rings {rings}  label {:?}\n",
                 port.label
             ));
         }

@@ -52,6 +52,11 @@ fn zone(zone_s: i32) -> String {
     }
 }
 
+/// The server's name that the first packets of a flow said.
+fn host(record: &FlowRecord) -> Option<&str> {
+    record.l7.as_ref()?.host.as_deref()
+}
+
 fn both(sums: &Sums) -> (u64, u64) {
     let packets = sums.packets.saturating_add(sums.packets_rev);
     (packets, sums.bytes.saturating_add(sums.bytes_rev))
@@ -112,8 +117,9 @@ impl Show {
             return self.say("No record matches.\n", "没有符合条件的流记录。\n").to_owned();
         }
         let Answered { labels, zone_s, .. } = answered;
-        let mut table = Table::new(&[
-            (&format!("{} ({})", self.say("End", "结束"), zone(zone_s)), Left),
+        let ended = format!("{} ({})", self.say("End", "结束"), zone(zone_s));
+        let mut head = vec![
+            (ended.as_str(), Left),
             (self.say("Seconds", "时长"), Right),
             (self.say("Link", "链路"), Left),
             (self.say("From", "源"), Left),
@@ -124,7 +130,13 @@ impl Show {
             (self.say("Octets", "字节"), Right),
             (self.say("Packets back", "反向包数"), Right),
             (self.say("Octets back", "反向字节"), Right),
-        ]);
+        ];
+        // Records of exporters have no names of hosts.
+        let named = records.iter().any(|record| host(record).is_some());
+        if named {
+            head.push((self.say("Host name", "主机名"), Left));
+        }
+        let mut table = Table::new(&head);
         let end = |ip: std::net::IpAddr, port: u16| match port {
             0 => ip.to_string(),
             port => std::net::SocketAddr::new(ip, port).to_string(),
@@ -132,7 +144,7 @@ impl Show {
         for (place, record) in records.iter().enumerate() {
             let millis = record.end.nanos_since(record.start) / 1_000_000;
             let app = apps.get(place).copied().unwrap_or(record.app);
-            table.row([
+            let mut cells = vec![
                 time(record.end, zone_s, true),
                 format!("{}.{:03}", millis / 1_000, millis % 1_000),
                 labels.link(record.link),
@@ -144,7 +156,11 @@ impl Show {
                 bytes(record.bytes),
                 record.packets_rev.to_string(),
                 bytes(record.bytes_rev),
-            ]);
+            ];
+            if named {
+                cells.push(host(record).unwrap_or_default().to_owned());
+            }
+            table.row(cells);
         }
         let mut text = table.render();
         if more {
@@ -159,7 +175,7 @@ impl Show {
     fn app(self, labels: &Labels, app: App) -> String {
         match app {
             App::UNKNOWN => self.say("unknown", "未知").to_owned(),
-            app => labels.app(app),
+            app => self.app_called(app, labels.app(app)),
         }
     }
 

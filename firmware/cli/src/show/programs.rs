@@ -85,7 +85,7 @@ impl Show {
         text
     }
 
-    fn malformed(self, kind: MalformedKind) -> &'static str {
+    pub(super) fn malformed(self, kind: MalformedKind) -> &'static str {
         match kind {
             MalformedKind::LinkHeader => self.say("link header cut off", "链路层头截断"),
             MalformedKind::IpHeader => self.say("bad IP header", "IP 头错误"),

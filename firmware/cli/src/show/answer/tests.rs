@@ -107,7 +107,13 @@ fn answers() -> Vec<(&'static str, Query, Answer, i32)> {
     });
     let found = Found::Records {
         records: vec![
-            record(1, LinkId(1), "10.0.0.1", "192.0.2.1"),
+            FlowRecord {
+                l7: Some(Box::new(model::L7 {
+                    host: Some("www.example.com".into()),
+                    ..model::L7::default()
+                })),
+                ..record(1, LinkId(1), "10.0.0.1", "192.0.2.1")
+            },
             record(2, LinkId::of_exporter(1), "2001:db8::1", "2001:db8::2"),
             record(3, LinkId(9), "2001:db8::1", "2001:db8::2"),
         ],
