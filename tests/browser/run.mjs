@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { PAGES as FLOW_PAGES, flows } from './flows.mjs';
+import { PAGES as LAYER7_PAGES, layer7 } from './layer7.mjs';
 
 const target = process.env.SPANWATCH_URL;
 const code = process.env.SPANWATCH_SETUP_CODE;
@@ -396,6 +397,7 @@ if (exporter !== undefined) {
   });
 }
 
+await layer7({ page, url, step, assert, eventually, button, navigate, noAlert, pictures });
 await flows({ page, url, step, assert, eventually, button, navigate, noAlert, pictures, patience: PATIENCE, number });
 
 const pages = { overview: /^(概览|Overview)$/, exporters: /^(网元|Exporters)$/, logs: /^(日志|Logs)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
@@ -426,7 +428,7 @@ for (const [language, name] of [['zh', '中文'], ['en', 'English']]) {
       });
       await photograph(`${where}-${language}-${theme}`);
     }
-    const deep = { collection: ['/exporters/collection', 'form table'], ...FLOW_PAGES };
+    const deep = { collection: ['/exporters/collection', 'form table'], ...LAYER7_PAGES, ...FLOW_PAGES };
     if (number !== null) {
       Object.assign(deep, {
         'overview-exporters': ['/?scope=exporters', '[data-indicator="bits-total"]'],
@@ -441,7 +443,7 @@ for (const [language, name] of [['zh', '中文'], ['en', 'English']]) {
         await page.goto(url + path);
         await page.locator(sign).first().waitFor();
         await eventually('the end of questions', async () => (await page.getByTestId('progress').count()) === 0);
-        await page.waitForTimeout(where in FLOW_PAGES ? 300 : 1500);
+        await page.waitForTimeout(where in FLOW_PAGES || (where in LAYER7_PAGES && !where.startsWith('links')) ? 300 : 1500);
         // A wrong filter is refused: that is the page's own alert.
         if (where !== 'search-wrong') await noAlert();
       });

@@ -2,8 +2,8 @@
 """Records office.pcap anew: real clients and servers in network namespaces of this machine.
 
 Six clients (10.20.0.11-16, fd20::11-16) sit behind a router and use servers outside
-(198.51.100.10-12 and 203.0.113.20, 2001:db8:100::10-12): HTTP, HTTPS, DNS over UDP and TCP,
-SSH, ICMP and ICMPv6, DHCP broadcasts, UDP broadcasts, ARP and neighbour discovery, a closed port.
+(198.51.100.10-12 and 203.0.113.20, 2001:db8:100::10-12): HTTP, HTTPS (under names of well-known services as well), DNS
+over UDP and TCP, mail, voice over RTP, SSH, ICMP and ICMPv6, DHCP broadcasts, UDP broadcasts, ARP and neighbour discovery, a closed port.
 tcpdump listens where a mirror port would: at the router's inner port.
 
 Run as root: python3 tests/captures/record.py [SECONDS] [FILE]
@@ -26,6 +26,8 @@ SERVERS = {"web": ("198.51.100.10", "2001:db8:100::10"), "dns": ("198.51.100.11"
            "ssh": ("198.51.100.12", "2001:db8:100::12"), "cdn": ("203.0.113.20", "2001:db8:200::20")}
 NEEDED = ["ip", "tcpdump", "curl", "dnsmasq", "dig", "ssh", "ping", "udhcpc", "socat", "openssl", "tc"]
 PREFIX = "swrec-"
+# Names that clients ask the content server for: what is known by its name alone.
+SERVICES = ["short.weixin.qq.com", "www.dingtalk.com", "www.feishu.cn", "meeting.tencent.com", "teams.microsoft.com"]
 started = []
 
 
@@ -106,12 +108,16 @@ def start_servers(work):
         serve(host, "python3", "-m", "http.server", "80", "--bind", "::", "--directory", files)
         serve(host, "python3", os.path.join(HERE, "https_server.py"), files, f"{work}/cert.pem", f"{work}/key.pem")
     records = []
-    for name, host in (("www.example.com", "web"), ("cdn.example.net", "cdn"), ("files.example.org", "ssh")):
+    hosts = [("www.example.com", "web"), ("cdn.example.net", "cdn"), ("files.example.org", "ssh"), ("mail.example.com", "ssh")]
+    for name, host in hosts + [(name, "cdn") for name in SERVICES]:
         records += [f"--host-record={name},{SERVERS[host][0]},{SERVERS[host][1]}"]
     serve("dns", "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--user=root", "--pid-file=", "--conf-file=/dev/null",
           "--local=/example.com/", *records)
     serve("router", "dnsmasq", "--keep-in-foreground", "--port=0", "--user=root", "--pid-file=", "--conf-file=/dev/null",
           "--interface=lan", "--dhcp-range=10.20.0.100,10.20.0.120,1h", f"--dhcp-leasefile={work}/leases", "--dhcp-authoritative")
+    serve("ssh", "python3", os.path.join(HERE, "mail_server.py"))
+    with open(f"{work}/letter.eml", "w") as letter:
+        letter.write("Subject: figures of the week\n\n" + "All is well at the office.\n" * 40)
     os.mkdir(f"{work}/ssh")
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{work}/ssh/host")
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{work}/ssh/user")
@@ -133,8 +139,9 @@ def client(n, work, until, dice):
     host = f"c{n}"
     ssh = ["ssh", "-q", "-i", f"{work}/ssh/user", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
     while time.monotonic() < until:
-        what = dice.choices(["http", "https", "https6", "dns", "nx", "ssh", "ping", "ping6", "broadcast", "closed", "dhcp"],
-                            [5, 8, 3, 3, 1, 1, 2, 1, 1, 0.5, 0.5])[0]
+        what = dice.choices(["http", "https", "https6", "service", "missing", "dns", "nx", "mail", "ssh", "ping", "ping6",
+                             "broadcast", "closed", "dhcp"],
+                            [5, 6, 3, 4, 1, 3, 1, 1.5, 1, 2, 1, 1, 0.5, 0.5])[0]
         page = dice.choices(["index.html", "logo.png", "report.pdf", "update.bin"], [6, 4, 2, 0.5])[0]
         if what == "http":
             resolve(host, "www.example.com", "A")
@@ -145,6 +152,17 @@ def client(n, work, until, dice):
         elif what == "https6":
             resolve(host, "www.example.com", "AAAA")
             fetch(host, f"https://www.example.com/{page}", "www.example.com", f"[{SERVERS['web'][1]}]")
+        elif what == "service":
+            name = dice.choice(SERVICES)
+            resolve(host, name, "A")
+            fetch(host, f"https://{name}/{page}", name, SERVERS["cdn"][0])
+        elif what == "missing":
+            fetch(host, f"http://www.example.com/no-such-page-{dice.randrange(9)}?from=office", "www.example.com", SERVERS["web"][0])
+        elif what == "mail":
+            resolve(host, "mail.example.com", "A")
+            to = dice.choice(["sales@example.com", "ops@example.com", "nobody@example.com"])
+            run(*inside(host, "curl", "-s", "-m", "10", "--crlf", "-T", f"{work}/letter.eml", "--mail-from", f"c{n}@office.example",
+                        "--mail-rcpt", to, f"smtp://{SERVERS['ssh'][0]}/{host}.office.example"), check=False)
         elif what == "dns":
             resolve(host, "files.example.org", dice.choice(["A", "AAAA", "MX"]), tcp=dice.random() < 0.3)
         elif what == "nx":
@@ -182,6 +200,10 @@ def main():
         threads = [threading.Thread(target=client, args=(n, work, until, random.Random(n))) for n in CLIENTS]
         for thread in threads:
             thread.start()
+        # A call between a client and a server outside, of which one packet in fifty is lost on its way to the mirror.
+        voice, call = os.path.join(HERE, "voice.py"), str(seconds / 2)
+        serve("c13", "python3", voice, "10.20.0.13", SERVERS["web"][0], "40000", call)
+        serve("web", "python3", voice, SERVERS["web"][0], "10.20.0.13", "40000", call, "50")
         for thread in threads:
             thread.join()
         time.sleep(1)
