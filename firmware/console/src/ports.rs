@@ -21,7 +21,10 @@ const RANGE_MAX: u64 = 366 * 86_400;
 /// The analyzer answers points of whole minutes from stored minutes: finer ones are of the last hours alone.
 const STEPS: [u64; 11] = [1, 2, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400];
 
-/// Which time; without a start, the newest second.
+/// Seconds before the newest one that come with it.
+const LIVE_S: u64 = 120;
+
+/// Which time; without a start, the newest second, and the points of the last [`LIVE_S`].
 #[derive(Debug, Deserialize)]
 pub(crate) struct PortsForm {
     from: Option<u64>,
@@ -42,7 +45,7 @@ pub(crate) struct PortOut {
     seconds: u64,
     /// Sums over those seconds; `null`: nothing is known.
     counters: Option<LinkCounters>,
-    /// Over the span.
+    /// Over the span, or of the last seconds.
     points: Vec<PointOut>,
     /// How its capture is since the collector's start; `null` where the collector does not know it, or does not answer.
     status: Option<PortStatus>,
@@ -76,7 +79,7 @@ pub(crate) async fn ports(
             .as_ref()
             .and_then(|c| c.ports.iter().find(|port| port.info.id == link.info.id).cloned());
         ports.push(match span {
-            None => port(link, status),
+            None => newest(client, link, status).await?,
             Some(span) => over(client, link, status, span).await?,
         });
     }
@@ -123,6 +126,20 @@ fn port(link: LinkNow, status: Option<PortStatus>) -> PortOut {
         points: Vec::new(),
         status,
     }
+}
+
+async fn newest(client: &Client, link: LinkNow, status: Option<PortStatus>) -> Result<PortOut, ApiError> {
+    let query = SeriesQuery {
+        scope: Scope::Link(link.info.id),
+        from: Timestamp::from_secs(now().as_secs().saturating_sub(LIVE_S)),
+        to: None,
+        step_s: 1,
+    };
+    let points = client.call(query).await?.points;
+    Ok(PortOut {
+        points: points.into_iter().map(PointOut::from).collect(),
+        ..port(link, status)
+    })
 }
 
 async fn over(client: &Client, link: LinkNow, status: Option<PortStatus>, span: Span) -> Result<PortOut, ApiError> {
