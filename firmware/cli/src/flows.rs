@@ -1,7 +1,9 @@
 //! `spanwatch flows`: meters captures and prints a line a flow.
 
 mod csv;
+mod facts;
 mod json;
+mod logs;
 mod metering;
 mod summary;
 mod table;
@@ -13,8 +15,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use meter::Config;
-use model::{FlowRecord, Timestamp};
+use dissect::l7;
+use meter::{Config, Sink};
+use model::{App, FlowRecord, LogRecord, Timestamp};
 
 pub(crate) use metering::Metering;
 
@@ -23,6 +26,13 @@ pub(crate) use metering::Metering;
 /// A flow is bidirectional: its source is who sent the first packet, and "_rev" counts what came
 /// back. Bytes are those of the IP packets. Inside tunnels (GRE, IP in IP, VXLAN, Geneve, GTP-U) the
 /// inner flow is what is printed. Several files are read as one capture, in the order given.
+///
+/// The first packets of a flow say its application, whatever its ports: "l7" in JSON has app, confidence (dns: by the name
+/// that DNS gave to the address; pattern; parsed), host, sni, dns {query, type, code, answers}, and what else was read:
+/// alpn, ja4, ja3, tls_version, cipher, subject, issuer, method, path, status, agent, server ... "quality" has
+/// connect_client_us and connect_server_us (the TCP handshake, split at the capture), responses, response_us (the mean),
+/// response_max_us, and of each direction retransmitted, out_of_order, zero_windows, resets, rtp_packets, rtp_lost,
+/// rtp_jitter_us; null and missing are what was not there to be measured. CSV has the same as columns.
 ///
 /// What could not be metered is summed up on standard error. The exit status is 0 when all was
 /// read; 1 when a file cannot be read, or is cut off or damaged (the flows before that are printed).
@@ -43,6 +53,15 @@ pub(crate) struct FlowsArgs {
     /// Keep flows of different VLANs apart that have the same addresses and ports
     #[arg(long)]
     split_vlans: bool,
+    /// Print application logs instead: a line for each DNS query, HTTP request, TLS session, mail and login
+    #[arg(long)]
+    logs: bool,
+    /// Know more applications, by a file of signatures: lines such as "app erp host erp.example.com"
+    #[arg(long, value_name = "FILE", conflicts_with = "ports_only")]
+    signatures: Option<PathBuf>,
+    /// Leave applications to their ports: quicker
+    #[arg(long, conflicts_with = "logs")]
+    ports_only: bool,
     /// Flows to keep in memory at a time; the one silent longest is printed early to make room
     #[arg(long, value_name = "COUNT", default_value_t = 4 << 20)]
     max_flows: usize,
@@ -66,17 +85,25 @@ pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
     config.active = args.active_timeout.map(Duration::from_secs);
     config.vlan_in_key = args.split_vlans;
     config.max_flows = args.max_flows;
+    config.layer7 = layer7(&args)?;
     let mut run = Run {
         metering: Metering::new(config),
-        records: Vec::new(),
+        taken: Taken {
+            only_logs: args.logs,
+            ..Taken::default()
+        },
     };
     let mut failures = Vec::new();
     for file in &args.files {
         let records = &mut run.records;
         let read = crate::captures::open(file).and_then(|mut source| {
             let name = file.display().to_string();
-            run.metering
-                .read(&mut source, &name, &mut |record: FlowRecord| records.push(record), |_| true)
+            run.metering.read(
+                &mut source,
+                &name,
+                &mut |record: FlowRecord| records.push(record),
+                |_| true,
+            )
         });
         failures.extend(read.err());
     }
@@ -84,26 +111,72 @@ pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
         // Nothing to print; one failure says it all.
         return crate::captures::report(failures, args.files.len());
     }
-    let records = &mut run.records;
-    run.metering.finish(&mut |record: FlowRecord| records.push(record));
+    run.metering.finish(&mut run.taken);
     run.print(args.format)?;
     eprint!("{}", run.metering.summary);
     crate::captures::report(failures, args.files.len())
 }
 
+/// How flows are looked into.
+fn layer7(args: &FlowsArgs) -> anyhow::Result<Option<l7::Config>> {
+    if args.ports_only {
+        return Ok(None);
+    }
+    let signatures = match &args.signatures {
+        None => l7::Signatures::builtin(),
+        Some(file) => {
+            let name = file.display();
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+            l7::Signatures::with(&text, &App::by_name).with_context(|| name.to_string())?
+        }
+    };
+    Ok(Some(l7::Config {
+        logs: args.logs,
+        signatures,
+        ..l7::Config::default()
+    }))
+}
+
 struct Run {
     metering: Metering,
+    taken: Taken,
+}
+
+/// What the meter gave.
+#[derive(Default)]
+struct Taken {
+    only_logs: bool,
     records: Vec<FlowRecord>,
+    logs: Vec<LogRecord>,
+}
+
+impl Sink for Taken {
+    fn record(&mut self, record: FlowRecord) {
+        if !self.only_logs {
+            self.records.push(record);
+        }
+    }
+
+    fn log(&mut self, log: LogRecord) {
+        self.logs.push(log);
+    }
 }
 
 impl Run {
     /// Prints the flows; a reader who has seen enough is no failure.
     fn print(&mut self, format: Format) -> anyhow::Result<()> {
-        let mut order: Vec<(Timestamp, usize)> = self.records.iter().map(|r| r.start).zip(0..).collect();
+        let Taken {
+            only_logs,
+            records,
+            logs,
+        } = &mut self.taken;
+        logs.sort_by_key(|log| log.time);
+        let mut order: Vec<(Timestamp, usize)> = records.iter().map(|r| r.start).zip(0..).collect();
         order.sort_unstable();
-        let sorted = order.iter().filter_map(|&(_, place)| self.records.get(place));
+        let sorted = order.iter().filter_map(|&(_, place)| records.get(place));
         let mut out = BufWriter::with_capacity(256 << 10, io::stdout().lock());
         let written = match format {
+            _ if *only_logs => logs::write(logs.iter(), format, &mut out),
             Format::Json => json::write(sorted, &mut out),
             Format::Csv => csv::write(sorted, &mut out),
             Format::Table => table::write(sorted, &mut out),

@@ -72,7 +72,7 @@ impl Layer7 {
             if let Some(responses) = self.inspector.take_responses(&inspection) {
                 flow.respond(responses);
             }
-            let (app, _) = self.inspector.identity(&inspection);
+            let app = self.inspector.app(&inspection);
             flow.identify(app, forward, payload, now);
         }
         flow.inspection = Some(inspection);

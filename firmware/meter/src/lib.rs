@@ -15,6 +15,8 @@
 //! choose addresses that collide.
 
 mod config;
+#[cfg(feature = "craft")]
+pub mod craft;
 mod flow;
 mod flows;
 mod fragments;

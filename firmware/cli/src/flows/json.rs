@@ -1,10 +1,10 @@
-//! JSON, one object a line. All values are numbers or text without characters to escape.
+//! JSON, one object a line.
 
 use std::io::{self, Write};
 
-use model::FlowRecord;
+use model::{App, FlowRecord, L7, Quality};
 
-use super::text;
+use super::{facts, text};
 
 /// Writes the flows.
 pub(crate) fn write<'a>(flows: impl Iterator<Item = &'a FlowRecord>, out: &mut impl Write) -> io::Result<()> {
@@ -46,7 +46,72 @@ fn object(out: &mut Vec<u8>, flow: &FlowRecord) {
         }
     }
     quoted(out, ",\"app\":", |out| text::app(out, flow.app));
+    match &flow.l7 {
+        Some(l7) => layer7(out, flow.app, l7),
+        None => out.extend_from_slice(b",\"l7\":null"),
+    }
+    match &flow.quality {
+        Some(q) => quality(out, flow, q),
+        None => out.extend_from_slice(b",\"quality\":null"),
+    }
     out.extend_from_slice(b"}\n");
+}
+
+fn layer7(out: &mut Vec<u8>, app: App, l7: &L7) {
+    quoted(out, ",\"l7\":{\"app\":", |out| text::app(out, app));
+    quoted(out, ",\"confidence\":", |out| {
+        out.extend_from_slice(facts::confidence(l7).as_bytes());
+    });
+    if let Some(host) = &l7.host {
+        escaped(out, ",\"host\":", host);
+    }
+    if let Some(name) = facts::server_name(l7) {
+        escaped(out, ",\"sni\":", name);
+    }
+    if let Some(name) = facts::query(app, l7) {
+        escaped(out, ",\"dns\":{\"query\":", name);
+        for (key, member) in facts::DNS {
+            if let Some(value) = l7.details.get(key) {
+                escaped(out, &format!(",\"{member}\":"), value);
+            }
+        }
+        out.push(b'}');
+    }
+    for (key, value) in l7.details.iter() {
+        if facts::DNS.iter().all(|(dns, _)| *dns != key) {
+            escaped(out, &format!(",\"{}\":", key.name()), value);
+        }
+    }
+    out.push(b'}');
+}
+
+fn quality(out: &mut Vec<u8>, flow: &FlowRecord, quality: &Quality) {
+    let mut member = ",\"quality\":{\"".to_owned();
+    let mut push = |name: &str, suffix: &str, value: Option<u64>| {
+        if let Some(value) = value {
+            member.push_str(name);
+            member.push_str(suffix);
+            member.push_str("\":");
+            number(out, &member, value);
+            member.clear();
+            member.push_str(",\"");
+        }
+    };
+    for (name, value) in facts::delays(quality) {
+        push(name, "", value);
+    }
+    for (side, suffix) in [(&quality.forward, ""), (&quality.reverse, "_rev")] {
+        for (name, value) in facts::SIDE.into_iter().zip(facts::side(side, facts::is_tcp(flow))) {
+            push(name, suffix, value);
+        }
+    }
+    out.push(b'}');
+}
+
+/// A member whose text may hold anything.
+pub(super) fn escaped(out: &mut Vec<u8>, member: &str, value: &str) {
+    out.extend_from_slice(member.as_bytes());
+    text::json(out, value);
 }
 
 fn number(out: &mut Vec<u8>, member: &str, value: u64) {
@@ -54,7 +119,7 @@ fn number(out: &mut Vec<u8>, member: &str, value: u64) {
     text::number(out, value);
 }
 
-fn quoted(out: &mut Vec<u8>, member: &str, value: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn quoted(out: &mut Vec<u8>, member: &str, value: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(member.as_bytes());
     out.push(b'"');
     value(out);

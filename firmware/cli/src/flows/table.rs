@@ -7,7 +7,7 @@ use model::FlowRecord;
 
 use super::text;
 
-const COLUMNS: usize = 11;
+const COLUMNS: usize = 15;
 const HEADER: [&str; COLUMNS] = [
     "START (UTC)",
     "DURATION",
@@ -19,10 +19,16 @@ const HEADER: [&str; COLUMNS] = [
     "BYTES",
     "BACK",
     "FLAGS",
+    "CONNECT",
+    "RESPONSE",
+    "RETRANS",
     "APP",
+    "HOST",
 ];
 /// Numbers stand to the right.
-const RIGHT: [bool; COLUMNS] = [false, true, false, false, false, true, true, true, true, false, false];
+const RIGHT: [bool; COLUMNS] = [
+    false, true, false, false, false, true, true, true, true, false, true, true, true, false, false,
+];
 
 /// Writes the header and the flows, with columns as wide as their contents.
 pub(crate) fn write<'a>(flows: impl Iterator<Item = &'a FlowRecord> + Clone, out: &mut impl Write) -> io::Result<()> {
@@ -61,6 +67,7 @@ fn cells(flow: &FlowRecord) -> [String; COLUMNS] {
     // To the millisecond: 2026-11-21 08:00:00.000
     let mut start = String::from_utf8(start).unwrap_or_default().replace('T', " ");
     start.truncate(23);
+    let quality = flow.quality.as_deref();
     [
         start,
         duration(flow.end.nanos_since(flow.start)),
@@ -75,8 +82,30 @@ fn cells(flow: &FlowRecord) -> [String; COLUMNS] {
             6 => flags(flow.tcp_flags | flow.tcp_flags_rev),
             _ => String::new(),
         },
+        delay(quality.and_then(|q| Some(u64::from(q.connect_client_us?) + u64::from(q.connect_server_us?)))),
+        delay(quality.and_then(|q| q.response.mean_us())),
+        match quality {
+            Some(q) if flow.protocol == 6 => {
+                (u64::from(q.forward.retransmitted) + u64::from(q.reverse.retransmitted)).to_string()
+            }
+            _ => String::new(),
+        },
         flow.app.to_string(),
+        flow.l7
+            .as_ref()
+            .and_then(|l7| l7.host.as_deref())
+            .unwrap_or_default()
+            .to_owned(),
     ]
+}
+
+/// A delay in microseconds; nothing where none was measured.
+fn delay(us: Option<u64>) -> String {
+    let Some(us) = us else { return String::new() };
+    match us {
+        0..10_000_000 => format!("{}.{:03} ms", us / 1_000, us % 1_000),
+        _ => format!("{}.{} s", us / 1_000_000, us / 100_000 % 10),
+    }
 }
 
 fn end(addr: IpAddr, port: u16) -> String {

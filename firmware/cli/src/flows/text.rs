@@ -111,6 +111,21 @@ pub(crate) fn app(out: &mut Vec<u8>, app: App) {
     }
 }
 
+/// Appends text as JSON has it, in quotes.
+pub(crate) fn json(out: &mut Vec<u8>, text: &str) {
+    if text
+        .bytes()
+        .all(|octet| octet >= b' ' && octet != b'"' && octet != b'\\')
+    {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
+    // Writing to a Vec cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
 /// Appends formatted text.
 fn append(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     // Writing to a Vec cannot fail.

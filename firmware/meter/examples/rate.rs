@@ -1,0 +1,78 @@
+//! How many packets of a capture a processor meters in a second: `rate FILE [ROUNDS] [ports-only]`. Reading, dissecting and
+//! metering, without printing; the best of the rounds, in processor time.
+
+use std::time::Duration;
+
+use capture::file::CaptureFile;
+use capture::{Polled, Source};
+use meter::{Config, Meter};
+use model::FlowRecord;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let path = arguments.next().expect("the capture's path");
+    let rounds: u32 = arguments.next().map_or(5, |n| n.parse().expect("how many rounds"));
+    let mut config = Config::offline();
+    if arguments.next().is_some() {
+        config.layer7 = None;
+    }
+    let mut best = f64::INFINITY;
+    let mut packets = 0;
+    for _ in 0..rounds {
+        let mut meter = Meter::new(config.clone());
+        let mut records = 0_u64;
+        let mut source = CaptureFile::open(path.as_ref()).expect("the capture");
+        let before = processor_seconds();
+        let mut batch = Vec::new();
+        let mut payloads = Vec::<u8>::new();
+        let mut ends = Vec::new();
+        loop {
+            let mut sink = |_: FlowRecord| records += 1;
+            let mut flush = |batch: &mut Vec<_>, payloads: &mut Vec<u8>, ends: &mut Vec<usize>| {
+                let payload = |n: usize| &payloads[n.checked_sub(1).map_or(0, |b| ends[b])..ends[n]];
+                meter.observe_all(batch, payload, &mut sink, |_| {});
+                batch.clear();
+                payloads.clear();
+                ends.clear();
+            };
+            let polled = source.poll(Duration::ZERO, |frame| {
+                let view = dissect::Frame {
+                    link_type: frame.link_type,
+                    data: frame.data,
+                    wire_len: frame.wire_len,
+                    vlan_tci: frame.vlan_tci,
+                };
+                if let Ok(packet) = dissect::dissect(&view) {
+                    payloads.extend_from_slice(packet.payload_in(frame.data));
+                    ends.push(payloads.len());
+                    batch.push((frame.time, packet));
+                }
+                if batch.len() >= 64 {
+                    flush(&mut batch, &mut payloads, &mut ends);
+                }
+            });
+            flush(&mut batch, &mut payloads, &mut ends);
+            if matches!(polled.expect("a sound capture"), Polled::End) {
+                break;
+            }
+        }
+        meter.flush(&mut |_: FlowRecord| records += 1);
+        best = best.min(processor_seconds() - before);
+        packets = meter.statistics().packets;
+        eprintln!("{records} records, {:?}", meter.layer7_statistics());
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a few millions")]
+    let rate = packets as f64 / best / 1e6;
+    println!("{packets} packets, {rate:.2} M a CPU-second");
+}
+
+/// User and system time of this process so far.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/schedstat").expect("Linux");
+    let nanos: f64 = stat
+        .split(' ')
+        .next()
+        .and_then(|n| n.parse().ok())
+        .expect("nanoseconds");
+    nanos / 1e9
+}
