@@ -158,7 +158,7 @@ app app-store host apps.apple.com itunes.apple.com mzstatic.com phobos.apple.com
 app apple-music host music.apple.com audio.itunes.apple.com aod.itunes.apple.com audio-ssl.itunes.apple.com amp-api.music.apple.com itsliveradio.apple.com streamingaudio.itunes.apple.com
 app apple-push host push.apple.com courier.push.apple.com push-apple.com.akadns.net
 app siri host siri.apple.com guzzoni.apple.com smoot.apple.com
-app facetime host facetime.apple.com identity.apple.com ess.apple.com profile.ess.apple.com
+app facetime host facetime.apple.com
 app apple host apple.com cdn-apple.com aaplimg.com apple-dns.net apple.com.cn apple-mapkit.com apple.news applimg.com apple-dns.cn apple.co apple.com.akadns.net apple.com.edgekey.net safebrowsing.apple apple-native-relay.apple.com
 
 # --- Amazon ---
@@ -208,8 +208,8 @@ app soundcloud host soundcloud.com sndcdn.com
 app vimeo host vimeo.com vimeocdn.com livestream.com
 app dailymotion host dailymotion.com dmcdn.net dailymotionbus.com dm-event.net
 app dazn host dazn.com dazndn.com indazn.com dazn-api.com daznservices.com dazn-gateway.com daznfeeds.com perform-group.com dcms.performgroup.com
-app zattoo host zattoo.com zattic.com zahs.tv
-app pluralsight host pluralsight.com plrsght.com
+app zattoo host zattoo.com zattic.com zahs.tv zattosecurehd2-f.akamaihd.net
+app pluralsight host pluralsight.com plrsght.com pluralsight.imgix.net pluralsight2.imgix.net
 
 # --- Games ---
 app steam host steampowered.com steamcommunity.com steamstatic.com steamcontent.com steamusercontent.com steamgames.com steam-chat.com steamchina.com steamserver.net valvesoftware.com dota2.com steamcdn-a.akamaihd.net wmsjsteam.com steambroadcast.akamaized.net

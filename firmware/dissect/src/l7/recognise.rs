@@ -38,6 +38,27 @@ const fn on(
     }
 }
 
+/// What TLS on a server's port carries, where the port is registered for that: IMAP, LDAP …
+pub(crate) fn behind_tls(port: u16) -> Option<App> {
+    const PORTS: &[(u16, App)] = &[
+        (465, App::named("smtp")),
+        (563, App::named("nntp")),
+        (636, App::named("ldap")),
+        (853, App::named("dns-over-tls")),
+        (990, App::named("ftp")),
+        (992, App::named("telnet")),
+        (993, App::named("imap")),
+        (995, App::named("pop3")),
+        (3269, App::named("ldap")),
+        (5061, App::named("sip")),
+        (5671, App::named("amqp")),
+        (6514, App::named("syslog")),
+        (6697, App::named("irc")),
+        (8883, App::named("mqtt")),
+    ];
+    PORTS.iter().find(|(of, _)| *of == port).map(|(_, app)| *app)
+}
+
 /// All of them. Protocols with long marks come before those with short ones.
 pub(crate) static ALL: &[Recogniser] = &[
     // Long marks: no other protocol begins so.
@@ -72,6 +93,7 @@ pub(crate) static ALL: &[Recogniser] = &[
     on("spice", TCP, &[5930], remote::spice),
     on("hl7", TCP, &[2575], industry::hl7),
     on("opcua", TCP, &[4840], industry::opcua),
+    on("http", TCP, &[], tunnels::http2),
     on("xmpp", TCP, &[5222, 5269], calls::xmpp),
     on("netconf", TCP, &[830], tunnels::netconf),
     on("bjnp", BOTH, &[8611, 8612], files::bjnp),
@@ -100,7 +122,7 @@ pub(crate) static ALL: &[Recogniser] = &[
     on("stratum", TCP, &[3333], tunnels::stratum),
     on("speedtest", TCP, &[8080], chats::speedtest),
     on("zug", UDP, &[19_000], peers::zug),
-    on("genshin-impact", UDP, &[22_101, 22_102], games::genshin),
+    on("genshin-impact", BOTH, &[22_101, 22_102], games::genshin),
     on("tuya", BOTH, &[6667, 6668], chats::tuya),
     on("hart-ip", BOTH, &[5094], industry::hart_ip),
     on("dicom", TCP, &[104, 11_112], industry::dicom),
@@ -214,7 +236,6 @@ pub(crate) static ALL: &[Recogniser] = &[
     on("war-thunder", UDP, &[20_011], games::war_thunder),
     on("viber", BOTH, &[4244, 7985], chats::viber),
     on("webex", UDP, &[9000], chats::webex),
-    on("apple-push", TCP, &[5223], chats::apple_push),
     on("mumble", UDP, &[64_738], chats::mumble),
     // Several packets together.
     on("call-of-duty", UDP, &[3074, 7500], games::call_of_duty),

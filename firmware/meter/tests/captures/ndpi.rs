@@ -55,17 +55,40 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ),
 ];
 
-type End = (String, u16);
-/// Protocol and ends, the smaller first; with packets in all and who sent first.
-type Flows = BTreeMap<(u8, End, End), Vec<(u64, End)>>;
+/// Address and port.
+pub(crate) type End = (String, u16);
+/// Protocol and ends, the smaller first.
+pub(crate) type Key = (u8, End, End);
+/// With packets in all and who sent first.
+type Flows = BTreeMap<Key, Vec<(u64, End)>>;
+
+/// The key of a flow between two ends.
+pub(crate) fn key(protocol: u8, src: End, dst: End) -> Key {
+    (protocol, src.clone().min(dst.clone()), src.max(dst))
+}
 
 fn add(flows: &mut Flows, protocol: u8, src: End, dst: End, packets: u64) {
-    let key = (protocol, src.clone().min(dst.clone()), src.clone().max(dst));
+    let key = key(protocol, src.clone(), dst);
     flows.entry(key).or_default().push((packets, src));
 }
 
-/// A line such as `\t1\tTCP 1.2.3.4:5 <-> [::1]:6 [...][2 pkts/3 bytes <-> 4 pkts/5 bytes]`.
 fn parse(line: &str, flows: &mut Flows) -> Option<()> {
+    let flow = read(line)?;
+    flows.entry(flow.key).or_default().push((flow.packets, flow.first));
+    Some(())
+}
+
+/// A flow that nDPI printed.
+pub(crate) struct Printed {
+    pub(crate) key: Key,
+    /// Packets in all.
+    pub(crate) packets: u64,
+    /// Who sent first.
+    first: End,
+}
+
+/// A line such as `\t1\tTCP 1.2.3.4:5 <-> [::1]:6 [...][2 pkts/3 bytes <-> 4 pkts/5 bytes]`.
+pub(crate) fn read(line: &str) -> Option<Printed> {
     let mut words = line.strip_prefix('\t')?.split_once('\t')?.1.split(' ');
     let protocol = match words.next()? {
         "TCP" => 6,
@@ -91,9 +114,13 @@ fn parse(line: &str, flows: &mut Flows) -> Option<()> {
     let counts = packets
         .split(" pkts/")
         .filter_map(|part| part.split(' ').next_back()?.parse::<u64>().ok());
-    let total = counts.take(2).sum();
-    add(flows, protocol, end(src)?, end(dst)?, total);
-    Some(())
+    let packets = counts.take(2).sum();
+    let (first, other) = (end(src)?, end(dst)?);
+    Some(Printed {
+        key: key(protocol, first.clone(), other),
+        packets,
+        first,
+    })
 }
 
 fn end(text: &str) -> Option<End> {

@@ -153,7 +153,8 @@ pub(super) fn stun(sample: &Sample<'_>, l7: &mut L7) -> Verdict {
             data
         };
         let (kind, length) = (be16(data, 0)?, usize::from(be16(data, 2)?));
-        if kind & 0xc000 != 0 || length % 4 != 0 {
+        // WhatsApp counts its own first attribute without padding.
+        if kind & 0xc000 != 0 || length % 4 != 0 && be16(data, 20)? != 0x4000 {
             return Some(false);
         }
         let is_whole = if sample.transport == 6 {
@@ -163,7 +164,7 @@ pub(super) fn stun(sample: &Sample<'_>, l7: &mut L7) -> Verdict {
         };
         let is_cookie = be32(data, 4)? == 0x2112_a442;
         let is_classic = matches!(kind, 1 | 2 | 0x0101 | 0x0111 | 0x0112)
-            && attributes(data).all(|(kind, _)| kind <= 0x0022 || kind >= 0x8000)
+            && attributes(data).all(|(kind, _)| matches!(kind, 0..=0x22 | 0x0101..=0x0103 | 0x8000..))
             && attribute_octets(data) == length
             && (length > 0 || on_port(sample, &[3478, 3479]));
         Some(is_whole && (is_cookie && (kind & 0x3eef) <= 0x0bff || is_classic))
@@ -190,10 +191,11 @@ pub(super) fn stun(sample: &Sample<'_>, l7: &mut L7) -> Verdict {
             .unwrap_or_default()
             .trim_end_matches('\0'),
     );
-    match [sample.latest, sample.client, sample.server]
+    let said = [sample.latest, sample.client, sample.server]
         .into_iter()
-        .find_map(service)
-    {
+        .find_map(service);
+    let of_port = (8801..=8810).any(|port| sample.src_port == port || sample.dst_port == port);
+    match said.or(of_port.then_some(ZOOM)) {
         Some(app) => Verdict::Is(app, confidence),
         None => verdict,
     }
@@ -236,7 +238,6 @@ fn service(data: &[u8]) -> Option<App> {
         // MS-TURN, section 2.2.2: version, service quality and others.
         0x8008 | 0x8054 | 0x8055 | 0x8070 | 0x8095 => Some(TEAMS),
         0x0101 | 0x0103 => Some(ZOOM),
-        0xc057 | 0xc058 | 0xff03 => Some(GOOGLE_MEET),
         // The realm says whose server it is.
         0x0014 if contains(value, b"telegram.org") => Some(TELEGRAM),
         0x0014 if contains(value, b"facebook.com") => Some(MESSENGER),

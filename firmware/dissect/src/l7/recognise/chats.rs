@@ -4,7 +4,7 @@ use model::{App, DetailKey, L7};
 
 use super::super::sample::{Sample, Verdict};
 use super::octets::{
-    be16, be24, be32, begins, begins_any, contains, datagram, either, first_line, is_length, le16, le32, more_until,
+    be16, be32, begins, begins_any, contains, datagram, either, first_line, is_length, le16, le32, more_until,
     octet, on_port, parsed, pattern, stream, text,
 };
 
@@ -26,7 +26,6 @@ const AVAST: App = App::named("avast");
 const SPOTIFY: App = App::named("spotify");
 const SPEEDTEST: App = App::named("speedtest");
 const TUYA: App = App::named("tuya");
-const APPLE_PUSH: App = App::named("apple-push");
 
 /// mmtls: records of types 0x15–0x19 and version 0xf1 0x03 or 0xf1 0x04; the older long link's header.
 pub(super) fn wechat(sample: &Sample<'_>, _: &mut L7) -> Verdict {
@@ -99,10 +98,11 @@ pub(super) fn telegram(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     Verdict::No
 }
 
-/// A reflector's peer tag of 16 octets, then twelve of ones.
+/// A reflector's message: a peer tag of 16 octets, twelve of ones, and a kind.
 fn telegram_call(sample: &Sample<'_>) -> Verdict {
     datagram(TELEGRAM, sample, |data| {
-        Some(data.get(16..28)? == [0xff; 12] && be32(data, 28).is_some())
+        let is_kind = matches!(be32(data, 28)?, 0xfeff_ffff | 0xfdff_ffff | 0xffff_fffe | 0xffff_fffd);
+        Some(data.get(16..28)? == [0xff; 12] && is_kind)
     })
 }
 
@@ -111,7 +111,7 @@ pub(super) fn viber(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     match sample.transport {
         6 if on_port(sample, &[4244, 5242, 5243]) => stream(VIBER, sample, |data| {
             let length = usize::from(le16(data, 0)?);
-            Some(octet(data, 3)? == 0 && length <= data.len() && length >= 11)
+            Some(length >= 11 && (octet(data, 3)? == 0 && length <= data.len() || is_length(data, length)))
         }),
         17 if on_port(sample, &[7985, 7987, 9785, 5243]) => datagram(VIBER, sample, |data| {
             Some(
@@ -159,19 +159,20 @@ pub(super) fn zoom(sample: &Sample<'_>, _: &mut L7) -> Verdict {
         let first = octet(data, 0)?;
         let is_setup = is_port && matches!(first, 1..=7) && octet(data, 1)? == 0 && data.len() >= 12;
         let is_media = is_port && first == 5 && data.len() > 16;
-        let is_direct = matches!(be32(data, 0)?, 0x1f02_0101 | 0x1f03_0100) && data.len() >= 16;
+        let is_direct = begins(data, &[0x1f, 2, 1, 0, 8, 0, 1, 0, 4, 0])? && data.len() >= 40;
         Some(is_setup || is_media || is_direct)
     })
 }
 
-/// Media of Webex behind its own header on port 9000 and 5004.
+/// A probe of eight octets and its answer, on the port of media.
 pub(super) fn webex(sample: &Sample<'_>, _: &mut L7) -> Verdict {
-    if !on_port(sample, &[9000]) {
-        return Verdict::No;
+    let (a, b) = (sample.client, sample.server);
+    let is_pair = a.len() == 8 && b.len() == 8 && a.starts_with(&[1, 0, 0, 0]) && b.starts_with(&[2, 0, 0, 0]);
+    match on_port(sample, &[9000]) {
+        true if is_pair => pattern(WEBEX),
+        true if a.len() == 8 => more_until(sample, 2),
+        _ => Verdict::No,
     }
-    datagram(WEBEX, sample, |data| {
-        Some(matches!(octet(data, 0)?, 0xca | 0xcb | 0x4b) || contains(data, b"webex"))
-    })
 }
 
 /// IP discovery: 0x0001, 70, the source; answered by 0x0002.
@@ -275,16 +276,4 @@ pub(super) fn tuya(sample: &Sample<'_>, _: &mut L7) -> Verdict {
                 || be32(data, 0)? == 0x6699 && octet(data, 4)? == 0 && data.ends_with(&[0, 0, 0x99, 0x66]),
         )
     })
-}
-
-/// TLS of Apple's push service in the middle of a session, on its port.
-pub(super) fn apple_push(sample: &Sample<'_>, _: &mut L7) -> Verdict {
-    if !on_port(sample, &[5223]) {
-        return Verdict::No;
-    }
-    let is_record = |data: &[u8]| begins(data, &[0x17, 3]) == Some(true) && be24(data, 2).is_some();
-    match is_record(sample.client) || is_record(sample.server) {
-        true => pattern(APPLE_PUSH),
-        false => more_until(sample, 2),
-    }
 }

@@ -4,7 +4,7 @@ use model::{App, DetailKey, L7};
 
 use super::super::sample::{Sample, Verdict};
 use super::octets::{
-    be16, be32, begins, begins_any, contains, either, first_line, header, le32, octet, on_port, stream, text,
+    be16, be32, begins, begins_any, contains, either, first_line, header, le32, octet, on_port, pattern, stream, text,
 };
 
 const MYSQL: App = App::named("mysql");
@@ -398,6 +398,9 @@ pub(super) fn mqtt(sample: &Sample<'_>, l7: &mut L7) -> Verdict {
         }
         Some((usize::MAX, 5))
     };
+    if matches!((sample.client, sample.server), ([0xc0, 0], [0xd0, 0])) {
+        return pattern(MQTT);
+    }
     let verdict = stream(MQTT, sample, |data| {
         let kind = octet(data, 0)?;
         let (length, at) = head(data)?;

@@ -49,7 +49,7 @@ pub(super) fn kcp(sample: &Sample<'_>, _: &mut L7) -> Verdict {
             let is_empty = matches!(command, 82..=84);
             if next != conversation
                 || !(81..=84).contains(&command)
-                || length > 1_400
+                || length > 1_500
                 || is_empty && length != 0
                 || le16(rest, 6)? == 0 && command == 81
             {
@@ -111,6 +111,17 @@ pub(super) fn starcraft(sample: &Sample<'_>, _: &mut L7) -> Verdict {
                 ],
             )?)
         }),
+        17 if on_port(sample, &[1119])
+            && matches!(
+                (sample.client, sample.server),
+                ([9, a], [10, b]) if a == b
+            ) =>
+        {
+            pattern(STARCRAFT)
+        }
+        17 if on_port(sample, &[1119]) && sample.client == [1] && matches!(sample.server, [2, _, _, _, _, _, _]) => {
+            pattern(STARCRAFT)
+        }
         17 if on_port(sample, &[1119, 1120, 6113]) => match [sample.client, sample.server, sample.latest]
             .iter()
             .any(|data| data.len() == 20)
@@ -124,6 +135,18 @@ pub(super) fn starcraft(sample: &Sample<'_>, _: &mut L7) -> Verdict {
 
 /// The control messages that open and close a conversation of miHoYo's KCP.
 pub(super) fn genshin(sample: &Sample<'_>, _: &mut L7) -> Verdict {
+    if sample.transport == 6 {
+        // Both sides name the same session in the third word.
+        let (a, b) = (sample.client, sample.server);
+        let is_message =
+            |data: &[u8]| be32(data, 0) == Some(0x0100_0000) && be16(data, 6) == Some(0) && data.len() >= 40;
+        let session = a.get(9..16).filter(|session| *session != [0; 7]);
+        return match is_message(a) && is_message(b) && session.is_some() && session == b.get(9..16) {
+            true => parsed(GENSHIN),
+            false if is_message(a) => more_until(sample, 3),
+            false => Verdict::No,
+        };
+    }
     datagram(GENSHIN, sample, |data| {
         let is_open = be32(data, 0)? == 0xff && be32(data, 16)? == 0xffff_ffff;
         let is_answer = be32(data, 0)? == 0x145 && be32(data, 16)? == 0x1451_4545;
@@ -159,7 +182,7 @@ pub(super) fn league(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     let is_probe = begins(a, &[1, 2]) == Some(true)
         && a.len() == 22
         && contains(a, b"\0\x04\0")
-        && a.get(4..12) == Some(&[0, 0, 0, 1, 0, 0, 0, 1]);
+        && a.get(4..10) == Some(&[0, 0, 0, 1, 0, 1]);
     if is_probe {
         return pattern(LEAGUE);
     }
@@ -192,7 +215,9 @@ pub(super) fn toca_boca(sample: &Sample<'_>, _: &mut L7) -> Verdict {
         return Verdict::No;
     }
     datagram(TOCA_BOCA, sample, |data| {
-        Some(data.len() >= 24 && octet(data, 2)? <= 1 && (1..=16).contains(&octet(data, 3)?) && octet(data, 12)? <= 14)
+        let is_ping = data.len() == 13 && begins(data, &[0x7d; 12])?;
+        let is_head = data.len() >= 24 && octet(data, 2)? <= 1 && (1..=16).contains(&octet(data, 3)?);
+        Some(is_ping || is_head && octet(data, 12)? <= 14)
     })
 }
 

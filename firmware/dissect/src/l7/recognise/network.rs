@@ -324,6 +324,10 @@ pub(super) fn bfd(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     if !on_port(sample, &[3784, 3785, 4784, 6784, 7784]) {
         return Verdict::No;
     }
+    if on_port(sample, &[3785]) {
+        // What is echoed is the sender's own affair: RFC 5880, section 5.
+        return pattern(BFD);
+    }
     datagram(BFD, sample, |data| {
         let length = usize::from(octet(data, 3)?);
         Some(

@@ -28,6 +28,7 @@ const AJP: App = App::named("ajp");
 const FASTCGI: App = App::named("fastcgi");
 const STRATUM: App = App::named("stratum");
 const WEBSOCKET: App = App::named("websocket");
+const HTTP: App = App::named("http");
 const NETCONF: App = App::named("netconf");
 
 /// Message types 1–4 with their lengths, and three zero octets.
@@ -393,6 +394,11 @@ pub(super) fn websocket(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     } else {
         Verdict::No
     }
+}
+
+/// HTTP/2 without TLS, whose client knew that the server speaks it: RFC 9113, section 3.4.
+pub(super) fn http2(sample: &Sample<'_>, _: &mut L7) -> Verdict {
+    stream(HTTP, sample, |data| begins(data, b"PRI * HTTP/2.0\r\n\r\nSM"))
 }
 
 /// RFC 6242: a hello with capabilities.

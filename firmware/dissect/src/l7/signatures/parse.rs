@@ -84,6 +84,53 @@ pub enum SignatureProblem {
     NoTransport,
 }
 
+impl SignatureProblem {
+    /// The problem in Chinese.
+    #[must_use]
+    pub fn chinese(&self) -> String {
+        match self {
+            Self::TooLong(octets) => {
+                let max = super::Signatures::TEXT_MAX;
+                format!("文本有 {octets} 字节，最多 {max} 字节：请删去一些规则")
+            }
+            Self::NotARule(word) => format!(
+                "规则以 `app 名称` 开头，而 {word:?} 不是 `app`：请写 `app 名称 host 域名后缀` 或 `app 名称 tcp payload 0 text \"…\"`，注释以 `#` 开头"
+            ),
+            Self::NoName => "缺少应用名称：请写在 `app` 之后".to_owned(),
+            Self::UnknownApp(name) => format!("没有名为 {name:?} 的应用：请使用应用列表中的名称，或先定义该应用"),
+            Self::NothingToMatch => {
+                "规则没有匹配条件：请加上 `host 域名后缀 …` 或 `payload 偏移 hex|text 模式`；只按端口识别请用应用定义"
+                    .to_owned()
+            }
+            Self::UnknownWord(word) => {
+                format!("此处不能写 {word:?}：可以写 `tcp`、`udp`、`sctp`、`ports`、`host`、`payload` 或 `length`")
+            }
+            Self::HostWith(word) => format!("`host` 紧跟在应用名称之后：请去掉 `{word}`"),
+            Self::NoHost => {
+                "`host` 之后没有域名：请写 `host example.com`（含所有下级域名）或 `host =www.example.com`（仅此一个）"
+                    .to_owned()
+            }
+            Self::BadHost(name) => format!(
+                "{name:?} 不是域名：由字母、数字、`-`、`_` 及其间的点组成，最多 253 个字符、8 级，除非写成 `=名称`，否则至少两级"
+            ),
+            Self::BadPorts(word) => format!("{word:?} 不是端口列表：请写如 `ports 80,8000-8010`，范围 1 到 65535"),
+            Self::BadOffset(word) => format!("{word:?} 不是偏移：请写模式之前的字节数，0 到 1024"),
+            Self::BadLength(word) => {
+                format!("{word:?} 不是长度：请写 `length 48` 或 `length 20-64`，单位字节，用于 `udp`")
+            }
+            Self::BadKind(word) => format!("{word:?} 不是模式类型：请写 `hex 16??01` 或 `text \"GET \"`"),
+            Self::BadHex(word) => {
+                format!("{word:?} 不是模式：每字节两位十六进制数，`??` 表示任意字节，1 到 64 字节，不能全是 `??`")
+            }
+            Self::BadText => {
+                "文本无法识别：请写在双引号之间，1 到 64 字节，可用 \\r \\n \\t \\\\ \\\" 以及 \\xHH".to_owned()
+            }
+            Self::TooManyPatterns => "一条规则最多 8 个模式：请缩短".to_owned(),
+            Self::NoTransport => "带 `payload` 的规则要写明传输协议：请在名称之后写 `tcp`、`udp` 或 `sctp`".to_owned(),
+        }
+    }
+}
+
 impl SignatureError {
     /// The text has too many octets.
     pub(super) fn too_long(text: &str) -> Self {
