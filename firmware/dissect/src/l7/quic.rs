@@ -181,14 +181,14 @@ impl Session {
         }
     }
 
+    /// Octets held of hellos that are not whole.
+    pub(crate) fn held(&self) -> usize {
+        self.sides.iter().map(Pieces::held).sum()
+    }
+
     /// The server's name that the client asks for.
     pub(crate) fn host(&self) -> Option<&str> {
         self.tls.host().or_else(|| self.google.host())
-    }
-
-    /// The protocols that the client offers, with commas between; may be empty.
-    pub(crate) fn alpn(&self) -> &str {
-        self.tls.protocols()
     }
 
     /// Why the handshake failed: the alert's name.

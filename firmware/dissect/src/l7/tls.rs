@@ -70,14 +70,19 @@ impl Handshake {
         self.session.progress(self.broken)
     }
 
+    /// Octets held of messages that are not whole.
+    pub(crate) fn held(&self) -> usize {
+        let held = |side: &Side| match side {
+            Side::Begin => 0,
+            Side::Tls(records) => records.held(),
+            Side::Ssl2(ssl2) => ssl2.held(),
+        };
+        self.sides.iter().map(held).sum()
+    }
+
     /// The server's name that the client asks for.
     pub(crate) fn host(&self) -> Option<&str> {
         self.session.host()
-    }
-
-    /// The protocol that both agreed on, else those that the client offers, with commas between; may be empty.
-    pub(crate) fn alpn(&self) -> &str {
-        self.session.protocols()
     }
 
     /// Why the handshake failed: the alert's name.
@@ -121,5 +126,7 @@ impl Side {
     }
 }
 
+#[cfg(test)]
+mod captures;
 #[cfg(test)]
 mod tests;

@@ -94,3 +94,29 @@ fn expand<const LENGTH: usize>(secret: &hkdf::Prk, label: &[u8]) -> Option<[u8; 
     secret.expand(&info, Octets(LENGTH)).ok()?.fill(&mut out).ok()?;
     Some(out)
 }
+
+#[cfg(test)]
+impl Keys {
+    /// Protects a packet: `header` ends with a number of four octets.
+    pub(super) fn seal(&self, from_client: bool, header: &[u8], plain: &[u8]) -> Vec<u8> {
+        let direction = if from_client { &self.client } else { &self.server };
+        let at = header.len() - 4;
+        let mut nonce = direction.vector;
+        for (octet, number) in nonce.iter_mut().rev().zip(header.iter().rev().take(4)) {
+            *octet ^= number;
+        }
+        let mut sealed = plain.to_vec();
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        direction
+            .packet
+            .seal_in_place_append_tag(nonce, aead::Aad::from(header), &mut sealed)
+            .expect("it is not too long");
+        let mut packet = [header, &sealed].concat();
+        let mask = direction.header.new_mask(&packet[at + 4..at + 20]).expect("a sample");
+        packet[0] ^= mask[0] & 0x0f;
+        for (octet, mask) in packet[at..at + 4].iter_mut().zip(&mask[1..]) {
+            *octet ^= mask;
+        }
+        packet
+    }
+}

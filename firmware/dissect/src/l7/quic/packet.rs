@@ -69,7 +69,8 @@ pub(super) fn long(datagram: &[u8]) -> Option<(Long<'_>, &[u8])> {
     if version == 0 {
         return whole(Kind::Versions);
     }
-    if first & 0x40 == 0 || destination.len() > CONNECTION_MAX || source.len() > CONNECTION_MAX {
+    // the second bit is 1, or anything among those who agreed on that (RFC 9287)
+    if destination.len() > CONNECTION_MAX || source.len() > CONNECTION_MAX {
         return None;
     }
     let kind = match (version, first >> 4 & 3) {

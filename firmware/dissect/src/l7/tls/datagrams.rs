@@ -114,14 +114,14 @@ impl Datagrams {
         self.session.progress(self.broken)
     }
 
+    /// Octets held of messages that are not whole.
+    pub(crate) fn held(&self) -> usize {
+        self.sides.iter().map(|flight| flight.pieces.held()).sum()
+    }
+
     /// The server's name that the client asks for.
     pub(crate) fn host(&self) -> Option<&str> {
         self.session.host()
-    }
-
-    /// The protocol that both agreed on, else those that the client offers, with commas between; may be empty.
-    pub(crate) fn alpn(&self) -> &str {
-        self.session.protocols()
     }
 
     /// Why the handshake failed: the alert's name.
@@ -151,9 +151,10 @@ fn fragment<'a>(octets: &mut Octets<'a>) -> Option<(u8, usize, u16, usize, &'a [
     (offset + part.len() <= length).then_some((kind, length, number, offset, part))
 }
 
-/// Recognises DTLS by a flow's first datagram, on any port.
+/// Recognises DTLS on any port: by a flow's first datagram of either side, or by one that comes among those of another
+/// protocol (RFC 7983).
 pub(crate) fn check(sample: &Sample<'_>, _: &mut L7) -> Verdict {
-    let verdicts = [sample.client, sample.server].map(begins);
+    let verdicts = [sample.client, sample.server, sample.latest].map(begins);
     match verdicts.into_iter().max() {
         Some(Some(confidence)) => Verdict::Is(DTLS, confidence),
         _ => Verdict::No,

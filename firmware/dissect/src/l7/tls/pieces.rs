@@ -38,6 +38,11 @@ impl Pieces {
         self.there.splice(first..after, [(low, high)]);
     }
 
+    /// Octets held.
+    pub(crate) fn held(&self) -> usize {
+        self.octets.len()
+    }
+
     /// The octets from the beginning to the first gap.
     pub(crate) fn beginning(&self) -> &[u8] {
         match self.there.first() {

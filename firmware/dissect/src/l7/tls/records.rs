@@ -71,6 +71,11 @@ impl Records {
         Ok(())
     }
 
+    /// Octets held of a message.
+    pub(super) fn held(&self) -> usize {
+        self.message.kept.len()
+    }
+
     /// Reads a record's header as far as it is there.
     fn begin(&mut self, rest: &mut Octets<'_>, forward: bool, session: &mut Session) -> Result<(), Broken> {
         let have = usize::from(self.header_have);

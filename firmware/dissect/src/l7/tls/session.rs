@@ -103,9 +103,11 @@ impl Session {
         }
     }
 
-    /// A side encrypts from here on.
+    /// A side encrypts from here on. What the client sends before the server's hello is early data.
     pub(super) fn encrypted(&mut self, forward: bool, application_data: bool) {
-        self.settled |= application_data || self.client_forward == Some(!forward);
+        let from_server = self.client_forward == Some(!forward);
+        let early = self.client.is_some() && self.server.is_none();
+        self.settled |= from_server || (application_data && !early);
     }
 
     /// Whether a hello was read.
@@ -203,7 +205,7 @@ fn is_13(version: u16) -> bool {
 }
 
 /// What people call a version.
-fn version_name(version: u16) -> Cow<'static, str> {
+pub(super) fn version_name(version: u16) -> Cow<'static, str> {
     let name = match version {
         0x0002 => "SSL 2.0",
         0x0300 => "SSL 3.0",

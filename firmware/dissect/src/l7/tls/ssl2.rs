@@ -65,6 +65,11 @@ impl Ssl2 {
         Ok(Next::Ssl2)
     }
 
+    /// Octets held of a record.
+    pub(super) fn held(&self) -> usize {
+        self.record.len()
+    }
+
     /// How long the record is, its header included, as far as that is known.
     fn wanted(&self) -> Result<usize, Broken> {
         let Some((header, _)) = self.record.split_first_chunk::<2>() else {
