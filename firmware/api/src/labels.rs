@@ -84,6 +84,7 @@ impl Labels {
             KeyValue::Direction(direction) => direction_word(*direction).to_owned(),
             KeyValue::Country(letters) => String::from_utf8_lossy(letters).into_owned(),
             KeyValue::EndReason(reason) => reason_word(*reason).to_owned(),
+            KeyValue::Text(text) => text.to_string(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! An answer as a file: comma-separated values, or a JSON array with an object a line.
 
+mod quality;
+
 use model::{Answer, Ask, FlowRecord, Found, InterfaceId, Key, Sums, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,13 +29,19 @@ impl<'a> Sheet<'a> {
     #[must_use]
     pub fn new(query: &'a model::Query, answer: &'a Answer, labels: &'a Labels) -> Self {
         match &answer.found {
-            Found::Records { records, apps, .. } => Self {
-                columns: RECORD.map(str::to_owned).to_vec(),
-                rows: Box::new(records.iter().enumerate().map(|(n, r)| {
-                    let app = apps.get(n).copied().unwrap_or(r.app);
-                    record(r, labels.app(app), labels)
-                })),
-            },
+            Found::Records { records, apps, .. } => {
+                let extras = quality::Extras::of(records);
+                let own = RECORD.map(str::to_owned).into_iter();
+                Self {
+                    columns: own.chain(extras.columns()).collect(),
+                    rows: Box::new(records.iter().enumerate().map(move |(n, r)| {
+                        let app = apps.get(n).copied().unwrap_or(r.app);
+                        let mut cells = record(r, labels.app(app), labels);
+                        cells.extend(extras.cells(r));
+                        cells
+                    })),
+                }
+            }
             Found::Top { rows, .. } => {
                 let by = keys(query);
                 let p95 = rows.iter().any(|row| row.p95_bps.is_some());
@@ -42,12 +50,16 @@ impl<'a> Sheet<'a> {
                 columns.extend(sums_columns(""));
                 columns.extend(p95.then(|| "p95_bps".to_owned()));
                 columns.extend(compare.then(|| sums_columns("before_")).into_iter().flatten());
+                let measured = rows.iter().any(|row| row.quality.is_some());
+                columns.extend(measured.then(quality::columns).into_iter().flatten());
                 let row = move |row: &'a model::TopRow| {
                     let values = by.iter().zip(&row.values);
                     let mut cells: Vec<Value> = values.map(|(k, v)| labels.value(*k, v).into()).collect();
                     cells.extend(sums(Some(row.sums)));
                     cells.extend(p95.then(|| row.p95_bps.into()));
                     cells.extend(compare.then(|| sums(row.before)).into_iter().flatten());
+                    let quality = || quality::cells(row.quality.as_deref());
+                    cells.extend(measured.then(quality).into_iter().flatten());
                     cells
                 };
                 Self {
@@ -63,6 +75,8 @@ impl<'a> Sheet<'a> {
                 columns.extend((!by.is_empty()).then(|| "rest".to_owned()));
                 columns.extend(sums_columns(""));
                 columns.extend(compare.then(|| sums_columns("before_")).into_iter().flatten());
+                let measured = series.iter().any(|row| !row.quality.is_empty());
+                columns.extend(measured.then(quality::columns).into_iter().flatten());
                 let rows = series.iter().flat_map(move |line| {
                     let mut head: Vec<Value> = Vec::new();
                     for (place, key) in by.iter().enumerate() {
@@ -78,6 +92,10 @@ impl<'a> Sheet<'a> {
                         if compare {
                             cells.extend(sums(line.before.get(place).copied()));
                         }
+                        if measured {
+                            let quality = line.quality.get(place).filter(|quality| quality.flows > 0);
+                            cells.extend(quality::cells(quality));
+                        }
                         cells
                     })
                 });
@@ -90,6 +108,7 @@ impl<'a> Sheet<'a> {
                 total,
                 before,
                 distinct,
+                quality,
             } => {
                 let mut columns = sums_columns("").to_vec();
                 let mut cells = sums(Some(*total)).to_vec();
@@ -100,6 +119,10 @@ impl<'a> Sheet<'a> {
                 for (key, count) in distinct {
                     columns.push(format!("distinct_{}", word(*key)));
                     cells.push((*count).into());
+                }
+                if let Some(quality) = quality {
+                    columns.extend(quality::columns());
+                    cells.extend(quality::cells(Some(quality)));
                 }
                 Self {
                     columns,

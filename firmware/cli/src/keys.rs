@@ -40,6 +40,7 @@ pub(crate) const KEYS: &[&str] = &[
     "packet_size",
     "ip_version",
     "end_reason",
+    "domain",
 ];
 
 /// The names of the measures.
@@ -51,6 +52,9 @@ pub(crate) const MEASURES: &[&str] = &[
     "bytes_reverse",
     "rate",
     "p95",
+    "response",
+    "connect",
+    "retransmissions",
 ];
 
 /// The names of the orders of records.
@@ -121,6 +125,7 @@ pub(crate) const fn title(key: Key) -> Text {
         Key::PacketSize => ("Mean packet, octets", "平均包长（字节）"),
         Key::IpVersion => ("IP version", "IP 版本"),
         Key::EndReason => ("End reason", "结束原因"),
+        Key::Domain => ("Server's name", "服务器域名"),
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct QueryArgs {
     /// The sums of all
     #[arg(long, group = "ask")]
     totals: bool,
-    /// What weighs: bytes, packets, flows, bytes_forward, bytes_reverse, rate or p95
+    /// What weighs: bytes, packets, flows, bytes_forward, bytes_reverse, rate, p95, response, connect or retransmissions
     #[arg(long = "by", value_name = "MEASURE", default_value = "bytes", value_parser = crate::keys::measure)]
     measure: Measure,
     /// Rows; of a split series, lines [default: 20, of a series 10]
@@ -82,6 +82,9 @@ pub(crate) struct QueryArgs {
     /// Also the span of equal length before
     #[arg(long, conflicts_with = "records")]
     compare: bool,
+    /// Also the quality: connect and response times, retransmissions, RTP loss and jitter
+    #[arg(long, conflicts_with = "records")]
+    quality: bool,
     /// With --records: by end, start, duration, bytes or packets
     #[arg(long, value_name = "ORDER", default_value = "end", value_parser = crate::keys::order)]
     order: Order,
@@ -203,6 +206,7 @@ impl QueryArgs {
                 limit: limit(20),
                 ascending: self.ascending,
                 compare: self.compare,
+                quality: self.quality,
             });
         }
         if let Some(step) = &self.series {
@@ -221,12 +225,14 @@ impl QueryArgs {
                 measure: self.measure,
                 limit: limit(10),
                 compare: self.compare,
+                quality: self.quality,
             });
         }
         if self.totals {
             return Ok(Ask::Totals {
                 distinct: self.distinct.clone(),
                 compare: self.compare,
+                quality: self.quality,
             });
         }
         Ok(Ask::Records {
@@ -353,6 +359,10 @@ fn print(args: &QueryArgs, query: &Query, answer: &Answer, labels: &Labels, lang
 pub(crate) fn json(query: &Query, answer: &Answer, labels: &Labels) -> anyhow::Result<String> {
     let rows: String = Sheet::new(query, answer, labels).lines(FileKind::Json).collect();
     let rows: serde_json::Value = serde_json::from_str(&rows)?;
+    let quality = match &answer.found {
+        model::Found::Top { quality, .. } => quality.as_ref(),
+        _ => None,
+    };
     let (total, before, groups, more) = match &answer.found {
         model::Found::Top {
             total, before, groups, ..
@@ -371,6 +381,7 @@ pub(crate) fn json(query: &Query, answer: &Answer, labels: &Labels) -> anyhow::R
         "rows": rows,
         "total": total,
         "before": before,
+        "quality": quality,
         "groups": groups,
         "more": more,
         "step_s": step_s,

@@ -226,6 +226,7 @@ fn ask(parsed: &Parsed) -> Result<Ask, String> {
             limit: limit(parsed, 10),
             ascending: false,
             compare: false,
+            quality: false,
         },
         Action::ShowSeries => Ask::Series {
             step_s: option(parsed, "step")
@@ -236,10 +237,12 @@ fn ask(parsed: &Parsed) -> Result<Ask, String> {
             measure,
             limit: limit(parsed, 5).min(100),
             compare: false,
+            quality: false,
         },
         Action::ShowTotals => Ask::Totals {
             distinct: keys(option(parsed, "distinct"))?,
             compare: true,
+            quality: false,
         },
         _ => Ask::Records {
             order: option(parsed, "order")
@@ -277,6 +280,7 @@ mod tests {
                 limit: 3,
                 ascending: false,
                 compare: false,
+                quality: false
             }
         );
         assert_eq!(
@@ -297,6 +301,7 @@ mod tests {
                 measure: Measure::Bytes,
                 limit: 5,
                 compare: false,
+                quality: false
             }
         );
         assert_eq!(
@@ -304,6 +309,7 @@ mod tests {
             Ask::Totals {
                 distinct: vec![Key::SrcIp, Key::DstPort],
                 compare: true,
+                quality: false
             }
         );
     }

@@ -205,6 +205,7 @@ fn question(done: bool) -> QueryState {
             },
             before: None,
             distinct: Vec::new(),
+            quality: None,
         },
         read: model::Read::default(),
         complete: true,
@@ -214,6 +215,7 @@ fn question(done: bool) -> QueryState {
     let ask = Ask::Totals {
         distinct: Vec::new(),
         compare: false,
+        quality: false,
     };
     QueryState {
         query: model::Query {

@@ -1,6 +1,6 @@
 //! What a filter says.
 
-use model::{AddressRange, Direction, EndReason, MacAddr, PortRange};
+use model::{AddressRange, Confidence, DetailKey, Direction, EndReason, MacAddr, PortRange};
 
 /// A filter: which records are meant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -82,6 +82,93 @@ pub enum Quantity {
     PacketsPerSecond,
     /// Octets a packet, rounded down; 0 without packets.
     BytesPerPacket,
+    /// Both delays of the handshake, in nanoseconds; none unless both were measured.
+    Connect,
+    /// The handshake's delay on the client's side, in nanoseconds; none where it was not measured.
+    ConnectClient,
+    /// The handshake's delay on the server's side, likewise.
+    ConnectServer,
+    /// Mean delay from request to answer: whole microseconds, in nanoseconds; none where none was measured.
+    Response,
+    /// The longest of them, likewise.
+    ResponseMax,
+    /// TCP segments that were sent again; none unless the record is of TCP and was measured.
+    Retransmissions,
+    /// TCP segments out of order, likewise.
+    OutOfOrder,
+    /// TCP segments that closed the window, likewise.
+    ZeroWindows,
+    /// TCP resets, likewise.
+    Resets,
+    /// RTP packets; none where there are none.
+    RtpPackets,
+    /// RTP packets that were lost; none where there are no RTP packets.
+    RtpLost,
+    /// The higher jitter of both directions, in nanoseconds; none where there are no RTP packets.
+    Jitter,
+}
+
+impl Quantity {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::Bytes,
+        Self::BytesForward,
+        Self::BytesReverse,
+        Self::Packets,
+        Self::PacketsForward,
+        Self::PacketsReverse,
+        Self::Duration,
+        Self::BitsPerSecond,
+        Self::PacketsPerSecond,
+        Self::BytesPerPacket,
+        Self::Connect,
+        Self::ConnectClient,
+        Self::ConnectServer,
+        Self::Response,
+        Self::ResponseMax,
+        Self::Retransmissions,
+        Self::OutOfOrder,
+        Self::ZeroWindows,
+        Self::Resets,
+        Self::RtpPackets,
+        Self::RtpLost,
+        Self::Jitter,
+    ];
+
+    /// Whether it is a time, counted in nanoseconds.
+    #[must_use]
+    pub const fn is_time(self) -> bool {
+        matches!(
+            self,
+            Self::Duration
+                | Self::Connect
+                | Self::ConnectClient
+                | Self::ConnectServer
+                | Self::Response
+                | Self::ResponseMax
+                | Self::Jitter
+        )
+    }
+
+    /// Whether it is of the quality of a flow, which not every record has: one without meets no comparison.
+    #[must_use]
+    pub const fn is_quality(self) -> bool {
+        matches!(
+            self,
+            Self::Connect
+                | Self::ConnectClient
+                | Self::ConnectServer
+                | Self::Response
+                | Self::ResponseMax
+                | Self::Retransmissions
+                | Self::OutOfOrder
+                | Self::ZeroWindows
+                | Self::Resets
+                | Self::RtpPackets
+                | Self::RtpLost
+                | Self::Jitter
+        )
+    }
 }
 
 /// How two numbers are compared.
@@ -147,4 +234,13 @@ pub enum Test {
     EndReason(Vec<EndReason>),
     /// Next hop of the exporter.
     NextHop(Vec<AddressRange>),
+    /// The server's name is one of these, or below one of them: `domain example.com`. In lower case.
+    Domain(Vec<String>),
+    /// How the application is known: `confidence parsed`. [`Confidence::Port`] where nothing was said of layer 7.
+    Confidence(Vec<Confidence>),
+    /// What the first packets said, in any case of ASCII letters; `*` stands for any characters: `ja4 t13d*`. Texts are
+    /// not empty.
+    Detail(DetailKey, Vec<String>),
+    /// The record's quality was measured.
+    Measured,
 }

@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
+use model::DetailKey;
+
 use crate::countries;
 use crate::error::place;
 use crate::names::{NameKind, Names};
 use crate::parse::{Field, Parser, TEXT_MAX, Want};
 use crate::token::{Kind, in_word, tokens};
-use crate::values::{DIRECTIONS, DSCPS, END_REASONS, FLAGS, Named, PROTOCOLS};
+use crate::values::{CONFIDENCES, DIRECTIONS, DSCPS, END_REASONS, FLAGS, Named, PROTOCOLS};
 use crate::words::{ROWS, Word, row_of};
 use crate::{End, InterfaceTerm, Quantity, Sign};
 
@@ -201,6 +203,20 @@ fn word(word: Word) -> Option<Candidate> {
 
 fn amounts(quantity: Quantity, to: &mut Vec<Candidate>) {
     let all: &[(&str, &str, &str)] = match quantity {
+        _ if quantity.is_quality() && quantity.is_time() => &[
+            ("1ms", "a millisecond", "1 毫秒"),
+            ("10ms", "ten milliseconds", "10 毫秒"),
+            ("30ms", "thirty milliseconds", "30 毫秒"),
+            ("100ms", "a tenth of a second", "100 毫秒"),
+            ("500ms", "half a second", "500 毫秒"),
+            ("1s", "a second", "1 秒"),
+        ],
+        _ if quantity.is_quality() => &[
+            ("0", "none", "零"),
+            ("10", "ten", "十"),
+            ("100", "a hundred", "一百"),
+            ("1k", "a thousand", "一千"),
+        ],
         Quantity::Duration => &[
             ("500ms", "half a second", "500 毫秒"),
             ("1s", "a second", "1 秒"),
@@ -327,6 +343,52 @@ fn values(field: Field, names: &Names, to: &mut Vec<Candidate>) {
             to,
         ),
         Field::EndReason => table(END_REASONS, to),
+        Field::Confidence => table(CONFIDENCES, to),
+        Field::Domain => {}
+        Field::Detail(key) => list(details(key), to),
+    }
+}
+
+/// What flows often say of themselves.
+const fn details(key: DetailKey) -> &'static [(&'static str, &'static str, &'static str)] {
+    match key {
+        DetailKey::Alpn => &[
+            ("h2", "HTTP/2", "HTTP/2"),
+            ("http/1.1", "HTTP/1.1", "HTTP/1.1"),
+            ("h3", "HTTP/3", "HTTP/3"),
+            ("dot", "DNS over TLS", "DNS over TLS"),
+        ],
+        DetailKey::TlsVersion => &[
+            ("\"TLS 1.3\"", "the newest version", "最新版本"),
+            ("\"TLS 1.2\"", "the version before", "上一版本"),
+            ("\"TLS 1.1\"", "deprecated (RFC 8996)", "已弃用（RFC 8996）"),
+            ("\"TLS 1.0\"", "deprecated (RFC 8996)", "已弃用（RFC 8996）"),
+        ],
+        DetailKey::DnsType => &[
+            ("A", "IPv4 addresses", "IPv4 地址"),
+            ("AAAA", "IPv6 addresses", "IPv6 地址"),
+            ("HTTPS", "services of a name", "服务绑定"),
+            ("PTR", "names of addresses", "地址反查"),
+            ("TXT", "texts", "文本"),
+            ("\"ANY\"", "all there is", "全部记录"),
+        ],
+        DetailKey::DnsCode => &[
+            ("NOERROR", "answered", "正常应答"),
+            ("NXDOMAIN", "there is no such name", "域名不存在"),
+            ("SERVFAIL", "the server failed", "服务器失败"),
+            ("REFUSED", "the server refused", "服务器拒绝"),
+        ],
+        DetailKey::Method => &[
+            ("GET", "asks", "获取"),
+            ("POST", "sends", "提交"),
+            ("CONNECT", "asks a proxy", "请求代理"),
+        ],
+        DetailKey::Status => &[
+            ("200", "OK", "成功"),
+            ("404", "not found", "未找到"),
+            ("5*", "the server failed", "服务器错误"),
+        ],
+        _ => &[],
     }
 }
 

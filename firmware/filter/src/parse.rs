@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use model::DetailKey;
+
 use crate::address;
 use crate::error::{FilterError, Say, say};
 use crate::names::{NameKind, Names};
@@ -13,6 +15,7 @@ use crate::{Compare, End, Expr, Quantity, Sign, Test};
 mod lists;
 mod named;
 mod problems;
+mod texts;
 
 pub(crate) use lists::may_name;
 
@@ -61,6 +64,9 @@ pub(crate) enum Field {
     Country,
     Icmp,
     EndReason,
+    Domain,
+    Confidence,
+    Detail(DetailKey),
 }
 
 pub(crate) struct Parser<'a> {
@@ -363,6 +369,12 @@ impl<'a> Parser<'a> {
             }
             Word::Direction => self.directions(),
             Word::Flags => self.flags(),
+            Word::Quantity(Quantity::Connect) => {
+                // `connect client > 50ms`
+                let side = self.peek().and_then(|token| connect_side(&token.text));
+                self.next += usize::from(side.is_some());
+                self.compare(side.unwrap_or(Quantity::Connect))
+            }
             Word::Quantity(quantity) => self.compare(quantity),
             Word::Vlan => self.vlans(),
             Word::Mac(End::Any) => match self.peek_word() {
@@ -378,6 +390,10 @@ impl<'a> Parser<'a> {
             Word::Country(end) => self.countries(end),
             Word::IpVersion(version) => Ok(Expr::Test(Test::IpVersion(version))),
             Word::EndReason => self.end_reasons(),
+            Word::Domain => self.domains(),
+            Word::Confidence => self.confidences(),
+            Word::Detail(key) => self.details(key),
+            Word::Measured => Ok(Expr::Test(Test::Measured)),
             Word::NextHop => {
                 // `next hop` and nfdump's `next ip`
                 let hop = self.peek().is_some_and(|token| token.text.eq_ignore_ascii_case("hop"));
@@ -505,7 +521,7 @@ impl<'a> Parser<'a> {
         self.next += 1;
         self.want(Want::Amount(quantity));
         let before = self.test_so_far();
-        let example = if quantity == Quantity::Duration { "5s" } else { "10k" };
+        let example = if quantity.is_time() { "5s" } else { "10k" };
         let Some(token) = self
             .peek()
             .filter(|token| token.kind == Kind::Word && token.word.is_none())
@@ -530,6 +546,14 @@ impl<'a> Parser<'a> {
             _ => values::quantity(quantity, &token.text).map_err(|say| self.error(Some(token), say))?,
         };
         Ok(Expr::Test(Test::Compare(Compare { quantity, sign, value })))
+    }
+}
+
+fn connect_side(text: &str) -> Option<Quantity> {
+    match text.to_lowercase().as_str() {
+        "client" | "客户端" => Some(Quantity::ConnectClient),
+        "server" | "服务端" => Some(Quantity::ConnectServer),
+        _ => None,
     }
 }
 

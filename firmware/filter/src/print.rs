@@ -5,7 +5,7 @@ use std::fmt::{self, Display as _};
 use crate::names::NameKind;
 use crate::parse::may_name;
 use crate::token::in_word;
-use crate::values::{DIRECTIONS, DSCPS, END_REASONS, FlagLetters, PROTOCOLS, QuantityText, name_of};
+use crate::values::{CONFIDENCES, DIRECTIONS, DSCPS, END_REASONS, FlagLetters, PROTOCOLS, QuantityText, name_of};
 use crate::words::{Word, row_of, word};
 use crate::{Compare, End, Expr, InterfaceEnd, InterfaceTerm, Sign, Test};
 
@@ -33,7 +33,7 @@ impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name;
         let plain =
-            |c: char| c.is_ascii_alphanumeric() || "-_./@#+".contains(c) || ('\u{4e00}'..='\u{9fff}').contains(&c);
+            |c: char| c.is_ascii_alphanumeric() || "-_./@#+*".contains(c) || ('\u{4e00}'..='\u{9fff}').contains(&c);
         let reserved = word(name).is_some_and(|word| !(self.words && may_name(word)));
         let number = name.bytes().all(|b| b.is_ascii_digit()) && !self.numbers;
         let bare = !name.is_empty() && name.chars().all(|c| plain(c) && in_word(c));
@@ -125,6 +125,14 @@ fn shown<T: fmt::Display>(f: &mut fmt::Formatter<'_>, values: &[T]) -> fmt::Resu
 
 fn names(f: &mut fmt::Formatter<'_>, kind: NameKind, values: &[String]) -> fmt::Result {
     list(f, values, |f, value| kind.print(value).fmt(f))
+}
+
+/// Texts that are no names of things: numbers need no quotes, words of the language do.
+fn texts(f: &mut fmt::Formatter<'_>, values: &[String]) -> fmt::Result {
+    list(f, values, |f, name| {
+        let (words, numbers) = (false, true);
+        Name { name, words, numbers }.fmt(f)
+    })
 }
 
 fn range<T: fmt::Display + PartialEq>(f: &mut fmt::Formatter<'_>, (first, last): &(T, T)) -> fmt::Result {
@@ -281,6 +289,22 @@ impl fmt::Display for Test {
                     named(f, END_REASONS, value).unwrap_or(Err(fmt::Error))
                 })
             }
+            Self::Domain(values) => {
+                f.write_str("domain ")?;
+                texts(f, values)
+            }
+            Self::Confidence(values) => {
+                f.write_str("confidence ")?;
+                list(f, values, |f, value| {
+                    named(f, CONFIDENCES, value).unwrap_or(Err(fmt::Error))
+                })
+            }
+            Self::Detail(key, values) => {
+                let row = row_of(Word::Detail(*key)).ok_or(fmt::Error)?;
+                write!(f, "{} ", row.name)?;
+                texts(f, values)
+            }
+            Self::Measured => f.write_str("measured"),
             Self::NextHop(values) => {
                 f.write_str("next-hop ")?;
                 shown(f, values)

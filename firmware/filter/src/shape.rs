@@ -76,6 +76,8 @@ impl Test {
             | Self::Link(list)
             | Self::LinkGroup(list)
             | Self::Exporter(list)
+            | Self::Domain(list)
+            | Self::Detail(_, list)
             | Self::InterfaceGroup(_, list) => list.len(),
             Self::Port(_, list) => list.len(),
             Self::Protocol(list) | Self::Dscp(list) => list.len(),
@@ -86,7 +88,8 @@ impl Test {
             Self::As(_, list) => list.len(),
             Self::Country(_, list) => list.len(),
             Self::EndReason(list) => list.len(),
-            Self::Flags(..) | Self::Compare(_) | Self::IpVersion(_) | Self::Icmp(..) => 1,
+            Self::Confidence(list) => list.len(),
+            Self::Flags(..) | Self::Compare(_) | Self::IpVersion(_) | Self::Icmp(..) | Self::Measured => 1,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::{Direction, EndReason, MacAddr};
+use model::{Confidence, Direction, EndReason, MacAddr};
 
 use crate::Quantity;
 use crate::error::{Say, say};
@@ -119,6 +119,20 @@ pub(crate) const END_REASONS: &[Named<EndReason>] = &[
     named(EndReason::Forced, "forced", &["强制"], "the meter stopped", "计量停止"),
     named(EndReason::LackOfResources, "lack-of-resources", &["resources", "资源不足"], "the flow cache was full", "流缓存已满"),
 ];
+
+#[rustfmt::skip]
+pub(crate) const CONFIDENCES: &[Named<Confidence>] = &[
+    named(Confidence::Port, "port", &["端口"], "by the registered port or IP protocol alone", "仅凭端口或 IP 协议"),
+    named(Confidence::Dns, "dns", &["域名"], "by the name that DNS gave to the server's address", "凭域名解析结果"),
+    named(Confidence::Pattern, "pattern", &["特征"], "by a pattern of the first octets", "凭首部特征"),
+    named(Confidence::Parsed, "parsed", &["解析"], "messages of the protocol were read", "已解析协议报文"),
+];
+
+/// Whether a text can be a host's name: no signs of other things are in it.
+pub(crate) fn is_host(name: &str) -> bool {
+    let sign = |c: char| c.is_whitespace() || c.is_control() || (c.is_ascii_punctuation() && !"-_.".contains(c));
+    !name.is_empty() && !name.starts_with('.') && !name.contains(sign)
+}
 
 /// TCP flags: letter, name, bit.
 pub(crate) const FLAGS: &[(char, &str, u8)] = &[
@@ -280,7 +294,7 @@ const COUNTS: &[(&[&str], u64)] = &[
 /// The value of a quantity: octets and such with k, M, G, T (powers of 1,000), Ki, Mi, Gi, Ti (of 1,024); durations with
 /// a unit.
 pub(crate) fn quantity(quantity: Quantity, text: &str) -> Result<u64, Say> {
-    if quantity == Quantity::Duration {
+    if quantity.is_time() {
         return match with_unit(text, DURATIONS) {
             Some(Some(value)) => Ok(value),
             Some(None) => Err(too_fine(text, "1 ns")),
@@ -338,7 +352,7 @@ impl fmt::Display for QuantityText {
         if value == 0 {
             return f.write_str("0");
         }
-        let units: &[(&str, u64)] = if quantity == Quantity::Duration {
+        let units: &[(&str, u64)] = if quantity.is_time() {
             &[
                 ("d", 86_400_000_000_000),
                 ("h", 3_600_000_000_000),

@@ -1,5 +1,7 @@
 //! The words of the language.
 
+use model::DetailKey;
+
 use crate::{End, InterfaceEnd, Quantity, Sign};
 
 /// What a word means, wherever it stands.
@@ -39,6 +41,10 @@ pub(crate) enum Word {
     IpVersion(u8),
     EndReason,
     NextHop,
+    Domain,
+    Confidence,
+    Detail(DetailKey),
+    Measured,
 }
 
 impl Word {
@@ -148,6 +154,36 @@ pub(crate) const ROWS: &[Row] = &[
     row(Word::IpVersion(6), "ipv6", &["ip6", "inet6", "v6"], "ipv6", "IP version 6", "IPv6"),
     row(Word::EndReason, "end", &["end-reason", "endreason", "结束", "结束原因"], "end idle,forced", "why the record was closed: idle, active, end-of-flow, forced, lack-of-resources", "记录结束原因：idle 空闲、active 活动超时、end-of-flow 正常结束、forced 强制、lack-of-resources 资源不足"),
     row(Word::NextHop, "next-hop", &["nexthop", "next", "nh", "下一跳"], "next-hop 10.0.0.254", "next hop of the exporter", "网元的下一跳"),
+    row(Word::Domain, "domain", &["domain-name", "sni", "hostname", "域名", "站点"], "domain example.com,qq.com", "names of servers, and all names below them", "服务器域名，含其下级域名"),
+    row(Word::Confidence, "confidence", &["识别依据", "置信度"], "confidence parsed", "how the application is known: port, dns, pattern, parsed", "应用的识别依据：port 端口、dns 域名解析、pattern 特征、parsed 解析"),
+    row(Word::Quantity(Quantity::Connect), "connect", &["connect-time", "建连时延", "连接时延"], "connect > 100ms", "handshake: client's and server's side together", "建连时延：客户端侧与服务端侧之和"),
+    row(Word::Quantity(Quantity::ConnectClient), "connect-client", &["client-connect", "客户端时延"], "connect-client > 50ms", "handshake, the client's side", "建连时延，客户端侧"),
+    row(Word::Quantity(Quantity::ConnectServer), "connect-server", &["server-connect", "服务端时延"], "connect-server > 50ms", "handshake, the server's side", "建连时延，服务端侧"),
+    row(Word::Quantity(Quantity::Response), "response", &["response-time", "响应时间", "响应时延"], "response > 1s", "mean time from request to answer", "平均响应时间：从请求到应答"),
+    row(Word::Quantity(Quantity::ResponseMax), "response-max", &["max-response", "最大响应时间"], "response-max > 5s", "longest time from request to answer", "最长响应时间"),
+    row(Word::Quantity(Quantity::Retransmissions), "retransmissions", &["retransmission", "retrans", "重传", "重传数"], "retransmissions > 0", "TCP segments sent again, both directions", "TCP 重传段数（双向）"),
+    row(Word::Quantity(Quantity::OutOfOrder), "out-of-order", &["outoforder", "乱序", "乱序数"], "out-of-order > 10", "TCP segments out of order, both directions", "TCP 乱序段数（双向）"),
+    row(Word::Quantity(Quantity::ZeroWindows), "zero-windows", &["zero-window", "zerowindows", "零窗口"], "zero-windows > 0", "TCP segments that closed the window, both directions", "TCP 零窗口段数（双向）"),
+    row(Word::Quantity(Quantity::Resets), "resets", &["tcp-resets", "复位", "复位数"], "resets > 0", "TCP resets, both directions", "TCP 复位数（双向）"),
+    row(Word::Quantity(Quantity::RtpPackets), "rtp-packets", &["rtppackets", "rtp包数"], "rtp-packets > 100", "RTP packets, both directions", "RTP 包数（双向）"),
+    row(Word::Quantity(Quantity::RtpLost), "rtp-lost", &["rtplost", "rtp-loss", "rtp丢包"], "rtp-lost > 0", "RTP packets lost, both directions", "RTP 丢包数（双向）"),
+    row(Word::Quantity(Quantity::Jitter), "jitter", &["rtp-jitter", "抖动"], "jitter > 30ms", "RTP jitter, the higher of both directions", "RTP 抖动（两个方向中较大者）"),
+    row(Word::Measured, "measured", &["已测量"], "measured", "records whose quality was measured", "已测量服务质量的记录"),
+    row(Word::Detail(DetailKey::Ja4), "ja4", &[], "ja4 t13d1516h2*", "TLS clients' fingerprints; * stands for any characters", "TLS 客户端指纹；* 代表任意字符"),
+    row(Word::Detail(DetailKey::Ja3), "ja3", &[], "ja3 e7d705a3286e19ea42f587b344ee6865", "TLS clients' older fingerprints", "TLS 客户端旧式指纹"),
+    row(Word::Detail(DetailKey::Alpn), "alpn", &[], "alpn h2,http/1.1", "protocols that TLS agreed on", "TLS 协商的上层协议"),
+    row(Word::Detail(DetailKey::TlsVersion), "tls-version", &["tls版本"], "tls-version \"TLS 1.2\"", "TLS versions", "TLS 版本"),
+    row(Word::Detail(DetailKey::Cipher), "cipher", &["加密套件"], "cipher TLS_RSA_*", "TLS cipher suites", "TLS 加密套件"),
+    row(Word::Detail(DetailKey::Subject), "subject", &["证书主体"], "subject *.example.com", "subjects of certificates", "证书主体"),
+    row(Word::Detail(DetailKey::Issuer), "issuer", &["证书颁发者"], "issuer \"Let's Encrypt*\"", "issuers of certificates", "证书颁发者"),
+    row(Word::Detail(DetailKey::DnsType), "dns-type", &["dns类型"], "dns-type TXT,PTR", "types of DNS questions", "DNS 查询类型"),
+    row(Word::Detail(DetailKey::DnsCode), "dns-code", &["rcode", "dns返回码"], "dns-code NXDOMAIN", "codes of DNS answers", "DNS 返回码"),
+    row(Word::Detail(DetailKey::Method), "method", &["请求方法"], "method POST", "methods of HTTP requests", "HTTP 请求方法"),
+    row(Word::Detail(DetailKey::Path), "path", &["url-path", "路径"], "path /login*", "paths of first HTTP requests", "首个 HTTP 请求的路径"),
+    row(Word::Detail(DetailKey::Status), "status", &["状态码"], "status 5*", "status of first HTTP responses", "首个 HTTP 响应的状态码"),
+    row(Word::Detail(DetailKey::Agent), "agent", &["user-agent", "客户端标识"], "agent *curl*", "what clients call themselves", "客户端标识"),
+    row(Word::Detail(DetailKey::User), "user", &["用户"], "user admin", "users' names that were sent in the clear", "明文传输的用户名"),
+    row(Word::Detail(DetailKey::Anomaly), "anomaly", &["异常"], "anomaly *", "what was odd in the stream", "流中的异常"),
     row(Word::Not, "not", &["!", "非", "不"], "not host 8.8.8.8", "those that the test does not mean", "不满足该条件"),
     row(Word::Any, "any", &["all", "全部", "所有"], "any", "all records", "全部记录"),
     row(Word::Address(End::Src), "srcip", &["src-ip", "sip", "srchost", "srcnet", "srcaddr", "ip.src", "ipv6.src", "源ip", "源地址", "源主机", "源网段"], "srcip 10.0.0.1", "addresses of the source; `src` says the same", "源地址，等同于 src"),
@@ -234,6 +270,9 @@ mod tests {
         }
         for one in crate::values::END_REASONS {
             add("end", one.name, one.aliases, one.english, one.chinese);
+        }
+        for one in crate::values::CONFIDENCES {
+            add("confidence", one.name, one.aliases, one.english, one.chinese);
         }
         for one in crate::values::PROTOCOLS {
             add("proto", one.name, one.aliases, one.english, one.chinese);

@@ -6,7 +6,7 @@ use filter::{
     Compare, DEPTH_MAX, End, Expr, InterfaceEnd, InterfaceName, InterfaceTerm, Names, Quantity, Sign, TERMS_MAX,
     TEXT_MAX, Test, complete, parse,
 };
-use model::{AddressRange, App, Direction, EndReason, MacAddr, PortRange, Prefix};
+use model::{AddressRange, App, Confidence, DetailKey, Direction, EndReason, MacAddr, PortRange, Prefix};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -94,18 +94,7 @@ fn range() -> impl Strategy<Value = AddressRange> {
 }
 
 fn quantity() -> impl Strategy<Value = Compare> {
-    let quantities = vec![
-        Quantity::Bytes,
-        Quantity::BytesForward,
-        Quantity::BytesReverse,
-        Quantity::Packets,
-        Quantity::PacketsForward,
-        Quantity::PacketsReverse,
-        Quantity::Duration,
-        Quantity::BitsPerSecond,
-        Quantity::PacketsPerSecond,
-        Quantity::BytesPerPacket,
-    ];
+    let quantities = Quantity::ALL.to_vec();
     let signs = vec![
         Sign::Less,
         Sign::LessOrEqual,
@@ -167,6 +156,26 @@ fn test() -> impl Strategy<Value = Test> {
         letters,
         select(vec![*b"IN", *b"AS", *b"NE", *b"LT", *b"OR", *b"IS", *b"IF"])
     ];
+    let host = prop_oneof![
+        "[a-z0-9_-]{1,8}(\\.[a-z0-9-]{1,8}){0,3}",
+        select(vec!["in", "or", "not", "163", "例子.中国", "10.1", "port"]).prop_map(str::to_owned),
+    ];
+    let confidences = vec![
+        Confidence::Port,
+        Confidence::Dns,
+        Confidence::Pattern,
+        Confidence::Parsed,
+    ];
+    let details = vec![
+        DetailKey::Ja4,
+        DetailKey::Agent,
+        DetailKey::Status,
+        DetailKey::TlsVersion,
+    ];
+    let said = prop_oneof![
+        "\\PC{1,12}",
+        select(vec!["5*", "TLS 1.2", "or", "a\"b\\", "*", "-x", "a,b"]).prop_map(str::to_owned),
+    ];
     prop_oneof![
         (end(), some(range())).prop_map(|(end, list)| Test::Address(end, list)),
         (end(), some(name())).prop_map(|(end, list)| Test::IpGroup(end, list)),
@@ -195,6 +204,10 @@ fn test() -> impl Strategy<Value = Test> {
         (any::<u8>(), prop::option::of(any::<u8>())).prop_map(|(kind, code)| Test::Icmp(kind, code)),
         some(select(reasons)).prop_map(Test::EndReason),
         some(range()).prop_map(Test::NextHop),
+        some(host).prop_map(Test::Domain),
+        some(select(confidences)).prop_map(Test::Confidence),
+        (select(details), some(said)).prop_map(|(key, list)| Test::Detail(key, list)),
+        Just(Test::Measured),
     ]
 }
 

@@ -36,8 +36,8 @@ pub use objects::{
 };
 pub use quality::{Delays, Quality, SideQuality};
 pub use query::{
-    Answer, AnsweredFrom, Ask, Found, Key, KeyValue, Measure, Order, Progress, Query, Read, Scope, SeriesRow, Sums,
-    TopRow,
+    Answer, AnsweredFrom, Ask, DelaySums, Found, Key, KeyValue, Measure, Order, Progress, QualitySums, Query, Read,
+    Scope, SeriesRow, SideSums, Sums, TopRow,
 };
 pub use range::{AddressRange, ParseAddressRangeError, ParsePortRangeError, PortRange};
 pub use record::{Direction, EndReason, FlowRecord, IcmpType};

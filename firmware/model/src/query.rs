@@ -7,9 +7,13 @@
 //! **Octets** are the IP layer's, both directions of a record together unless said otherwise, multiplied by the
 //! sampling rate where an exporter sampled.
 
+mod quality;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+
+pub use quality::{DelaySums, QualitySums, SideSums};
 
 use crate::{App, Conversation, Direction, EndReason, FlowRecord, InterfaceId, LinkId, MacAddr, Prefix, Timestamp};
 
@@ -97,6 +101,9 @@ pub enum Ask {
         /// Also what the same groups had in the span of equal length before.
         #[serde(default)]
         compare: bool,
+        /// Also the quality of each group; reads records, since rollups do not have it.
+        #[serde(default)]
+        quality: bool,
     },
     /// Sums over time.
     Series {
@@ -119,6 +126,9 @@ pub enum Ask {
         /// Also the same span before.
         #[serde(default)]
         compare: bool,
+        /// Also the quality point by point, each record where it ends; reads records, since rollups do not have it.
+        #[serde(default)]
+        quality: bool,
     },
     /// The sum of all of them, and how many different values some keys have.
     Totals {
@@ -128,6 +138,9 @@ pub enum Ask {
         /// Also the span of equal length before.
         #[serde(default)]
         compare: bool,
+        /// Also the quality of the records; reads records, since rollups do not have it.
+        #[serde(default)]
+        quality: bool,
     },
 }
 
@@ -171,6 +184,20 @@ pub enum Measure {
     /// The 95th percentile of bit/s in intervals of 5 min (60 s in spans below 6 h), intervals without traffic counted
     /// as 0: nearest rank.
     P95,
+    /// Mean delay from request to answer, in microseconds; groups where none was measured come last in either order.
+    Response,
+    /// Mean delay of handshakes on the server's side, likewise.
+    Connect,
+    /// TCP segments that were sent again, by both sides; 0 where nothing was measured.
+    Retransmissions,
+}
+
+impl Measure {
+    /// Whether it is of quality: answers have that then, whether it was asked for or not.
+    #[must_use]
+    pub const fn is_quality(self) -> bool {
+        matches!(self, Self::Response | Self::Connect | Self::Retransmissions)
+    }
 }
 
 /// What records are grouped by. A record may have several values of a key, such as both hosts or two overlapping
@@ -245,6 +272,8 @@ pub enum Key {
     IpVersion,
     /// Why the record was closed.
     EndReason,
+    /// The server's name, as the first packets or DNS said it: [`L7::host`](crate::L7::host).
+    Domain,
 }
 
 /// A value of a [`Key`].
@@ -277,6 +306,8 @@ pub enum KeyValue {
     Country([u8; 2]),
     /// An end reason.
     EndReason(EndReason),
+    /// A name.
+    Text(Box<str>),
 }
 
 /// Sums over records.
@@ -349,6 +380,9 @@ pub enum Found {
         before: Option<Sums>,
         /// Groups that there are; at least, where the answer is not exact.
         groups: u64,
+        /// The quality of all records, where it was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quality: Option<Box<QualitySums>>,
     },
     /// To [`Ask::Series`].
     Series {
@@ -367,6 +401,9 @@ pub enum Found {
         before: Option<Sums>,
         /// By key, how many different values there are.
         distinct: Vec<(Key, u64)>,
+        /// The quality of all records, where it was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quality: Option<Box<QualitySums>>,
     },
 }
 
@@ -383,6 +420,9 @@ pub struct TopRow {
     /// What it had in the span before, where that was asked for.
     #[serde(default)]
     pub before: Option<Sums>,
+    /// The quality of its records, where it was asked for and any was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Box<QualitySums>>,
 }
 
 /// A series.
@@ -398,6 +438,9 @@ pub struct SeriesRow {
     /// The span before, point by point, where it was asked for.
     #[serde(default)]
     pub before: Vec<Sums>,
+    /// The quality of the records that end in each point, where it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<QualitySums>,
 }
 
 /// What an answer comes from.

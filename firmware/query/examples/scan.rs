@@ -27,6 +27,7 @@ fn top(by: &[Key], measure: Measure) -> Ask {
         limit: 20,
         ascending: false,
         compare: false,
+        quality: false,
     }
 }
 
@@ -38,6 +39,7 @@ fn series(by: &[Key], step_s: u32) -> Ask {
         measure: Measure::Bytes,
         limit: 10,
         compare: false,
+        quality: false,
     }
 }
 
@@ -45,6 +47,7 @@ fn totals(distinct: &[Key]) -> Ask {
     Ask::Totals {
         distinct: distinct.to_vec(),
         compare: false,
+        quality: false,
     }
 }
 

@@ -215,6 +215,7 @@ fn making(table: Table, context: &Context, (from, to): (Timestamp, Timestamp)) -
             limit: 1,
             ascending: false,
             compare: false,
+            quality: false,
         },
         timeout_ms: 1,
     };

@@ -5,13 +5,15 @@ pub(crate) mod ask;
 pub(crate) mod endpoints;
 pub(crate) mod probe;
 pub(crate) mod ranges;
+pub(crate) mod texts;
 
 use filter::{Compare, End, Expr, InterfaceEnd, InterfaceTerm, Quantity, Sign, Test};
-use model::{App, Field, InterfaceId, LinkId, PortRange, Scope};
+use model::{App, Confidence, Field, InterfaceId, LinkId, PortRange, Scope};
 
 use crate::context::Context;
 use crate::error::QueryError;
 use ranges::{Addresses, joined};
+use texts::Texts;
 
 /// Protocols that have ports.
 pub(crate) const WITH_PORTS: [u64; 3] = [6, 17, 132];
@@ -44,6 +46,8 @@ pub(crate) enum Leaf {
     Quantity(Quantity, u64, u64),
     /// The country of the address is one of these, sorted.
     Country(Field, Vec<[u8; 2]>),
+    /// The text of a column is as one of these says; an absent one is not.
+    Text(Field, Texts),
 }
 
 impl Node {
@@ -268,6 +272,16 @@ fn test(test: &Test, context: &Context) -> Result<Node, QueryError> {
         }
         Test::EndReason(list) => Node::number(Field::EndReason, ones(list.iter().map(|r| *r as u8))),
         Test::NextHop(ranges) => Node::address(Field::NextHop, Addresses::new(ranges)),
+        Test::Domain(names) => Node::Leaf(Leaf::Text(Field::Host, Texts::below(names))),
+        Test::Detail(key, texts) => Node::Leaf(Leaf::Text(Field::detail(*key), Texts::like(texts))),
+        Test::Confidence(list) => {
+            let said = Node::number(Field::Confidence, ones(list.iter().map(|c| *c as u8)));
+            // Without layer 7 the port is all that is known.
+            let silent = Node::not(Node::number(Field::Confidence, vec![(0, u64::MAX)]));
+            let port = list.contains(&Confidence::Port);
+            Node::or([said, if port { silent } else { Node::None }])
+        }
+        Test::Measured => measured(),
     })
 }
 
@@ -279,10 +293,51 @@ pub(crate) fn ports(end: End, ranges: &[PortRange]) -> Node {
     })
 }
 
+fn measured() -> Node {
+    Node::number(Field::Measured, vec![(1, 1)])
+}
+
+/// Records that have a quantity; all have those that are not of quality.
+fn has(quantity: Quantity) -> Node {
+    let some = |field: Field| Node::number(field, vec![(0, u64::MAX)]);
+    let any = |fields: [Field; 2]| Node::or(fields.map(|field| Node::number(field, vec![(1, u64::MAX)])));
+    match quantity {
+        Quantity::ConnectClient => some(Field::ConnectClient),
+        Quantity::ConnectServer => some(Field::ConnectServer),
+        Quantity::Connect => Node::and([some(Field::ConnectClient), some(Field::ConnectServer)]),
+        Quantity::Response | Quantity::ResponseMax => Node::number(Field::Responses, vec![(1, u64::MAX)]),
+        Quantity::RtpPackets | Quantity::RtpLost | Quantity::Jitter => any([Field::RtpPackets, Field::RtpPacketsRev]),
+        Quantity::Retransmissions | Quantity::OutOfOrder | Quantity::ZeroWindows | Quantity::Resets => {
+            Node::and([Node::number(Field::Protocol, vec![(6, 6)]), measured()])
+        }
+        _ => Node::All,
+    }
+}
+
 fn compare(Compare { quantity, sign, value }: Compare) -> Node {
-    let within = |first: Option<u64>, last: Option<u64>| match (first, last) {
-        (Some(first), Some(last)) => Node::Leaf(Leaf::Quantity(quantity, first, last)),
-        _ => Node::None,
+    Node::and([has(quantity), self::within(quantity, sign, value)])
+}
+
+/// Records whose quantity is so, of those that have it.
+fn within(quantity: Quantity, sign: Sign, value: u64) -> Node {
+    let within = |first: Option<u64>, last: Option<u64>| {
+        let (Some(mut first), Some(mut last)) = (first, last) else {
+            return Node::None;
+        };
+        if quantity.is_quality() && quantity.is_time() {
+            // Blocks count these in microseconds.
+            first = first.div_ceil(1_000);
+            last = if last == u64::MAX { last } else { last / 1_000 };
+            if first > last {
+                return Node::None;
+            }
+        }
+        match quantity {
+            Quantity::ConnectClient => Node::number(Field::ConnectClient, vec![(first, last)]),
+            Quantity::ConnectServer => Node::number(Field::ConnectServer, vec![(first, last)]),
+            Quantity::ResponseMax => Node::number(Field::ResponseMax, vec![(first, last)]),
+            _ => Node::Leaf(Leaf::Quantity(quantity, first, last)),
+        }
     };
     let (before, after) = (value.checked_sub(1), value.checked_add(1));
     match sign {

@@ -5,4 +5,5 @@ pub(crate) mod intern;
 pub(crate) mod keys;
 pub(crate) mod local;
 pub(crate) mod table;
+pub(crate) mod texts;
 pub(crate) mod value;

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use filter::{Compare, End, Expr, InterfaceEnd, Quantity, Sign, Test};
 use model::{
-    AddressRange, App, Ask, Conversation, Endpoint, FlowRecord, Found, InterfaceId, Key, KeyValue, LinkId, Measure,
-    Prefix, Query, SeriesRow, Sums, Timestamp, TopRow,
+    AddressRange, App, Ask, Confidence, Conversation, Endpoint, FlowRecord, Found, InterfaceId, Key, KeyValue, LinkId,
+    Measure, Prefix, QualitySums, Query, SeriesRow, SideQuality, Sums, Timestamp, TopRow,
 };
 
 use crate::Context;
@@ -80,8 +80,36 @@ fn a_second(n: u128, r: &FlowRecord) -> u64 {
     u64::try_from(n * 1_000_000_000 / duration).unwrap_or(u64::MAX)
 }
 
-fn quantity(q: Quantity, r: &FlowRecord) -> u64 {
-    match q {
+fn micros(us: impl Into<u64>) -> u64 {
+    us.into() * 1_000
+}
+
+/// `None`: the record meets no comparison.
+fn quantity(q: Quantity, r: &FlowRecord) -> Option<u64> {
+    let quality = r.quality.as_deref();
+    let both = |of: fn(&SideQuality) -> u32| quality.map(|q| u64::from(of(&q.forward)) + u64::from(of(&q.reverse)));
+    let tcp = |n: Option<u64>| n.filter(|_| r.protocol == 6);
+    let rtp = |n: Option<u64>| n.filter(|_| both(|s| s.rtp_packets) > Some(0));
+    Some(match q {
+        Quantity::ConnectClient => return quality?.connect_client_us.map(micros),
+        Quantity::ConnectServer => return quality?.connect_server_us.map(micros),
+        Quantity::Connect => micros(quality?.connect_client_us?) + micros(quality?.connect_server_us?),
+        Quantity::Response => {
+            let mean = quality?.response.mean_us()?;
+            // A mean that nobody can have measured is as long as can be told.
+            mean.saturating_mul(1_000)
+        }
+        Quantity::ResponseMax => micros(quality.filter(|q| q.response.count > 0)?.response.max_us),
+        Quantity::Retransmissions => return tcp(both(|s| s.retransmitted)),
+        Quantity::OutOfOrder => return tcp(both(|s| s.out_of_order)),
+        Quantity::ZeroWindows => return tcp(both(|s| s.zero_windows)),
+        Quantity::Resets => return tcp(both(|s| s.resets)),
+        Quantity::RtpPackets => return rtp(both(|s| s.rtp_packets)),
+        Quantity::RtpLost => return rtp(both(|s| s.rtp_lost)),
+        Quantity::Jitter => {
+            let higher = quality.map(|q| micros(q.forward.rtp_jitter_us.max(q.reverse.rtp_jitter_us)));
+            return rtp(higher);
+        }
         Quantity::Bytes => bytes(r),
         Quantity::BytesForward => r.bytes,
         Quantity::BytesReverse => r.bytes_rev,
@@ -92,6 +120,20 @@ fn quantity(q: Quantity, r: &FlowRecord) -> u64 {
         Quantity::BitsPerSecond => a_second(u128::from(bytes(r)) * 8, r),
         Quantity::PacketsPerSecond => a_second(packets(r).into(), r),
         Quantity::BytesPerPacket => bytes(r).checked_div(packets(r)).unwrap_or(0),
+    })
+}
+
+/// Whether a text is like a pattern in which `*` stands for any characters.
+fn is_like(text: &str, pattern: &str) -> bool {
+    match pattern.split_once('*') {
+        None => text.eq_ignore_ascii_case(pattern),
+        Some((before, after)) => {
+            let Some((head, _)) = text.split_at_checked(before.len()) else {
+                return false;
+            };
+            let mut ends = (before.len()..=text.len()).filter_map(|at| text.get(at..));
+            head.eq_ignore_ascii_case(before) && ends.any(|rest| is_like(rest, after))
+        }
     }
 }
 
@@ -179,7 +221,9 @@ fn test(t: &Test, r: &FlowRecord, c: &Context) -> bool {
             r.protocol == 6 && flags & set == *set && flags & unset == 0
         }
         Test::Compare(Compare { quantity, sign, value }) => {
-            let ours = self::quantity(*quantity, r);
+            let Some(ours) = self::quantity(*quantity, r) else {
+                return false;
+            };
             match sign {
                 Sign::Less => ours < *value,
                 Sign::LessOrEqual => ours <= *value,
@@ -211,6 +255,19 @@ fn test(t: &Test, r: &FlowRecord, c: &Context) -> bool {
             [1, 58].contains(&r.protocol) && both.any(|i| i.kind == *kind && code.is_none_or(|c| c == i.code))
         }
         Test::EndReason(list) => list.contains(&r.end_reason),
+        Test::Domain(names) => {
+            let host = r.l7.as_ref().and_then(|l7| l7.host.as_deref());
+            host.is_some_and(|host| names.iter().any(|n| host == n || host.ends_with(&format!(".{n}"))))
+        }
+        Test::Confidence(list) => {
+            let confidence = r.l7.as_ref().map_or(Confidence::Port, |l7| l7.confidence);
+            list.contains(&confidence)
+        }
+        Test::Detail(key, texts) => {
+            let said = r.l7.as_ref().and_then(|l7| l7.details.get(*key));
+            said.is_some_and(|said| texts.iter().any(|text| is_like(said, text)))
+        }
+        Test::Measured => r.quality.is_some(),
         Test::NextHop(ranges) => export.and_then(|e| e.next_hop).is_some_and(|a| in_ranges(ranges, a)),
     }
 }
@@ -318,6 +375,10 @@ pub(crate) fn values(key: Key, r: &FlowRecord, c: &Context) -> Vec<KeyValue> {
         }
         Key::IpVersion => vec![KeyValue::Number(r.ip_version().into())],
         Key::EndReason => vec![KeyValue::EndReason(r.end_reason)],
+        Key::Domain => {
+            let host = r.l7.as_ref().and_then(|l7| l7.host.clone());
+            host.map(KeyValue::Text).into_iter().collect()
+        }
     };
     found.sort();
     found.dedup();
@@ -353,7 +414,12 @@ fn sums(r: &FlowRecord) -> Sums {
 
 fn weight(measure: Measure, s: &Sums) -> u64 {
     match measure {
-        Measure::Bytes | Measure::Rate | Measure::P95 => s.bytes.saturating_add(s.bytes_rev),
+        Measure::Bytes
+        | Measure::Rate
+        | Measure::P95
+        | Measure::Response
+        | Measure::Connect
+        | Measure::Retransmissions => s.bytes.saturating_add(s.bytes_rev),
         Measure::Packets => s.packets.saturating_add(s.packets_rev),
         Measure::Flows => s.flows,
         Measure::BytesForward => s.bytes,
@@ -410,9 +476,22 @@ pub(crate) fn answer(query: &Query, expr: &Expr, c: &Context, now: Timestamp, re
         ended(from, to).for_each(|r| total += sums(r));
         total
     };
+    // Of all records, or of those of a group.
+    let quality_of = |asked: bool, of: &dyn Fn(&FlowRecord) -> bool| {
+        let mut all: Option<Box<QualitySums>> = None;
+        for quality in ended(from, to).filter(|r| asked && of(r)).filter_map(QualitySums::of) {
+            **all.get_or_insert_default() += quality;
+        }
+        all
+    };
     match &query.ask {
         Ask::Records { .. } => unreachable!(),
-        Ask::Totals { distinct, compare } => Found::Totals {
+        Ask::Totals {
+            distinct,
+            compare,
+            quality,
+        } => Found::Totals {
+            quality: quality_of(*quality, &|_| true),
             total: total(from, to),
             before: compare.then(|| total(before_from, from)),
             distinct: distinct
@@ -429,7 +508,9 @@ pub(crate) fn answer(query: &Query, expr: &Expr, c: &Context, now: Timestamp, re
             limit,
             ascending,
             compare,
+            quality,
         } => {
+            let quality = *quality || measure.is_quality();
             let groups = |from, to| {
                 let mut groups = BTreeMap::<Vec<KeyValue>, Sums>::new();
                 for r in ended(from, to) {
@@ -466,6 +547,7 @@ pub(crate) fn answer(query: &Query, expr: &Expr, c: &Context, now: Timestamp, re
                     sums: *sums,
                     p95_bps: p95.then(|| percentile(values)),
                     before: compare.then(|| before.get(values).copied().unwrap_or_default()),
+                    quality: quality_of(quality, &|r| combinations(by, r, c).contains(values)),
                 })
                 .collect();
             // The map gave them in the order of their values, which a stable sort keeps.
@@ -473,6 +555,17 @@ pub(crate) fn answer(query: &Query, expr: &Expr, c: &Context, now: Timestamp, re
                 rows.sort_by(|a, b| b.p95_bps.partial_cmp(&a.p95_bps).unwrap());
             } else if p95 {
                 rows.sort_by(|a, b| a.p95_bps.partial_cmp(&b.p95_bps).unwrap());
+            } else if measure.is_quality() {
+                let value = |row: &TopRow| match measure {
+                    Measure::Response => row.quality.as_ref()?.response.mean_us(),
+                    Measure::Connect => row.quality.as_ref()?.connect_server.mean_us(),
+                    _ => Some(row.quality.as_ref().map_or(0, |quality| quality.retransmitted())),
+                };
+                rows.sort_by_key(|row| match (value(row), *ascending) {
+                    (None, _) => (true, 0),
+                    (Some(value), true) => (false, value),
+                    (Some(value), false) => (false, u64::MAX - value),
+                });
             } else if *ascending {
                 rows.sort_by_key(|row| weight(*measure, &row.sums));
             } else {
@@ -484,6 +577,7 @@ pub(crate) fn answer(query: &Query, expr: &Expr, c: &Context, now: Timestamp, re
                 total: total(from, to),
                 before: compare.then(|| total(before_from, from)),
                 groups: now.len() as u64,
+                quality: quality_of(quality, &|_| true),
             }
         }
         Ask::Series {
@@ -493,7 +587,9 @@ pub(crate) fn answer(query: &Query, expr: &Expr, c: &Context, now: Timestamp, re
             measure,
             limit,
             compare,
+            quality,
         } => {
+            let quality = *quality || measure.is_quality();
             let step = i128::from(step_s.unwrap());
             let zone = i128::from(*zone_s);
             let mut starts = Vec::new();
@@ -536,7 +632,20 @@ pub(crate) fn answer(query: &Query, expr: &Expr, c: &Context, now: Timestamp, re
                     }
                 }
             }
-            let row = |values, rest, points: &[Vec<Sums>; 2]| SeriesRow {
+            // Of each group, or of those that others than some have: by the point of the end.
+            let qualities = |of: &dyn Fn(&Vec<KeyValue>) -> bool| {
+                let mut points = vec![QualitySums::default(); if quality { starts.len() } else { 0 }];
+                for r in ended(from, to).filter(|_| quality) {
+                    let point = starts.iter().rposition(|start| *start <= nanos(r.end)).unwrap();
+                    for values in combinations(by, r, c).iter().filter(|values| of(values)) {
+                        let _ = values;
+                        points[point] += QualitySums::of(r).unwrap_or_default();
+                    }
+                }
+                points
+            };
+            let row = |values: Vec<KeyValue>, rest, points: &[Vec<Sums>; 2], quality| SeriesRow {
+                quality,
                 values,
                 rest,
                 points: points[0].clone(),
@@ -547,6 +656,7 @@ pub(crate) fn answer(query: &Query, expr: &Expr, c: &Context, now: Timestamp, re
                     Vec::new(),
                     false,
                     &groups.get(&Vec::new()).cloned().unwrap_or_else(empty),
+                    qualities(&|_| true),
                 )]
             } else {
                 let mut order: Vec<_> = there.into_iter().collect();
@@ -556,7 +666,10 @@ pub(crate) fn answer(query: &Query, expr: &Expr, c: &Context, now: Timestamp, re
                     std::cmp::Reverse(weight(*measure, &all))
                 });
                 order.truncate(*limit as usize);
-                let mut series: Vec<_> = order.iter().map(|v| row(v.clone(), false, &groups[v])).collect();
+                let mut series: Vec<_> = order
+                    .iter()
+                    .map(|v| row(v.clone(), false, &groups[v], qualities(&|values| values == v)))
+                    .collect();
                 let mut rest = empty();
                 for (values, points) in &groups {
                     if !order.contains(values) {
@@ -567,7 +680,8 @@ pub(crate) fn answer(query: &Query, expr: &Expr, c: &Context, now: Timestamp, re
                 }
                 let spans = if *compare { 2 } else { 1 };
                 if rest[..spans].iter().flatten().any(|s| *s != Sums::default()) {
-                    series.push(row(Vec::new(), true, &rest));
+                    let quality = qualities(&|values| !order.contains(values));
+                    series.push(row(Vec::new(), true, &rest, quality));
                 }
                 series
             };

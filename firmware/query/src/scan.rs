@@ -6,6 +6,7 @@ pub(crate) mod codes;
 pub(crate) mod columns;
 mod marks;
 pub(crate) mod select;
+mod summed;
 mod verdict;
 
 pub(crate) use verdict::verdict as decided;

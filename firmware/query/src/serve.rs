@@ -58,7 +58,11 @@ pub(crate) fn serving(
         }
         | Ask::Series {
             measure: Measure::P95, ..
-        } => return None,
+        }
+        | Ask::Top { quality: true, .. }
+        | Ask::Series { quality: true, .. }
+        | Ask::Totals { quality: true, .. } => return None,
+        Ask::Top { measure, .. } | Ask::Series { measure, .. } if measure.is_quality() => return None,
         Ask::Top { by, .. } => by,
         Ask::Series { by, .. } => {
             if steps.is_none_or(|(step, zone)| step % 3_600 != 0 || zone % 3_600 != 0) {

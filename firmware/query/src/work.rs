@@ -27,6 +27,7 @@
 mod finish;
 mod gather;
 mod partial;
+mod quality;
 
 use std::sync::Arc;
 

@@ -16,6 +16,7 @@ use settings::KeptClass;
 const TOTALS: Ask = Ask::Totals {
     distinct: Vec::new(),
     compare: false,
+    quality: false,
 };
 
 fn top(by: Vec<Key>) -> Ask {
@@ -25,6 +26,7 @@ fn top(by: Vec<Key>) -> Ask {
         limit: 10,
         ascending: false,
         compare: false,
+        quality: false,
     }
 }
 

@@ -63,6 +63,7 @@ fn groups_have_their_keys_names_and_what_they_had_before() {
         limit: 10,
         ascending: false,
         compare: true,
+        quality: false,
     };
     let address = KeyValue::Address("10.0.0.1".parse().unwrap());
     let row = |value, before| TopRow {
@@ -70,12 +71,14 @@ fn groups_have_their_keys_names_and_what_they_had_before() {
         sums: of(7),
         p95_bps: Some(1.5),
         before,
+        quality: None,
     };
     let found = Found::Top {
         rows: vec![row(KeyValue::Object(4), Some(of(9))), row(KeyValue::None, None)],
         total: of(14),
         before: Some(of(9)),
         groups: 2,
+        quality: None,
     };
     assert_eq!(
         file(ask.clone(), found.clone(), FileKind::Csv),
@@ -101,12 +104,14 @@ fn a_series_has_a_row_for_each_point() {
         measure: Measure::Bytes,
         limit: 1,
         compare: false,
+        quality: false,
     };
     let line = |values, rest, bytes: [u64; 2]| SeriesRow {
         values,
         rest,
         points: bytes.map(of).to_vec(),
         before: Vec::new(),
+        quality: Vec::new(),
     };
     let found = Found::Series {
         step_s: 60,
@@ -127,9 +132,8 @@ fn a_series_has_a_row_for_each_point() {
     assert_eq!(lines[3], "1970-01-01T00:00:00.000000Z,,true,1,2,5,0,0");
 }
 
-#[test]
-fn records_have_a_cell_for_every_column() {
-    let record = FlowRecord {
+fn sample() -> FlowRecord {
+    FlowRecord {
         link: LinkId::of_exporter(2),
         start: Timestamp::EPOCH,
         end: Timestamp::from_nanos(1_500_000_000),
@@ -160,7 +164,12 @@ fn records_have_a_cell_for_every_column() {
             ingress_if: Some(17),
             ..model::Exported::default()
         })),
-    };
+    }
+}
+
+#[test]
+fn records_have_a_cell_for_every_column() {
+    let record = sample();
     let ask = Ask::Records {
         order: model::Order::End,
         ascending: false,
@@ -173,7 +182,8 @@ fn records_have_a_cell_for_every_column() {
         more: false,
     };
     let json: Value = serde_json::from_str(&file(ask.clone(), found.clone(), FileKind::Json)).unwrap();
-    assert_eq!(json[0].as_object().unwrap().len(), RECORD.len());
+    let columns = RECORD.len();
+    assert_eq!(json[0].as_object().unwrap().len(), columns);
     assert_eq!(
         (
             &json[0]["app"],
@@ -184,18 +194,97 @@ fn records_have_a_cell_for_every_column() {
         (&"https".into(), &"exporter 2:17".into(), &46.into(), &1.5.into())
     );
     let csv = file(ask, found, FileKind::Csv);
-    assert!(csv.lines().all(|line| line.split(',').count() == RECORD.len()), "{csv}");
+    assert!(csv.lines().all(|line| line.split(',').count() == columns), "{csv}");
     let none = file(
         Ask::Totals {
             distinct: Vec::new(),
             compare: false,
+            quality: false,
         },
         Found::Totals {
             total: of(1),
             before: None,
             distinct: vec![(model::Key::Host, 3)],
+            quality: None,
         },
         FileKind::Json,
     );
     assert_eq!(serde_json::from_str::<Value>(&none).unwrap()[0]["distinct_host"], 3);
+}
+
+#[test]
+fn quality_has_columns_where_it_was_measured() {
+    let ask = Ask::Totals {
+        distinct: Vec::new(),
+        compare: false,
+        quality: true,
+    };
+    let mut quality = model::QualitySums {
+        flows: 2,
+        ..model::QualitySums::default()
+    };
+    quality.response = model::DelaySums {
+        count: 3,
+        total_us: 10,
+        max_us: 7,
+    };
+    quality.reverse.rtp_lost = 5;
+    let found = Found::Totals {
+        total: of(1),
+        before: None,
+        distinct: Vec::new(),
+        quality: Some(Box::new(quality)),
+    };
+    let json: Value = serde_json::from_str(&file(ask, found, FileKind::Json)).unwrap();
+    let cell = |name: &str| json[0][name].clone();
+    assert_eq!((cell("measured_flows"), cell("rtp_lost_rev")), (2.into(), 5.into()));
+    assert_eq!(
+        (cell("response_mean_us"), cell("response_max_us")),
+        (3.into(), 7.into())
+    );
+    assert_eq!(
+        (cell("connect_server_mean_us"), cell("connect_server_max_us")),
+        (Value::Null, Value::Null)
+    );
+}
+
+#[test]
+fn what_flows_said_has_columns_where_one_said_it() {
+    let mut record = sample();
+    let ask = || Ask::Records {
+        order: model::Order::End,
+        ascending: false,
+        offset: 0,
+        limit: 10,
+    };
+    let mut l7 = model::L7 {
+        confidence: model::Confidence::Parsed,
+        host: Some("example.com".into()),
+        ..model::L7::default()
+    };
+    l7.details.set(model::DetailKey::Alpn, "h2");
+    record.l7 = Some(Box::new(l7));
+    record.quality = Some(Box::default());
+    let found = Found::Records {
+        records: vec![sample(), record],
+        apps: vec![App::UNKNOWN; 2],
+        more: false,
+    };
+    let json: Value = serde_json::from_str(&file(ask(), found, FileKind::Json)).unwrap();
+    assert_eq!(
+        (&json[1]["host"], &json[1]["alpn"]),
+        (&"example.com".into(), &"h2".into())
+    );
+    assert_eq!(
+        (&json[1]["confidence"], &json[0]["confidence"]),
+        (&"parsed".into(), &Value::Null)
+    );
+    assert_eq!(
+        (&json[1]["retransmitted"], &json[0]["retransmitted"]),
+        (&0.into(), &Value::Null)
+    );
+    assert_eq!(
+        (json[1].get("ja4"), json[0]["response_mean_us"].clone()),
+        (None, Value::Null)
+    );
 }

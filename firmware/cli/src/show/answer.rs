@@ -81,7 +81,8 @@ fn weight(measure: Measure, sums: &Sums, span: (Timestamp, Timestamp)) -> (u64, 
         Measure::BytesForward => (sums.bytes, bytes(sums.bytes)),
         Measure::BytesReverse => (sums.bytes_rev, bytes(sums.bytes_rev)),
         Measure::Rate | Measure::P95 => (octets, rate(octets, span)),
-        Measure::Bytes => (octets, bytes(octets)),
+        // What quality orders by stands in columns of its own.
+        Measure::Bytes | Measure::Response | Measure::Connect | Measure::Retransmissions => (octets, bytes(octets)),
     }
 }
 
@@ -108,6 +109,7 @@ impl Show {
                 total,
                 before,
                 distinct,
+                ..
             } => self.totals(answered, total, before.as_ref(), distinct),
         }
     }

@@ -10,7 +10,7 @@ use crate::countries;
 use crate::error::{FilterError, Say, say};
 use crate::names::{NameKind, nearest};
 use crate::token::{Kind, Token};
-use crate::values::{self, DIRECTIONS, DSCPS, END_REASONS, Named, PROTOCOLS};
+use crate::values::{self, CONFIDENCES, DIRECTIONS, DSCPS, END_REASONS, Named, PROTOCOLS};
 use crate::words::Word;
 use crate::{End, Expr, Sign, Test};
 
@@ -69,6 +69,15 @@ impl Field {
             Self::EndReason => (
                 "an end reason: idle, active, end-of-flow, forced or lack-of-resources",
                 "结束原因：idle、active、end-of-flow、forced、lack-of-resources",
+            ),
+            Self::Domain => ("a host's name, such as example.com", "主机名，如 example.com"),
+            Self::Confidence => (
+                "how the application is known: port, dns, pattern or parsed",
+                "识别依据：port、dns、pattern、parsed",
+            ),
+            Self::Detail(_) => (
+                "a text, in quotes where it has spaces or is a word of this language; * stands for any characters",
+                "文本，含空格或为本语言的词时加引号；* 代表任意字符",
             ),
         };
         (english.to_owned(), chinese.to_owned())
@@ -201,6 +210,7 @@ impl<'a> Parser<'a> {
             Field::Flags => token.word.is_none() || values::flags(text).is_ok(),
             Field::Dscp => token.word.is_none() || values::by_name(DSCPS, text).is_some(),
             Field::EndReason => values::by_name(END_REASONS, text).is_some(),
+            Field::Confidence => values::by_name(CONFIDENCES, text).is_some(),
             Field::Country => {
                 // A word such as `as` is a country where nothing follows that it could be said of.
                 let next = self.tokens.get(place + 1);
@@ -380,7 +390,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The value of a name, or of a number up to `most`.
-    fn named_value<T: Copy>(
+    pub(super) fn named_value<T: Copy>(
         &self,
         all: &[Named<T>],
         token: &Token,

@@ -119,6 +119,13 @@ impl Parser<'_> {
             );
             return self.error(Some(token), say.suggest(meant));
         }
+        if text.contains('.') && text.contains(char::is_alphabetic) && crate::values::is_host(text) {
+            let say = say!(
+                "`{written}` alone is no test: if it is a server's name, write `domain {text}`",
+                "单独的 `{written}` 不是条件：如果是服务器域名，请写 `domain {text}`",
+            );
+            return self.error(Some(token), say.suggest(format!("domain {text}")));
+        }
         let say = match nearest(beginnings(), text).filter(|_| token.kind == Kind::Word) {
             Some(near) => say!(
                 "`{written}` is no word of a filter: did you mean `{near}`?",

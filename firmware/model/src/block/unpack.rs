@@ -342,7 +342,7 @@ impl Values {
     }
 
     /// The same, but 0 for none and the others one larger.
-    pub(super) fn copy_optional(&self, from: usize, out: &mut [u64]) -> usize {
+    pub fn copy_optional(&self, from: usize, out: &mut [u64]) -> usize {
         self.copy_with(from, out, |code| self.value(code).map_or(0, |v| v.saturating_add(1)))
     }
 

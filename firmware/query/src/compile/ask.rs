@@ -33,6 +33,9 @@ pub(crate) enum Work {
         ascending: bool,
         /// Of [`Measure::P95`]: the intervals.
         intervals: Option<Points>,
+        /// What of quality orders the groups, rather than the weight.
+        by_quality: Option<Measure>,
+        quality: bool,
     },
     Series {
         shape: Shape,
@@ -42,10 +45,22 @@ pub(crate) enum Work {
         spread: bool,
         limit: u32,
         zone_s: i32,
+        quality: bool,
     },
     Totals {
         distinct: Vec<Shape>,
+        quality: bool,
     },
+}
+
+impl Work {
+    /// Whether the records' quality is asked for.
+    pub(crate) const fn quality(&self) -> bool {
+        match self {
+            Self::Records { .. } => false,
+            Self::Top { quality, .. } | Self::Series { quality, .. } | Self::Totals { quality, .. } => *quality,
+        }
+    }
 }
 
 /// Points that a series has at most.
@@ -57,7 +72,13 @@ const ZONE_MAX_S: i32 = 14 * 3_600;
 /// The sums that a measure weighs: places in a group's sums.
 pub(crate) const fn weight(measure: Measure) -> Weight {
     match measure {
-        Measure::Bytes | Measure::Rate | Measure::P95 => Weight(2, Some(4)),
+        // Where quality orders groups, the heaviest are kept.
+        Measure::Bytes
+        | Measure::Rate
+        | Measure::P95
+        | Measure::Response
+        | Measure::Connect
+        | Measure::Retransmissions => Weight(2, Some(4)),
         Measure::Packets => Weight(1, Some(3)),
         Measure::Flows => Weight(0, None),
         Measure::BytesForward => Weight(2, None),
@@ -103,6 +124,7 @@ impl Plan {
                 limit,
                 ascending,
                 compare,
+                quality,
             } => {
                 check("the number of keys", by.len() as u64, 1, 8)?;
                 check("limit", (*limit).into(), 1, 10_000)?;
@@ -116,6 +138,8 @@ impl Plan {
                         Measure::P95 => Some(intervals(from, to)?),
                         _ => None,
                     },
+                    by_quality: Some(*measure).filter(|measure| measure.is_quality()),
+                    quality: *quality || measure.is_quality(),
                 }
             }
             Ask::Series {
@@ -125,6 +149,7 @@ impl Plan {
                 measure,
                 limit,
                 compare,
+                quality,
             } => {
                 check("the number of keys", by.len() as u64, 0, 8)?;
                 if !by.is_empty() {
@@ -148,14 +173,20 @@ impl Plan {
                     spread: step_s < HOUR_S,
                     limit: *limit,
                     zone_s: *zone_s,
+                    quality: *quality || measure.is_quality(),
                 }
             }
-            Ask::Totals { distinct, compare } => {
+            Ask::Totals {
+                distinct,
+                compare,
+                quality,
+            } => {
                 check("the number of keys", distinct.len() as u64, 0, 8)?;
                 compared = *compare;
                 let shapes = distinct.iter().map(|key| keys(&[*key], countries));
                 Work::Totals {
                     distinct: shapes.collect::<Result<_, _>>()?,
+                    quality: *quality,
                 }
             }
         };

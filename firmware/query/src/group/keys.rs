@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use model::{
-    BlockError, Codes, Dictionary, EndpointIndex, Field, GroupIndex, InterfaceId, Key, LinkId, Objects, Values,
+    BlockError, Codes, Dictionary, EndpointIndex, Field, GroupIndex, InterfaceId, Key, LinkId, Objects, TextDictionary,
+    Values,
 };
 
 use super::intern::Intern;
+use super::texts::KeyTexts;
 use super::value::PartValue;
 use crate::compile::Node;
 use crate::scan::bits::Chosen;
@@ -120,6 +122,7 @@ pub(crate) struct Keys<'k, 'a, 'b> {
     pub(crate) belonging: &'k Belonging,
     pub(crate) desk: &'k mut Desk,
     pub(crate) intern: &'k mut Intern,
+    pub(crate) texts: &'k mut KeyTexts,
 }
 
 fn gather<T: Copy + Into<u64>>(codes: &[T], rows: Rows<'_>) -> Vec<u64> {
@@ -341,6 +344,7 @@ impl Keys<'_, '_, '_> {
             Key::DstAs => self.values(Field::DstAs, 0, rows)?,
             Key::Dscp => self.values(Field::Tos, 2, rows)?,
             Key::PacketSize => self.sizes(rows)?,
+            Key::Domain => self.texts(Field::Host, TextDictionary::Hosts, rows)?,
             Key::IpVersion => {
                 let (mut src, _) = self.sources(rows)?;
                 let fours = self.columns.addresses(Dictionary::Addresses).fours().len();
@@ -404,6 +408,30 @@ impl Keys<'_, '_, '_> {
     fn macs(&mut self, field: Field, rows: Rows<'_>) -> Result<KeyColumn, BlockError> {
         self.columns.load(Field::Macs)?;
         self.codes(field, rows, Decode::Mac(field))
+    }
+
+    /// Texts, of which those that a row has are kept.
+    fn texts(&mut self, field: Field, dictionary: TextDictionary, rows: Rows<'_>) -> Result<KeyColumn, BlockError> {
+        let mut column = self.values(field, 0, rows)?;
+        self.columns.load_texts(dictionary)?;
+        let (values, all) = (self.columns.values(field), self.columns.texts(dictionary));
+        let mut list = vec![PartValue::NONE; column.card as usize];
+        let mut seen = vec![false; column.card as usize];
+        for code in &column.codes {
+            if std::mem::replace(&mut seen[*code as usize], true) {
+                continue;
+            }
+            let original = match &column.originals {
+                Some(originals) => originals.get(*code as usize).copied().unwrap_or(0),
+                None => (*code).into(),
+            };
+            if let Some(place) = values.value(original) {
+                let text = all.get(place).ok_or(BlockError::Contents("place of a text"))?;
+                list[*code as usize] = PartValue::text(self.texts.key(text));
+            }
+        }
+        column.decode = Decode::List(list);
+        Ok(column)
     }
 
     /// The places of a column of addresses, by row, and how many addresses there are.

@@ -236,6 +236,19 @@ impl Local {
         Ok(())
     }
 
+    /// How many numbers of groups there are; some may be nobody's.
+    pub(crate) const fn groups(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The groups' numbers by row, of the columns that were summed up by last.
+    pub(crate) fn numbers<'n>(&'n self, columns: &[Coded<'n>]) -> &'n [u32] {
+        match columns {
+            [one] if self.single => one.codes,
+            _ => &self.numbers,
+        }
+    }
+
     /// The sums by code, of a single column.
     pub(crate) fn by_code(&self, column: Coded<'_>) -> impl Iterator<Item = (u32, &[u64; SUMS])> {
         let there = self.rows.iter().zip(&self.sums).filter(|(row, _)| **row != NOBODY);

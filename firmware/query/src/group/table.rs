@@ -50,6 +50,8 @@ pub(crate) struct Table {
     by_owner: bool,
     dropped: u64,
     pruned: bool,
+    /// A bit for each of the sums that is none, but the largest that came.
+    largest: u32,
 }
 
 /// Keys that are added together.
@@ -105,12 +107,18 @@ impl Table {
             by_owner: false,
             dropped: 0,
             pruned: false,
+            largest: 0,
         }
     }
 
     /// Lets the table grow beyond its bound: its owner looks at [`Table::is_full`].
     pub(crate) const fn never_prune(&mut self) {
         self.by_owner = true;
+    }
+
+    /// Keeps the largest of what comes in some places of the sums: a bit for each.
+    pub(crate) const fn keep_largest(&mut self, places: u32) {
+        self.largest = places;
     }
 
     /// Whether groups were dropped for want of room since this was last asked.
@@ -191,8 +199,17 @@ impl Table {
         };
         let stride = self.key + self.sums;
         let start = group * stride + self.key + from;
-        for (sum, more) in self.rows[start..(group + 1) * stride].iter_mut().zip(sums) {
-            *sum = sum.saturating_add(*more);
+        let row = self.rows[start..(group + 1) * stride].iter_mut().zip(sums);
+        if self.largest == 0 {
+            row.for_each(|(sum, more)| *sum = sum.saturating_add(*more));
+            return;
+        }
+        for (at, (sum, more)) in row.enumerate() {
+            *sum = if self.largest >> at & 1 == 1 {
+                (*sum).max(*more)
+            } else {
+                sum.saturating_add(*more)
+            };
         }
     }
 

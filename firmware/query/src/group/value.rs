@@ -5,13 +5,15 @@
 
 use std::net::IpAddr;
 
+use super::texts::{KeyTexts, TextHash};
 use model::{App, Conversation, Direction, EndReason, InterfaceId, Key, KeyValue, LinkId, MacAddr, Prefix};
 
-/// A part of a key: an address, or a number.
+/// A part of a key: an address, a number, or what stands for a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Address,
     Number,
+    Text,
 }
 
 /// The part has no value.
@@ -29,7 +31,7 @@ pub(crate) struct Shape {
     words: usize,
 }
 
-/// A part's value: tag and words, the second of use in addresses alone.
+/// A part's value: tag and words, the second of use in addresses and texts alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PartValue {
     pub(crate) tag: u8,
@@ -47,6 +49,10 @@ impl PartValue {
             tag: SOME,
             words: [number, 0],
         }
+    }
+
+    pub(crate) const fn text(words: TextHash) -> Self {
+        Self { tag: SOME, words }
     }
 
     pub(crate) const fn optional(number: Option<u64>) -> Self {
@@ -90,6 +96,7 @@ fn parts(key: Key) -> &'static [Part] {
     match key {
         Key::SrcIp | Key::DstIp | Key::Host => &[Part::Address],
         Key::Conversation => &[Part::Address, Part::Address],
+        Key::Domain => &[Part::Text],
         _ => &[Part::Number],
     }
 }
@@ -140,7 +147,7 @@ impl Shape {
         let word = |at: usize| words.get(at).copied().unwrap_or(0);
         let tag = u8::try_from(word(0) >> (60 - 4 * n) & 15).unwrap_or(NONE);
         let second = match self.parts.get(n) {
-            Some(Part::Address) => word(at + 1),
+            Some(Part::Address | Part::Text) => word(at + 1),
             _ => 0,
         };
         PartValue {
@@ -150,14 +157,30 @@ impl Shape {
     }
 
     /// The order of values, key after key.
-    pub(crate) fn compare(&self, a: &[u64], b: &[u64]) -> std::cmp::Ordering {
-        let parts = (0..self.parts.len()).map(|n| (self.part(n, a), self.part(n, b)));
-        let orders = parts.map(|(a, b)| (a.tag, a.words).cmp(&(b.tag, b.words)));
+    pub(crate) fn compare(&self, a: &[u64], b: &[u64], texts: &KeyTexts) -> std::cmp::Ordering {
+        let orders = self.parts.iter().enumerate().map(|(n, part)| {
+            let (a, b) = (self.part(n, a), self.part(n, b));
+            match part {
+                Part::Text => (a.tag, texts.get(a.words)).cmp(&(b.tag, texts.get(b.words))),
+                _ => (a.tag, a.words).cmp(&(b.tag, b.words)),
+            }
+        });
         orders.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
     }
 
+    /// Whether a part is a text.
+    pub(crate) fn has_texts(&self) -> bool {
+        self.parts.contains(&Part::Text)
+    }
+
+    /// What stands for the texts of a key.
+    pub(crate) fn texts(&self, words: &[u64]) -> impl Iterator<Item = TextHash> {
+        let texts = self.parts.iter().enumerate().filter(|(_, part)| **part == Part::Text);
+        texts.map(|(n, _)| self.part(n, words).words)
+    }
+
     /// What the words say.
-    pub(crate) fn read(&self, words: &[u64]) -> Vec<KeyValue> {
+    pub(crate) fn read(&self, words: &[u64], texts: &KeyTexts) -> Vec<KeyValue> {
         let mut n = 0;
         let mut values = Vec::with_capacity(self.keys.len());
         for key in &self.keys {
@@ -170,7 +193,10 @@ impl Shape {
                 values.push(KeyValue::Conversation(conversation));
                 continue;
             }
-            values.push(first.read(*key));
+            values.push(match *key {
+                Key::Domain if first.tag != NONE => KeyValue::Text(texts.get(first.words).into()),
+                key => first.read(key),
+            });
         }
         values
     }
@@ -219,7 +245,7 @@ impl Writer<'_> {
         self.tags |= u64::from(value.tag) << self.shift;
         self.shift = self.shift.saturating_sub(4);
         match self.parts.next() {
-            Some(Part::Address) => self.out.extend_from_slice(&value.words),
+            Some(Part::Address | Part::Text) => self.out.extend_from_slice(&value.words),
             _ => self.out.push(value.words[0]),
         }
     }
@@ -235,7 +261,7 @@ impl Writer<'_> {
 impl Part {
     const fn words(self) -> usize {
         match self {
-            Self::Address => 2,
+            Self::Address | Self::Text => 2,
             Self::Number => 1,
         }
     }
@@ -244,7 +270,8 @@ impl Part {
 impl PartValue {
     fn of(value: &KeyValue) -> Self {
         match value {
-            KeyValue::None | KeyValue::Conversation(_) => Self::NONE,
+            // Rollups have no texts.
+            KeyValue::None | KeyValue::Conversation(_) | KeyValue::Text(_) => Self::NONE,
             KeyValue::Address(address) => Self::address(*address),
             KeyValue::Network(network) => Self::network(network.base()),
             KeyValue::Number(n) => Self::number(*n),
@@ -325,6 +352,7 @@ impl PartValue {
             | Key::Dscp
             | Key::PacketSize
             | Key::IpVersion => KeyValue::Number(number),
+            Key::Domain => KeyValue::None,
         }
     }
 }

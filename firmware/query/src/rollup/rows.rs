@@ -233,9 +233,12 @@ fn value(to: &mut Vec<u8>, value: &KeyValue) {
             varint(to, interface.index.into());
         }
         KeyValue::Direction(direction) => to.extend([9, *direction as u8]),
-        KeyValue::None | KeyValue::Network(_) | KeyValue::Mac(_) | KeyValue::Country(_) | KeyValue::EndReason(_) => {
-            to.push(0)
-        }
+        KeyValue::None
+        | KeyValue::Network(_)
+        | KeyValue::Mac(_)
+        | KeyValue::Country(_)
+        | KeyValue::EndReason(_)
+        | KeyValue::Text(_) => to.push(0),
     }
 }
 

@@ -208,6 +208,7 @@ fn top(by: Key, compare: bool) -> Ask {
         limit: 10_000,
         ascending: false,
         compare,
+        quality: false,
     }
 }
 
@@ -219,12 +220,14 @@ fn series(step: u32, by: Vec<Key>, compare: bool) -> Ask {
         measure: Measure::Packets,
         limit: 3,
         compare,
+        quality: false,
     }
 }
 
 const TOTALS: Ask = Ask::Totals {
     distinct: Vec::new(),
     compare: false,
+    quality: false,
 };
 
 const ROLLED: [Key; 18] = [
@@ -255,7 +258,8 @@ fn asks() -> impl Strategy<Value = Ask> {
         (key(), any::<bool>()).prop_map(|(key, compare)| top(key, compare)),
         key().prop_map(|key| Ask::Totals {
             distinct: vec![key],
-            compare: true
+            compare: true,
+            quality: false,
         }),
         (
             select(vec![3_600_u32, 7_200, 86_400]),

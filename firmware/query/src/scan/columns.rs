@@ -1,10 +1,10 @@
 //! A block's columns, unpacked when they are first asked for.
 
-use model::{Addresses, BlockError, BlockRef, Column, Dictionary, Field, Unpacker, Values};
+use model::{Addresses, BlockError, BlockRef, Column, Dictionary, Field, TextDictionary, Texts, Unpacker, Values};
 
 /// Slots for columns, by number.
-const SLOTS: usize = 137;
-const PLAINS: usize = 6;
+const SLOTS: usize = 141;
+const PLAINS: usize = 25;
 
 /// Room for a block's columns, used again by the next block.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Room {
     loaded: [bool; SLOTS],
     addresses: [Addresses; 2],
     has_addresses: [bool; 2],
+    texts: [Texts; 2],
+    has_texts: [bool; 2],
     plains: [Vec<u64>; PLAINS],
     has_plain: [bool; PLAINS],
 }
@@ -26,6 +28,8 @@ impl Default for Room {
             loaded: [false; SLOTS],
             addresses: Default::default(),
             has_addresses: [false; 2],
+            texts: Default::default(),
+            has_texts: [false; 2],
             plains: Default::default(),
             has_plain: [false; PLAINS],
         }
@@ -42,11 +46,65 @@ pub(crate) enum Plain {
     End = 4,
     /// End less start; 0 where the start is later.
     Duration = 5,
+    /// One larger, and 0 for none.
+    ConnectClient = 6,
+    /// One larger, and 0 for none.
+    ConnectServer = 7,
+    Responses = 8,
+    ResponseRest = 9,
+    ResponseMax = 10,
+    Retransmitted = 11,
+    OutOfOrder = 12,
+    ZeroWindows = 13,
+    Resets = 14,
+    RtpPackets = 15,
+    RtpLost = 16,
+    RtpJitter = 17,
+    RetransmittedRev = 18,
+    OutOfOrderRev = 19,
+    ZeroWindowsRev = 20,
+    ResetsRev = 21,
+    RtpPacketsRev = 22,
+    RtpLostRev = 23,
+    RtpJitterRev = 24,
 }
 
 impl Plain {
     /// What records' sums are made of, in the order of [`model::Sums`] after the count.
     pub(crate) const AMOUNTS: [Self; 4] = [Self::Packets, Self::Bytes, Self::PacketsRev, Self::BytesRev];
+
+    /// What quality is made of, as [`model::SideQuality`] orders it.
+    pub(crate) const FORWARD: [Self; 7] = [
+        Self::Retransmitted,
+        Self::OutOfOrder,
+        Self::ZeroWindows,
+        Self::Resets,
+        Self::RtpPackets,
+        Self::RtpLost,
+        Self::RtpJitter,
+    ];
+    /// The same in reverse.
+    pub(crate) const REVERSE: [Self; 7] = [
+        Self::RetransmittedRev,
+        Self::OutOfOrderRev,
+        Self::ZeroWindowsRev,
+        Self::ResetsRev,
+        Self::RtpPacketsRev,
+        Self::RtpLostRev,
+        Self::RtpJitterRev,
+    ];
+
+    /// All columns of quality.
+    pub(crate) fn quality() -> impl Iterator<Item = Self> {
+        let delays = [
+            Self::ConnectClient,
+            Self::ConnectServer,
+            Self::Responses,
+            Self::ResponseRest,
+            Self::ResponseMax,
+        ];
+        delays.into_iter().chain(Self::FORWARD).chain(Self::REVERSE)
+    }
 
     pub(crate) const fn field(self) -> Field {
         match self {
@@ -56,6 +114,25 @@ impl Plain {
             Self::BytesRev => Field::BytesRev,
             Self::End => Field::End,
             Self::Duration => Field::Duration,
+            Self::ConnectClient => Field::ConnectClient,
+            Self::ConnectServer => Field::ConnectServer,
+            Self::Responses => Field::Responses,
+            Self::ResponseRest => Field::ResponseRest,
+            Self::ResponseMax => Field::ResponseMax,
+            Self::Retransmitted => Field::Retransmitted,
+            Self::OutOfOrder => Field::OutOfOrder,
+            Self::ZeroWindows => Field::ZeroWindows,
+            Self::Resets => Field::Resets,
+            Self::RtpPackets => Field::RtpPackets,
+            Self::RtpLost => Field::RtpLost,
+            Self::RtpJitter => Field::RtpJitter,
+            Self::RetransmittedRev => Field::RetransmittedRev,
+            Self::OutOfOrderRev => Field::OutOfOrderRev,
+            Self::ZeroWindowsRev => Field::ZeroWindowsRev,
+            Self::ResetsRev => Field::ResetsRev,
+            Self::RtpPacketsRev => Field::RtpPacketsRev,
+            Self::RtpLostRev => Field::RtpLostRev,
+            Self::RtpJitterRev => Field::RtpJitterRev,
         }
     }
 }
@@ -73,6 +150,7 @@ impl<'a, 'b> Unpacked<'a, 'b> {
     pub fn new(block: &'a BlockRef<'b>, room: &'a mut Room) -> Self {
         room.loaded = [false; SLOTS];
         room.has_addresses = [false; 2];
+        room.has_texts = [false; 2];
         room.has_plain = [false; PLAINS];
         Self { block, room }
     }
@@ -126,6 +204,21 @@ impl<'a, 'b> Unpacked<'a, 'b> {
         &self.room.addresses[dictionary as usize]
     }
 
+    /// Reads a dictionary of texts unless it was.
+    pub(crate) fn load_texts(&mut self, dictionary: TextDictionary) -> Result<(), BlockError> {
+        let at = dictionary as usize;
+        if !self.room.has_texts[at] {
+            self.room.texts[at] = self.block.texts(dictionary, &mut self.room.unpacker)?;
+            self.room.has_texts[at] = true;
+        }
+        Ok(())
+    }
+
+    /// A dictionary of texts that was loaded.
+    pub(crate) fn texts(&self, dictionary: TextDictionary) -> &Texts {
+        &self.room.texts[dictionary as usize]
+    }
+
     /// Makes a column's numbers, unless they are; a column whose values are all 0 takes no room.
     pub(crate) fn load_plain(&mut self, plain: Plain) -> Result<(), BlockError> {
         let at = plain as usize;
@@ -135,14 +228,21 @@ impl<'a, 'b> Unpacked<'a, 'b> {
         let out = &mut self.room.plains[at];
         out.clear();
         let column = self.block.column(plain.field())?;
-        if column.range() != Some((0, 0)) {
+        let optional = plain.field().is_optional();
+        let nothing = if optional { None } else { Some((0, 0)) };
+        if column.range() != nothing {
             self.load(plain.field())?;
             let out = &mut self.room.plains[at];
             out.resize(self.block.len(), 0);
-            self.room.slots[plain.field() as usize].copy(0, out);
+            let values = &self.room.slots[plain.field() as usize];
+            if optional {
+                values.copy_optional(0, out);
+            } else {
+                values.copy(0, out);
+            }
             if plain == Plain::Duration && !self.durations_hold()? {
                 self.load_plain(Plain::End)?;
-                let [.., ends, durations] = &mut self.room.plains;
+                let [_, _, _, _, ends, durations, ..] = &mut self.room.plains;
                 for (duration, end) in durations.iter_mut().zip(ends) {
                     *duration = if *duration > *end { 0 } else { *duration };
                 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use filter::Quantity;
-use model::{BlockError, Codes, Definitions, Dictionary, Field, Values};
+use model::{BlockError, Codes, Definitions, Dictionary, Field, TextDictionary, Values};
 
 use super::bits::{Bits, Chosen, pack};
 use super::codes;
 use super::columns::{Plain, Unpacked};
 use super::marks::mark;
+use super::summed::Summed;
 use super::verdict::{cost, verdict};
 use crate::compile::{Leaf, Node};
 use crate::context::CountryOf;
@@ -247,6 +248,13 @@ fn leaf(
             }
             number(*field, &crate::compile::ranges::joined(places), columns, desk, bits)
         }
+        Leaf::Text(field, texts) => {
+            let dictionary = field.text_dictionary().unwrap_or(TextDictionary::Details);
+            columns.load_texts(dictionary)?;
+            let all = (0u64..).zip(columns.texts(dictionary).iter());
+            let places: Vec<_> = all.filter(|(_, text)| texts.mean(text)).map(|(n, _)| (n, n)).collect();
+            number(*field, &crate::compile::ranges::joined(places), columns, desk, bits)
+        }
         Leaf::App(apps) => {
             if !desk.load_apps(columns, lore)? {
                 let ranges: Vec<_> = apps.iter().map(|app| (u64::from(*app), u64::from(*app))).collect();
@@ -327,6 +335,11 @@ fn quantity(
     };
     if let Some(field) = one {
         return number(field, &[range], columns, desk, bits);
+    }
+    if quantity.is_quality() {
+        Summed::of(quantity).mark(range, columns, &mut desk.octets)?;
+        pack(&desk.octets, bits.words_mut());
+        return Ok(());
     }
     let needed: &[Plain] = match quantity {
         Quantity::Bytes => &[Plain::Bytes, Plain::BytesRev],

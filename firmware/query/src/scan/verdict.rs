@@ -1,9 +1,10 @@
 //! What a block's directory says of a condition: true of all records, of none, or neither is known.
 
 use filter::Quantity;
-use model::{BlockError, Field, address_order};
+use model::{BlockError, Field, TextDictionary, address_order};
 
 use super::columns::Unpacked;
+use super::summed::Summed;
 use crate::compile::{Leaf, Node};
 
 /// Whether all records meet the condition, or none does; `None`: their columns have to tell.
@@ -70,7 +71,7 @@ fn leaf(leaf: &Leaf, columns: &Unpacked<'_, '_>) -> Result<Option<bool>, BlockEr
             let any = fours.chain(ranges.sixes.iter().copied()).any(meets);
             Ok(if any { None } else { Some(false) })
         }
-        Leaf::Mac(field, _) => Ok(columns.column(*field)?.range().map_or(Some(false), |_| None)),
+        Leaf::Mac(field, _) | Leaf::Text(field, _) => Ok(columns.column(*field)?.range().map_or(Some(false), |_| None)),
         Leaf::App(_) | Leaf::Flags(..) | Leaf::Country(..) => Ok(None),
         Leaf::Quantity(quantity, first, last) => {
             Ok(bounds(*quantity, columns)?.and_then(|bounds| within(bounds, &[(*first, *last)])))
@@ -94,9 +95,13 @@ fn bounds(quantity: Quantity, columns: &Unpacked<'_, '_>) -> Result<Option<(u64,
         Quantity::PacketsForward => of(Field::Packets),
         Quantity::PacketsReverse => of(Field::PacketsRev),
         Quantity::Duration if columns.durations_hold()? => of(Field::Duration),
-        Quantity::Duration | Quantity::BitsPerSecond | Quantity::PacketsPerSecond | Quantity::BytesPerPacket => {
-            Ok(None)
-        }
+        Quantity::Retransmissions => both(Field::Retransmitted, Field::RetransmittedRev),
+        Quantity::OutOfOrder => both(Field::OutOfOrder, Field::OutOfOrderRev),
+        Quantity::ZeroWindows => both(Field::ZeroWindows, Field::ZeroWindowsRev),
+        Quantity::Resets => both(Field::Resets, Field::ResetsRev),
+        Quantity::RtpPackets => both(Field::RtpPackets, Field::RtpPacketsRev),
+        Quantity::RtpLost => both(Field::RtpLost, Field::RtpLostRev),
+        _ => Ok(None),
     }
 }
 
@@ -124,6 +129,11 @@ pub(super) fn cost(node: &Node, columns: &Unpacked<'_, '_>) -> Result<usize, Blo
         Node::Leaf(Leaf::Address(field, _)) => of(&[*field, Field::Addresses4])?,
         Node::Leaf(Leaf::Mac(field, _)) => of(&[*field, Field::Macs])?,
         Node::Leaf(Leaf::Country(field, _)) => of(&[*field, Field::Addresses4])?.saturating_mul(8),
+        Node::Leaf(Leaf::Text(field, _)) => match field.text_dictionary() {
+            Some(TextDictionary::Hosts) => of(&[*field, Field::HostOctets])?,
+            _ => of(&[*field, Field::DetailOctets])?,
+        }
+        .saturating_mul(2),
         Node::Leaf(Leaf::App(_)) => of(&[Field::App])?,
         Node::Leaf(Leaf::Flags(..)) => of(&[Field::TcpFlags, Field::TcpFlagsRev])?,
         Node::Leaf(Leaf::Quantity(quantity, ..)) => match quantity {
@@ -137,6 +147,7 @@ pub(super) fn cost(node: &Node, columns: &Unpacked<'_, '_>) -> Result<usize, Blo
             Quantity::BitsPerSecond => of(&[Field::Bytes, Field::BytesRev, Field::Duration])?,
             Quantity::PacketsPerSecond => of(&[Field::Packets, Field::PacketsRev, Field::Duration])?,
             Quantity::BytesPerPacket => of(&[Field::Bytes, Field::BytesRev, Field::Packets, Field::PacketsRev])?,
+            quality => of(&Summed::of(*quality).fields())?,
         },
     })
 }

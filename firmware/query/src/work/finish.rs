@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use model::{Found, SeriesRow, Sums, TopRow};
+use model::{Found, Measure, QualitySums, SeriesRow, Sums, TopRow};
 
 use super::partial::{Groups, Partial, add};
+use super::quality::{QUALITY, Words, join};
 use super::{Compiled, Inner};
 use crate::compile::ask::Work;
 use crate::distinct::Distinct;
@@ -74,10 +75,17 @@ impl Compiled {
 type Weighed = (u64, usize);
 
 /// The first groups, in order: by weight, then by values.
-fn first(table: &Table, shape: &Shape, mut groups: Vec<Weighed>, limit: usize, ascending: bool) -> Vec<Weighed> {
+fn first(
+    partial: &Partial,
+    table: &Table,
+    shape: &Shape,
+    mut groups: Vec<Weighed>,
+    limit: usize,
+    ascending: bool,
+) -> Vec<Weighed> {
     let order = |a: &Weighed, b: &Weighed| -> Ordering {
         let weights = if ascending { a.0.cmp(&b.0) } else { b.0.cmp(&a.0) };
-        weights.then_with(|| shape.compare(table.row(a.1).0, table.row(b.1).0))
+        weights.then_with(|| shape.compare(table.row(a.1).0, table.row(b.1).0, &partial.texts))
     };
     if limit < groups.len() && limit > 0 {
         groups.select_nth_unstable_by(limit - 1, order);
@@ -96,6 +104,25 @@ fn weighed(table: &Table) -> Vec<Weighed> {
         .collect()
 }
 
+/// The quality of all records.
+fn all_of(partial: &Partial) -> Option<Box<QualitySums>> {
+    super::quality::read(partial.quality.first()?).map(Box::new)
+}
+
+/// What weighs a group by its quality; one that was not measured comes last.
+fn weigh_by_quality(measure: Measure, quality: Option<QualitySums>, ascending: bool) -> u64 {
+    let mean = match measure {
+        Measure::Response => quality.and_then(|quality| quality.response.mean_us()),
+        Measure::Connect => quality.and_then(|quality| quality.connect_server.mean_us()),
+        _ => Some(quality.map_or(0, |quality| quality.retransmitted())),
+    };
+    match mean {
+        Some(mean) => mean.saturating_add(u64::from(!ascending)),
+        None if ascending => u64::MAX,
+        None => 0,
+    }
+}
+
 impl Inner {
     fn found(&self, partial: Partial) -> Found {
         let before = self.plan.before.map(|_| sums(&partial.totals[1]));
@@ -106,7 +133,8 @@ impl Inner {
                 let (records, apps, more) = page.unwrap_or_default();
                 Found::Records { records, apps, more }
             }
-            Work::Totals { distinct } => Found::Totals {
+            Work::Totals { distinct, .. } => Found::Totals {
+                quality: all_of(&partial),
                 total,
                 before,
                 distinct: distinct
@@ -120,15 +148,24 @@ impl Inner {
                 limit,
                 ascending,
                 intervals,
+                by_quality,
                 ..
             } => {
-                let Some(Groups { table, cells }) = &partial.groups else {
+                let Some(Groups {
+                    table, cells, quality, ..
+                }) = &partial.groups
+                else {
                     return Found::Top {
                         rows: Vec::new(),
                         total,
                         before,
                         groups: 0,
+                        quality: None,
                     };
+                };
+                let quality_of = |key: &[u64]| {
+                    let quality = quality.as_ref()?;
+                    super::quality::read(quality.row(quality.find(key)?).1)
                 };
                 let mut groups = weighed(table);
                 let count = groups.len() as u64 + table.dropped();
@@ -136,12 +173,18 @@ impl Inner {
                 if let Some((points, cells)) = &percentiles {
                     weigh_by_percentile(table, cells, points, &mut groups);
                 }
-                let rows = first(table, shape, groups, *limit as usize, *ascending);
+                if let Some(measure) = by_quality {
+                    for (weight, group) in &mut groups {
+                        *weight = weigh_by_quality(*measure, quality_of(table.row(*group).0), *ascending);
+                    }
+                }
+                let rows = first(&partial, table, shape, groups, *limit as usize, *ascending);
                 let rows = rows.into_iter().map(|(weight, group)| {
                     let (key, words) = table.row(group);
                     TopRow {
-                        values: shape.read(key),
+                        values: shape.read(key, &partial.texts),
                         sums: sums(words),
+                        quality: quality_of(key).map(Box::new),
                         p95_bps: percentiles.map(|(points, _)| weight as f64 * 8.0 / points.step_s() as f64),
                         before: before.map(|_| sums(words.get(SUMS..).unwrap_or_default())),
                     }
@@ -151,6 +194,7 @@ impl Inner {
                     total,
                     before,
                     groups: count,
+                    quality: all_of(&partial),
                 }
             }
             Work::Series {
@@ -169,20 +213,27 @@ impl Inner {
             let mut all = line.iter().map(|words| sums(words));
             (all.by_ref().take(count).collect(), all.collect())
         };
-        let row = |values, rest, line: &[[u64; SUMS]]| {
+        let row = |values, rest, line: &[[u64; SUMS]], quality: &[Words]| {
             let (points, before) = halves(line);
+            let quality = quality
+                .iter()
+                .map(|words| super::quality::read(words).unwrap_or_default());
             SeriesRow {
                 values,
                 rest,
                 points,
                 before,
+                quality: quality.collect(),
             }
         };
-        let Some(Groups { table, cells }) = &partial.groups else {
-            return vec![row(Vec::new(), false, &partial.line)];
+        let Some(Groups {
+            table, cells, quality, ..
+        }) = &partial.groups
+        else {
+            return vec![row(Vec::new(), false, &partial.line, &partial.quality)];
         };
         let groups = weighed(table);
-        let chosen = first(table, shape, groups, limit, false);
+        let chosen = first(partial, table, shape, groups, limit, false);
         let mut lines = vec![vec![[0u64; SUMS]; partial.line.len()]; chosen.len()];
         let places: HashMap<&[u64], usize> = chosen.iter().map(|(_, group)| table.row(*group).0).zip(0..).collect();
         for (cell, sums) in cells.iter().flat_map(Table::rows) {
@@ -195,6 +246,19 @@ impl Inner {
                 add(words, sums);
             }
         }
+        // The last is that of the rest.
+        let nothing = vec![[0; QUALITY]; partial.quality.len()];
+        let mut qualities = vec![nothing; chosen.len() + 1];
+        for (cell, words) in quality.iter().flat_map(Table::rows) {
+            let Some((point, key)) = cell.split_last() else {
+                continue;
+            };
+            let line = qualities.get_mut(places.get(key).copied().unwrap_or(chosen.len()));
+            let point = usize::try_from(*point).unwrap_or(usize::MAX);
+            if let Some(sum) = line.and_then(|line| line.get_mut(point)) {
+                join(sum, words);
+            }
+        }
         let mut rest = partial.line.clone();
         for line in &lines {
             for (rest, words) in rest.iter_mut().zip(line) {
@@ -203,13 +267,17 @@ impl Inner {
                     .for_each(|(rest, words)| *rest = rest.saturating_sub(*words));
             }
         }
-        let named = chosen.iter().zip(&lines);
+        let named = chosen.iter().zip(&lines).zip(&qualities);
         let mut series: Vec<_> = named
-            .map(|((_, group), line)| row(shape.read(table.row(*group).0), false, line))
+            .map(|(((_, group), line), quality)| {
+                let values = shape.read(table.row(*group).0, &partial.texts);
+                row(values, false, line, quality)
+            })
             .collect();
         let left_out = table.dropped() > 0 || partial.cut;
         if left_out || rest.iter().flatten().any(|sum| *sum > 0) {
-            series.push(row(Vec::new(), true, &rest));
+            let quality = qualities.last().map_or(&[][..], Vec::as_slice);
+            series.push(row(Vec::new(), true, &rest, quality));
         }
         series
     }

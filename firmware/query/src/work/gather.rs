@@ -3,12 +3,14 @@
 use model::{App, BlockError, Field, Order};
 
 use super::partial::{Partial, add};
+use super::quality::Measured;
 use super::{Compiled, Inner};
 use crate::compile::Node;
 use crate::compile::ask::Work;
 use crate::group::intern::Intern;
 use crate::group::keys::{DENSE, KeyColumn, Keys, Rows};
 use crate::group::local::{Amounts, Coded, Local, SUMS};
+use crate::group::texts::KeyTexts;
 use crate::group::value::Shape;
 use crate::records::{Page, Rank, block_rank, number};
 use crate::scan::bits::Chosen;
@@ -21,10 +23,11 @@ use crate::series::Points;
 pub(super) struct Gatherer {
     desk: Desk,
     intern: Intern,
-    local: Local,
+    pub(super) local: Local,
     rows: Vec<u32>,
     amounts: [Vec<u64>; 4],
     shares: Shares,
+    pub(super) measured: Measured,
 }
 
 /// Rows of records that are spread over points.
@@ -102,6 +105,9 @@ impl Gatherer {
         partial: &mut Partial,
     ) -> Result<u64, BlockError> {
         let count = rows.len() as u64;
+        if span.which == 0 && span.inner.plan.work.quality() {
+            self.quality(span.inner, rows, columns, partial)?;
+        }
         match &span.inner.plan.work {
             Work::Records { order, ascending, .. } => {
                 if let Some(page) = &mut partial.page {
@@ -109,7 +115,7 @@ impl Gatherer {
                 }
                 Ok(count)
             }
-            Work::Totals { distinct } => {
+            Work::Totals { distinct, .. } => {
                 self.total(span, rows, columns, partial)?;
                 if span.which == 0 {
                     for (at, shape) in distinct.iter().enumerate() {
@@ -124,9 +130,7 @@ impl Gatherer {
                 if let (Some(points), 0) = (intervals, span.which) {
                     self.spread(span, (shape, points), rows, columns, partial, false)?;
                 }
-                if let Some(groups) = &mut partial.groups {
-                    groups.settle();
-                }
+                partial.settle(shape);
                 Ok(count)
             }
             Work::Series {
@@ -139,9 +143,7 @@ impl Gatherer {
                     self.points(span, shape, points, columns, partial, true)?;
                     count
                 };
-                if let Some(groups) = &mut partial.groups {
-                    groups.settle();
-                }
+                partial.settle(shape);
                 Ok(matched)
             }
         }
@@ -176,19 +178,21 @@ impl Gatherer {
     /// The columns of keys; a row may have several values.
     fn columns(
         &mut self,
-        span: &Span<'_>,
+        inner: &Inner,
         shape: &Shape,
         rows: Rows<'_>,
         columns: &mut Unpacked<'_, '_>,
+        texts: &mut KeyTexts,
     ) -> Result<Vec<KeyColumn>, BlockError> {
         let mut made: Vec<KeyColumn> = Vec::new();
         for key in shape.keys() {
             let mut keys = Keys {
                 columns,
-                lore: &span.inner.lore,
-                belonging: &span.inner.belonging,
+                lore: &inner.lore,
+                belonging: &inner.belonging,
                 desk: &mut self.desk,
                 intern: &mut self.intern,
+                texts,
             };
             made.extend(keys.make(*key, rows)?);
         }
@@ -197,14 +201,15 @@ impl Gatherer {
 
     /// The columns of keys, and the rows that they are for: several for a record of several values. Rows that became
     /// more are answered as the rows they were.
-    fn keys(
+    pub(super) fn keys(
         &mut self,
-        span: &Span<'_>,
+        inner: &Inner,
         shape: &Shape,
         rows: Rows<'_>,
         columns: &mut Unpacked<'_, '_>,
+        texts: &mut KeyTexts,
     ) -> Result<(Vec<KeyColumn>, Option<Vec<u32>>), BlockError> {
-        let mut made = self.columns(span, shape, rows, columns)?;
+        let mut made = self.columns(inner, shape, rows, columns, texts)?;
         let origins = expand(&mut made);
         Ok((made, origins))
     }
@@ -217,7 +222,7 @@ impl Gatherer {
         columns: &mut Unpacked<'_, '_>,
         partial: &mut Partial,
     ) -> Result<(), BlockError> {
-        let mut keys = self.columns(span, shape, rows, columns)?;
+        let mut keys = self.columns(span.inner, shape, rows, columns, &mut partial.texts)?;
         let own = amounts(&self.amounts, rows, columns);
         if let [key] = keys.as_mut_slice()
             && key.has_second()
@@ -255,7 +260,7 @@ impl Gatherer {
         columns: &mut Unpacked<'_, '_>,
         partial: &mut Partial,
     ) -> Result<(), BlockError> {
-        let (keys, origins) = self.keys(span, shape, rows, columns)?;
+        let (keys, origins) = self.keys(span.inner, shape, rows, columns, &mut partial.texts)?;
         let coded: Vec<Coded<'_>> = keys.iter().map(coded).collect();
         let count = origins.as_ref().map_or(rows.len(), Vec::len);
         self.local.sum(&coded, count, Amounts::default());
@@ -325,9 +330,7 @@ impl Gatherer {
         while next < rows.len() {
             matched += self.share(points, span.later, rows, columns, &mut next);
             self.points(span, shape, points, columns, partial, series)?;
-            if let Some(groups) = &mut partial.groups {
-                groups.settle();
-            }
+            partial.settle(shape);
         }
         Ok(matched)
     }
@@ -446,7 +449,7 @@ impl Gatherer {
             }
             return Ok(());
         }
-        let (keys, origins) = self.keys(span, shape, Rows::List(rows), columns)?;
+        let (keys, origins) = self.keys(span.inner, shape, Rows::List(rows), columns, &mut partial.texts)?;
         let own = self.shares.amounts();
         let more = origins.as_deref().map(|origins| {
             let pick = |numbers: Option<&[u64]>| numbers.map(|numbers| pick(numbers, origins));
@@ -599,7 +602,7 @@ impl Shares {
     }
 }
 
-const fn coded(column: &KeyColumn) -> Coded<'_> {
+pub(super) const fn coded(column: &KeyColumn) -> Coded<'_> {
     Coded {
         codes: column.codes.as_slice(),
         card: column.card,

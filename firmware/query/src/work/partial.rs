@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use model::{Ask, KeyValue, Order, Sums, Timestamp};
 
+use super::quality::{LARGEST, QUALITY, Words, join};
 use super::{Compiled, Inner};
 use crate::compile::ask::Work;
 use crate::distinct::Distinct;
 use crate::group::local::SUMS;
 use crate::group::table::{Table, Weight};
+use crate::group::texts::KeyTexts;
+use crate::group::value::Shape;
 use crate::records::{Page, number};
 
 /// What blocks and rollups gave a question so far; a clone is a state to show meanwhile.
@@ -22,6 +25,12 @@ pub struct Partial {
     pub(super) line: Vec<[u64; SUMS]>,
     pub(super) distinct: Vec<Distinct>,
     pub(super) page: Option<Page>,
+    /// What texts in keys are.
+    pub(super) texts: KeyTexts,
+    /// The quality of all records of the span, or by point where there are no groups; empty where it is not asked for.
+    pub(super) quality: Vec<Words>,
+    /// Octets for texts.
+    texts_most: usize,
     /// A rollup left groups out.
     pub(super) cut: bool,
 }
@@ -29,10 +38,14 @@ pub struct Partial {
 /// Groups, and their points where there are any.
 #[derive(Debug, Clone)]
 pub(super) struct Groups {
+    /// Words of a key.
+    words: usize,
     /// Key, the span's sums, those of the span before.
     pub(super) table: Table,
     /// Key and point, sums. Points of the span before come after those of the span.
     pub(super) cells: Option<Table>,
+    /// Key, or key and point of a series: the quality of the span's records, where that is asked for.
+    pub(super) quality: Option<Table>,
 }
 
 /// Sums of a group: in the span, and before.
@@ -41,45 +54,69 @@ pub(super) const BOTH: usize = SUMS * 2;
 impl Groups {
     fn new(words: usize, weight: Weight, inner: &Inner, octets: usize, cells: bool) -> Self {
         let seed = inner.seed;
-        let (own, theirs) = if cells {
-            (octets / 4, octets / 4 * 3)
-        } else {
-            (octets, 0)
+        let quality = inner.plan.work.quality();
+        let points = matches!(inner.plan.work, Work::Series { .. });
+        let (own, theirs, of_quality) = match (cells, quality) {
+            (false, false) => (octets, 0, 0),
+            (true, false) => (octets / 4, octets / 4 * 3, 0),
+            (false, true) => (octets / 4, 0, octets / 4 * 3),
+            (true, true) => (octets / 8, octets / 8 * 3, octets / 2),
         };
         let sums = if inner.plan.before.is_some() { BOTH } else { SUMS };
         Self {
+            words,
             table: Table::new(words, sums, seed, weight, own),
             cells: cells.then(|| {
                 let mut table = Table::new(words + 1, SUMS, seed, weight, theirs);
                 table.never_prune();
                 table
             }),
+            quality: quality.then(|| {
+                let words = words + usize::from(points);
+                let mut table = Table::new(words, QUALITY, seed, weight, of_quality);
+                table.never_prune();
+                table.keep_largest(LARGEST);
+                table
+            }),
         }
     }
 
-    /// Makes room: points go with their groups, the lightest groups first.
+    /// Makes room: points and quality go with their groups, the lightest groups first.
     pub(super) fn settle(&mut self) {
-        let Some(cells) = &mut self.cells else { return };
+        let full = |groups: &Self| {
+            let mut tables = groups.cells.iter().chain(&groups.quality);
+            tables.any(Table::is_full) && groups.table.len() > 1
+        };
         let mut dropped = self.table.take_pruned();
-        while cells.is_full() && self.table.len() > 1 {
-            self.table.prune();
-            self.table.take_pruned();
+        while full(self) {
+            self.prune();
             dropped = false;
-            Self::sweep(&self.table, cells);
         }
         if dropped {
-            Self::sweep(&self.table, cells);
+            self.sweep();
         }
     }
 
-    fn sweep(table: &Table, cells: &mut Table) {
-        cells.retain(|_, key| key.split_last().is_some_and(|(_, group)| table.find(group).is_some()));
+    fn prune(&mut self) {
+        self.table.prune();
+        self.table.take_pruned();
+        self.sweep();
+    }
+
+    fn sweep(&mut self) {
+        let (table, words) = (&self.table, self.words);
+        for more in self.cells.iter_mut().chain(&mut self.quality) {
+            more.retain(|_, key| key.get(..words).is_some_and(|group| table.find(group).is_some()));
+        }
     }
 
     fn merge(&mut self, other: &Self) {
         self.table.merge(&other.table);
         if let (Some(cells), Some(others)) = (&mut self.cells, &other.cells) {
             cells.merge(others);
+        }
+        if let (Some(quality), Some(others)) = (&mut self.quality, &other.quality) {
+            quality.merge(others);
         }
         self.settle();
     }
@@ -106,12 +143,17 @@ impl Partial {
                     groups = Some(Groups::new(shape.words(), *weight, inner, octets, true));
                 }
             }
-            Work::Totals { distinct: shapes } => {
+            Work::Totals { distinct: shapes, .. } => {
                 let each = octets / shapes.len().max(1);
-                let new = |shape: &crate::group::value::Shape| Distinct::new(shape.words(), inner.seed, each);
+                let new = |shape: &Shape| Distinct::new(shape.words(), inner.seed, each);
                 distinct = shapes.iter().map(new).collect();
             }
         }
+        let quality = match &inner.plan.work {
+            work if !work.quality() => 0,
+            Work::Series { points, .. } => points.count() as usize,
+            _ => 1,
+        };
         Self {
             inner: Arc::clone(inner),
             totals: [[0; SUMS]; 2],
@@ -120,11 +162,35 @@ impl Partial {
             distinct,
             page,
             cut: false,
+            texts: KeyTexts::new(inner.seed),
+            quality: vec![[0; QUALITY]; quality],
+            texts_most: octets / 4,
+        }
+    }
+
+    /// Makes room: the lightest groups go, and texts of groups that are gone.
+    pub(super) fn settle(&mut self, shape: &Shape) {
+        let Some(groups) = &mut self.groups else { return };
+        groups.settle();
+        if !shape.has_texts() {
+            return;
+        }
+        while self.texts.octets() > self.texts_most {
+            let keys = groups.table.rows().flat_map(|(key, _)| shape.texts(key)).collect();
+            self.texts.keep(&keys);
+            if self.texts.octets() <= self.texts_most / 4 * 3 || groups.table.len() <= 1 {
+                break;
+            }
+            groups.prune();
         }
     }
 
     /// Adds what another has, of the same question.
     pub fn merge(&mut self, other: Self) {
+        self.texts.merge(&other.texts);
+        for (words, more) in self.quality.iter_mut().zip(&other.quality) {
+            join(words, more);
+        }
         for (sums, more) in self.totals.iter_mut().zip(&other.totals) {
             add(sums, more);
         }
@@ -139,6 +205,10 @@ impl Partial {
         }
         if let (Some(page), Some(more)) = (&mut self.page, other.page) {
             page.merge(more);
+        }
+        let inner = Arc::clone(&self.inner);
+        if let Work::Top { shape, .. } | Work::Series { shape, .. } = &inner.plan.work {
+            self.settle(shape);
         }
         self.cut |= other.cut;
     }
@@ -187,7 +257,7 @@ impl Partial {
                 }
                 groups.settle();
             }
-            Work::Totals { distinct: shapes } => {
+            Work::Totals { distinct: shapes, .. } => {
                 for (shape, distinct) in shapes.iter().zip(&mut self.distinct) {
                     if let Some(key) = shape.of(values).filter(|key| which == 0 && !shape.has_none(key)) {
                         distinct.add(&key);
@@ -222,7 +292,7 @@ impl Partial {
 
     /// Adds a value of a rollup to those that are counted: of the key at a place of [`Ask::Totals`]. No value is none.
     pub fn add_distinct(&mut self, place: usize, value: &KeyValue, at: Timestamp) {
-        let (Work::Totals { distinct: shapes }, Some((0, _))) = (&self.inner.plan.work, self.place(at)) else {
+        let (Work::Totals { distinct: shapes, .. }, Some((0, _))) = (&self.inner.plan.work, self.place(at)) else {
             return;
         };
         let key = shapes.get(place).and_then(|shape| {
@@ -244,7 +314,7 @@ impl Partial {
         let pairs = shape
             .into_iter()
             .flat_map(move |shape| rows.clone().map(move |row| (shape, row)));
-        pairs.map(|(shape, (key, sums))| (shape.read(key), super::finish::sums(sums)))
+        pairs.map(|(shape, (key, sums))| (shape.read(key, &self.texts), super::finish::sums(sums)))
     }
 
     /// The sum of all records of the span.

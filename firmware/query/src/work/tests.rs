@@ -190,6 +190,7 @@ fn all_questions() -> Vec<(Expr, Ask)> {
         limit: 10,
         ascending: false,
         compare: true,
+        quality: false,
     };
     let mut all: Vec<(Expr, Ask)> = KEYS.iter().map(|key| (Expr::All, top(vec![*key]))).collect();
     all.push((Expr::All, top(KEYS[..8].to_vec())));
@@ -200,6 +201,7 @@ fn all_questions() -> Vec<(Expr, Ask)> {
         let totals = Ask::Totals {
             distinct: vec![],
             compare: false,
+            quality: false,
         };
         all.push((Expr::Test(test), totals));
     }
@@ -221,6 +223,7 @@ fn all_questions() -> Vec<(Expr, Ask)> {
             measure: Measure::Bytes,
             limit: 3,
             compare: true,
+            quality: false,
         },
     ));
     all
@@ -277,6 +280,7 @@ fn each_key_and_each_test_is_as_the_reference_has_it() {
             limit: 10_000,
             ascending: false,
             compare: true,
+            quality: false,
         };
         let series = Ask::Series {
             step_s: Some(600),
@@ -285,10 +289,12 @@ fn each_key_and_each_test_is_as_the_reference_has_it() {
             measure: Measure::Packets,
             limit: 3,
             compare: true,
+            quality: false,
         };
         let totals = Ask::Totals {
             distinct: vec![key],
             compare: false,
+            quality: false,
         };
         questions.extend([top, series, totals].map(|ask| (Expr::All, ask)));
     }
@@ -298,6 +304,7 @@ fn each_key_and_each_test_is_as_the_reference_has_it() {
         let totals = Ask::Totals {
             distinct: vec![],
             compare: false,
+            quality: false,
         };
         questions.push((Expr::Test(proptest::strategy::ValueTree::current(&test)), totals));
     }
@@ -340,6 +347,7 @@ fn bounds_between_what_a_clock_tells_are_kept() {
             let totals = Ask::Totals {
                 distinct: vec![],
                 compare: false,
+                quality: false,
             };
             let mut query = query(totals, 1, None);
             query.from = Timestamp::from_nanos(FROM + value);
@@ -380,6 +388,7 @@ fn little_memory_keeps_the_heaviest_and_says_so() {
         limit: 8,
         ascending: false,
         compare: false,
+        quality: false,
     };
     let series = Ask::Series {
         step_s: Some(60),
@@ -388,10 +397,12 @@ fn little_memory_keeps_the_heaviest_and_says_so() {
         measure: Measure::Bytes,
         limit: 8,
         compare: false,
+        quality: false,
     };
     let totals = Ask::Totals {
         distinct: vec![Key::SrcIp],
         compare: false,
+        quality: false,
     };
     let blocks: Vec<Block> = records.chunks(4_000).map(|r| Block::encode(r).unwrap()).collect();
     for ask in [top(Measure::Bytes), top(Measure::P95), series, totals] {
@@ -440,6 +451,7 @@ fn a_name_that_nothing_has_is_told() {
     let ask = Ask::Totals {
         distinct: vec![],
         compare: false,
+        quality: false,
     };
     let named = |n: &str| vec![n.to_owned()];
     let term = |exporter: Option<&str>, interface: &str| InterfaceTerm {
@@ -500,7 +512,7 @@ proptest! {
     #[test]
     fn a_probe_leaves_no_record_out(expr in probed(), records in prop::collection::vec(records(), 1..60)) {
         let context = context();
-        let ask = Ask::Totals { distinct: vec![], compare: false };
+        let ask = Ask::Totals { distinct: vec![], compare: false, quality: false };
         let compiled = Compiled::new(&query(ask, 1, None), &expr, &context, Timestamp::EPOCH).unwrap();
         let probe = compiled.probe();
         for r in records.iter().filter(|r| naive::matches(&expr, r, &context)) {

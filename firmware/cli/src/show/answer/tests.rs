@@ -126,6 +126,7 @@ fn answers() -> Vec<(&'static str, Query, Answer, i32)> {
         sums,
         p95_bps,
         before,
+        quality: None,
     };
     let top = |measure, compare| {
         question(Ask::Top {
@@ -134,6 +135,7 @@ fn answers() -> Vec<(&'static str, Query, Answer, i32)> {
             limit: 2,
             ascending: false,
             compare,
+            quality: false,
         })
     };
     let (heavy, light) = (sums(3, 2_000, 2_000_000, 1_000), sums(1, 10, 500_000, 0));
@@ -145,6 +147,7 @@ fn answers() -> Vec<(&'static str, Query, Answer, i32)> {
         total: sums(7, 4_000, 4_000_000, 2_000),
         before: before(heavy),
         groups: 17,
+        quality: None,
     };
     let step = |step_s, by: &[Key]| {
         question(Ask::Series {
@@ -154,6 +157,7 @@ fn answers() -> Vec<(&'static str, Query, Answer, i32)> {
             measure: Measure::Rate,
             limit: 2,
             compare: false,
+            quality: false,
         })
     };
     let at = vec![Timestamp::from_secs(1_795_255_200), Timestamp::from_secs(1_795_257_000)];
@@ -162,11 +166,13 @@ fn answers() -> Vec<(&'static str, Query, Answer, i32)> {
         rest,
         points: points.to_vec(),
         before,
+        quality: Vec::new(),
     };
     let app = |name| KeyValue::App(App::by_name(name).unwrap());
     let totals = question(Ask::Totals {
         distinct: vec![Key::SrcIp, Key::DstCountry],
         compare: true,
+        quality: false,
     });
     vec![
         ("records", records.clone(), answer(found), 0),
@@ -228,6 +234,7 @@ fn answers() -> Vec<(&'static str, Query, Answer, i32)> {
                     total: heavy,
                     before: Some(light),
                     distinct: vec![(Key::SrcIp, 12), (Key::DstCountry, 3)],
+                    quality: None,
                 })
             },
             -12_600,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use filter::{Compare, End, Expr, InterfaceEnd, InterfaceTerm, Quantity, Sign, Test};
 use model::{
-    AddressRange, App, Application, Ask, Business, Direction, EndReason, Endpoint, Exported, FlowRecord, IcmpType,
-    InterfaceGroup, InterfaceId, IpGroup, Key, LinkGroup, LinkId, MacAddr, Measure, Objects, PortRange, Query, Scope,
-    Timestamp,
+    AddressRange, App, Application, Ask, Business, Confidence, Delays, DetailKey, Details, Direction, EndReason,
+    Endpoint, Exported, FlowRecord, IcmpType, InterfaceGroup, InterfaceId, IpGroup, Key, L7, LinkGroup, LinkId,
+    MacAddr, Measure, Objects, PortRange, Quality, Query, Scope, SideQuality, Timestamp,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -116,6 +116,71 @@ pub(super) fn icmp() -> impl Strategy<Value = Option<IcmpType>> {
         .prop_map(|i| i.map(|(kind, code)| IcmpType { kind, code }))
 }
 
+pub(super) const HOSTS: [&str; 6] = [
+    "example.com",
+    "www.example.com",
+    "badexample.com",
+    "qq.com",
+    "a.b.qq.com",
+    "例子.cn",
+];
+pub(super) const TEXTS: [&str; 6] = ["curl/8.1", "CURL", "Mozilla/5.0 (X11) curl", "h2", "x", "5"];
+
+prop_compose! {
+    fn l7()(
+        confidence in confidences(),
+        host in prop::option::of(select(HOSTS.to_vec())),
+        said in prop::collection::vec((select(vec![DetailKey::Agent, DetailKey::Ja4]), select(TEXTS.to_vec())), 0..3),
+    ) -> L7 {
+        let mut details = Details::default();
+        said.into_iter().for_each(|(key, text)| details.set(key, text));
+        L7 { confidence, host: host.map(Box::from), details }
+    }
+}
+
+pub(super) fn confidences() -> impl Strategy<Value = Confidence> {
+    select(vec![
+        Confidence::Port,
+        Confidence::Dns,
+        Confidence::Pattern,
+        Confidence::Parsed,
+    ])
+}
+
+fn small() -> impl Strategy<Value = u32> {
+    prop_oneof![3 => Just(0u32), 2 => 0u32..4, 1 => select(vec![1_000u32, 100_000, u32::MAX])]
+}
+
+prop_compose! {
+    fn quality_sides()(n in [small(), small(), small(), small(), small(), small(), small()]) -> SideQuality {
+        SideQuality {
+            retransmitted: n[0],
+            out_of_order: n[1],
+            zero_windows: n[2],
+            resets: n[3],
+            rtp_packets: n[4],
+            rtp_lost: n[5],
+            rtp_jitter_us: n[6],
+        }
+    }
+}
+
+prop_compose! {
+    pub(super) fn qualities()(
+        connect in [prop::option::of(small()), prop::option::of(small())],
+        responses in prop::collection::vec(small(), 0..4),
+        odd in prop::option::weighted(0.1, (small(), any::<u64>(), small())),
+        (forward, reverse) in (quality_sides(), quality_sides()),
+    ) -> Quality {
+        let mut response = Delays::default();
+        responses.into_iter().for_each(|us| response.add(us));
+        if let Some((count, total_us, max_us)) = odd {
+            response = Delays { count, total_us, max_us };
+        }
+        Quality { connect_client_us: connect[0], connect_server_us: connect[1], response, forward, reverse }
+    }
+}
+
 prop_compose! {
     pub(super) fn records()(
         link in links(),
@@ -141,6 +206,8 @@ prop_compose! {
         app in select(vec![0u16, 0, 0, 1, 3, 900, 0x8001]),
         (direction, end_reason) in (directions(), reasons()),
         export in prop::option::of(exports()),
+        // Boxed: a test's stack is short.
+        (l7, quality) in (prop::option::of(l7()), prop::option::of(qualities())).boxed(),
     ) -> FlowRecord {
         FlowRecord {
             link,
@@ -168,8 +235,8 @@ prop_compose! {
             direction,
             end_reason,
             export: export.map(Box::new),
-            l7: None,
-            quality: None,
+            l7: l7.map(Box::new),
+            quality: quality.map(Box::new),
         }
     }
 }
@@ -199,6 +266,9 @@ pub(super) fn blocks() -> impl Strategy<Value = Vec<Vec<FlowRecord>>> {
             }
             if what & 64 != 0 {
                 r.end = first.end;
+            }
+            if what & 12 == 12 {
+                (r.l7, r.quality) = (first.l7.clone(), None);
             }
             if what & 128 != 0 {
                 // Such as exporters say: milliseconds.
@@ -364,18 +434,7 @@ pub(super) fn sides() -> impl Strategy<Value = InterfaceEnd> {
 }
 
 pub(super) fn compares() -> impl Strategy<Value = Compare> {
-    let quantities = vec![
-        Quantity::Bytes,
-        Quantity::BytesForward,
-        Quantity::BytesReverse,
-        Quantity::Packets,
-        Quantity::PacketsForward,
-        Quantity::PacketsReverse,
-        Quantity::Duration,
-        Quantity::BitsPerSecond,
-        Quantity::PacketsPerSecond,
-        Quantity::BytesPerPacket,
-    ];
+    let quantities = Quantity::ALL.to_vec();
     let signs = vec![
         Sign::Less,
         Sign::LessOrEqual,
@@ -397,6 +456,9 @@ pub(super) fn compares() -> impl Strategy<Value = Compare> {
             SECOND,
             MINUTE,
             8_000_000,
+            1_000_000,
+            3,
+            500,
             u64::MAX,
             u64::MAX - 1
         ]),
@@ -450,6 +512,11 @@ pub(super) fn tests() -> BoxedStrategy<Test> {
         1 => (select(vec![0u8, 3, 8]), prop::option::of(0u8..3)).prop_map(|(k, c)| Test::Icmp(k, c)),
         1 => prop::collection::vec(reasons(), 1..3).prop_map(Test::EndReason),
         1 => ranges().prop_map(Test::NextHop),
+        2 => names(&["example.com", "qq.com", "com", "cn", "x.com"]).prop_map(Test::Domain),
+        2 => prop::collection::vec(confidences(), 1..3).prop_map(Test::Confidence),
+        2 => (select(vec![DetailKey::Agent, DetailKey::Ja4, DetailKey::Path]), names(&["*curl*", "curl", "h*", "*", "5", "*l*1"]))
+            .prop_map(|(key, list)| Test::Detail(key, list)),
+        1 => Just(Test::Measured),
     ]
     .boxed()
 }
@@ -465,7 +532,7 @@ pub(super) fn exprs() -> impl Strategy<Value = Expr> {
     })
 }
 
-pub(super) const KEYS: [Key; 33] = [
+pub(super) const KEYS: [Key; 34] = [
     Key::SrcIp,
     Key::DstIp,
     Key::Host,
@@ -499,6 +566,7 @@ pub(super) const KEYS: [Key; 33] = [
     Key::PacketSize,
     Key::IpVersion,
     Key::EndReason,
+    Key::Domain,
 ];
 
 pub(super) fn measures() -> impl Strategy<Value = Measure> {
@@ -510,12 +578,22 @@ pub(super) fn measures() -> impl Strategy<Value = Measure> {
         Measure::BytesReverse,
         Measure::Rate,
         Measure::P95,
+        Measure::Response,
+        Measure::Connect,
+        Measure::Retransmissions,
     ])
 }
 
 pub(super) fn asks() -> BoxedStrategy<Ask> {
     let keys = |least| prop::collection::vec(select(KEYS.to_vec()), least..=3);
-    let top = (keys(1), measures(), 1u32..12, any::<bool>(), any::<bool>());
+    let top = (
+        keys(1),
+        measures(),
+        1u32..12,
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+    );
     let series = (
         select(vec![7u32, 60, 600, 3_599, 3_600, 86_400]),
         select(vec![0i32, 8 * 3_600, -3 * 3_600, 20_700]),
@@ -523,25 +601,32 @@ pub(super) fn asks() -> BoxedStrategy<Ask> {
         measures(),
         1u32..6,
         any::<bool>(),
+        any::<bool>(),
     );
-    let totals = (keys(0), any::<bool>());
+    let totals = (keys(0), any::<bool>(), any::<bool>());
     prop_oneof![
-        top.prop_map(|(by, measure, limit, ascending, compare)| Ask::Top {
+        top.prop_map(|(by, measure, limit, ascending, compare, quality)| Ask::Top {
             by,
             measure,
             limit,
             ascending,
-            compare
+            compare,
+            quality,
         }),
-        series.prop_map(|(step_s, zone_s, by, measure, limit, compare)| Ask::Series {
+        series.prop_map(|(step_s, zone_s, by, measure, limit, compare, quality)| Ask::Series {
             step_s: Some(step_s),
             zone_s,
             by,
             measure,
             limit,
-            compare
+            compare,
+            quality,
         }),
-        totals.prop_map(|(distinct, compare)| Ask::Totals { distinct, compare }),
+        totals.prop_map(|(distinct, compare, quality)| Ask::Totals {
+            distinct,
+            compare,
+            quality
+        }),
     ]
     .boxed()
 }
