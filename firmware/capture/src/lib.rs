@@ -24,7 +24,12 @@ pub struct Frame<'a> {
     pub wire_len: u32,
     /// The tag control information of a VLAN tag that the NIC took off.
     pub vlan_tci: Option<u16>,
+    /// That tag's EtherType: 0x8100, or 0x88a8 of a provider's (IEEE 802.1Q); means nothing where there is no such tag.
+    pub vlan_tpid: u16,
 }
+
+/// The EtherType of a VLAN tag (IEEE 802.1Q).
+pub const TPID: u16 = 0x8100;
 
 impl Frame<'_> {
     /// The octets that the link carried, without FCS: with the VLAN tag that the NIC took off.

@@ -1,7 +1,14 @@
-//! What the kernel shows of a network interface in /sys/class/net (Documentation/ABI/testing/sysfs-class-net).
+//! What is known of a network interface: from /sys/class/net (Documentation/ABI/testing/sysfs-class-net), and from its
+//! driver.
+
+mod device;
+mod ethtool;
+mod statistics;
 
 use std::fs;
 use std::path::Path;
+
+pub use device::Device;
 
 /// Counters since the driver was loaded; `None` where the interface does not have one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +44,8 @@ pub struct NicInfo {
     pub mtu: Option<u32>,
     /// The hardware address.
     pub address: Option<String>,
+    /// The node of memory and processors that it is connected to; `None` where there is but one.
+    pub numa_node: Option<u32>,
 }
 
 /// Reads an interface's counters; `class_net` is /sys/class/net, but for tests.
@@ -68,6 +77,8 @@ pub fn info(class_net: &Path, interface: &str) -> NicInfo {
         operstate: text(&folder, "operstate"),
         mtu: text(&folder, "mtu").and_then(|text| text.parse().ok()),
         address: text(&folder, "address"),
+        // -1 where the machine has no nodes.
+        numa_node: text(&folder, "device/numa_node").and_then(|text| text.parse().ok()),
     }
 }
 

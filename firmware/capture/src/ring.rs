@@ -6,18 +6,23 @@
 //! that went away and came back.
 
 mod block;
+mod clock;
 mod interface;
 mod map;
 mod socket;
+mod steer;
 
-use std::time::Duration;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::time::{Duration, SystemTime};
 
 use block::Block;
+use clock::Clock;
 use interface::Watch;
 use map::Map;
+use socket::PacketSocket;
 
 pub use interface::LinkState;
-pub use socket::Fanout;
 
 use crate::{Error, Frame, Polled, Source};
 
@@ -34,12 +39,12 @@ pub struct RingConfig {
     pub snaplen: Option<u32>,
     /// Whether frames to other stations are captured: what a mirror port is for.
     pub promiscuous: bool,
-    /// Several rings that share an interface's frames.
-    pub fanout: Option<Fanout>,
+    /// Whether frames are stamped by the NIC where it does so; see [`crate::nic::Device::stamp_packets`].
+    pub hardware_time: bool,
 }
 
 impl Default for RingConfig {
-    /// 16 MiB in blocks of 1 MiB, 20 ms, whole frames, promiscuous, alone.
+    /// 16 MiB in blocks of 1 MiB, 20 ms, whole frames, promiscuous, the kernel's clock.
     fn default() -> Self {
         Self {
             block_size: 1 << 20,
@@ -47,7 +52,7 @@ impl Default for RingConfig {
             block_timeout: Duration::from_millis(20),
             snaplen: None,
             promiscuous: true,
-            fanout: None,
+            hardware_time: false,
         }
     }
 }
@@ -67,12 +72,13 @@ pub struct RingCounters {
 #[derive(Debug)]
 pub struct Ring {
     map: Map,
-    socket: socket::PacketSocket,
+    socket: PacketSocket,
     watch: Watch,
     link_type: u16,
     /// The block that comes next.
     next: usize,
     counters: RingCounters,
+    clock: Clock,
 }
 
 impl Ring {
@@ -82,23 +88,71 @@ impl Ring {
     /// [`Error::Interface`] with the step that failed: without CAP_NET_RAW, when the interface does not
     /// exist or has no link layer known here, or when memory is short.
     pub fn open(interface: &str, config: &RingConfig) -> Result<Self, Error> {
-        let socket = socket::PacketSocket::open(interface)?;
+        let mut ring = Self::prepare(interface, config)?;
+        ring.watch.attach(&ring.socket)?;
+        ring.socket.open_gate(interface, config.snaplen)?;
+        Ok(ring)
+    }
+
+    /// Opens rings that share an interface's frames: each frame comes to one of them, and frames between the same two IP
+    /// addresses, whichever way, VLAN-tagged, in MPLS or PPPoE, or in fragments, all to the same one. One ring alone
+    /// is as [`Ring::open`] makes it. A group does not follow an interface that another one replaced: its rings end.
+    ///
+    /// # Errors
+    /// As [`Ring::open`].
+    pub fn open_group(interface: &str, config: &RingConfig, rings: u16) -> Result<Vec<Self>, Error> {
+        if rings <= 1 {
+            return Ok(vec![Self::open(interface, config)?]);
+        }
+        let mut group = Vec::with_capacity(rings.into());
+        let mut number = None;
+        for _ in 0..rings {
+            let mut ring = Self::prepare(interface, config)?;
+            ring.watch.attach(&ring.socket)?;
+            match number {
+                Some(number) => ring.socket.join(interface, number)?,
+                None => {
+                    number = Some(ring.socket.found(interface)?);
+                    ring.socket.steer(interface, &steer::program(multiplier()))?;
+                }
+            }
+            ring.watch.hold();
+            group.push(ring);
+        }
+        // Nothing came to any of them so far: where a frame goes depends on how many there are.
+        for ring in &group {
+            ring.socket.open_gate(interface, config.snaplen)?;
+        }
+        Ok(group)
+    }
+
+    /// A ring that nothing comes to yet.
+    fn prepare(interface: &str, config: &RingConfig) -> Result<Self, Error> {
+        let socket = PacketSocket::open(interface)?;
         let link_type = socket.link_type(interface)?;
         socket.set_up(interface, config)?;
         let map = Map::new(&socket, interface, config.block_size, config.blocks)?;
-        let mut watch = Watch::new(interface, config.promiscuous);
-        watch.attach(&socket)?;
-        if let Some(fanout) = config.fanout {
-            socket.join(interface, fanout)?;
-        }
         Ok(Self {
             map,
             socket,
-            watch,
+            watch: Watch::new(interface, config.promiscuous),
             link_type,
             next: 0,
             counters: RingCounters::default(),
+            clock: Clock::default(),
         })
+    }
+
+    /// Octets of memory that the ring takes.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.map.octets() as u64
+    }
+
+    /// Whether the newest frame was stamped by the NIC; `None` before the first.
+    #[must_use]
+    pub fn stamped_by_nic(&self) -> Option<bool> {
+        self.clock.stamped_by_nic()
     }
 
     /// The interface's name.
@@ -129,20 +183,40 @@ impl Ring {
 
 impl Source for Ring {
     /// Hands over the frames of one block. An interface that is down or gone is no error: it is
-    /// shown by [`Ring::link_state`], and capturing goes on when it comes back.
+    /// shown by [`Ring::link_state`], and capturing goes on when it comes back; a ring of a group ends when it is gone.
     fn poll(&mut self, wait: Duration, mut on_frame: impl FnMut(&Frame<'_>)) -> Result<Polled, Error> {
         if !self.map.is_ready(self.next) {
             self.socket.wait(wait);
             if !self.map.is_ready(self.next) {
                 self.watch.look(&self.socket);
-                return Ok(Polled::Idle);
+                return Ok(if self.watch.is_lost() {
+                    Polled::End
+                } else {
+                    Polled::Idle
+                });
             }
         }
-        let frames = Block::new(self.map.block(self.next), self.link_type).each(&mut on_frame);
+        let frames =
+            Block::new(self.map.block(self.next), self.link_type).each(&mut self.clock, system_time, &mut on_frame);
         self.map.release(self.next);
         self.next = (self.next + 1) % self.map.blocks();
         Ok(Polled::Frames(frames))
     }
+}
+
+/// The machine's clock in nanoseconds since 1970.
+fn system_time() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// An odd number by chance: half of its bits set, so that neighbouring addresses are spread.
+fn multiplier() -> u32 {
+    let random = RandomState::new();
+    let words = (0_u8..=u8::MAX).map(|n| random.hash_one(n));
+    let words = words.map(|w| u32::try_from(w >> 32).unwrap_or(0) | 0x8000_0001);
+    let spread = |word: &u32| (12..=20).contains(&word.count_ones());
+    words.into_iter().find(spread).unwrap_or(0x9e37_79b1)
 }
 
 #[cfg(test)]

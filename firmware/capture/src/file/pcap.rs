@@ -105,6 +105,7 @@ impl Header {
                 data,
                 wire_len: wire.saturating_sub(self.fcs),
                 vlan_tci: None,
+                vlan_tpid: crate::TPID,
             });
             rest = next;
         };

@@ -250,6 +250,7 @@ impl Section {
             data,
             wire_len: wire.saturating_sub(interface.fcs),
             vlan_tci: None,
+            vlan_tpid: crate::TPID,
         });
         Ok(())
     }

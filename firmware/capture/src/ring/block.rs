@@ -1,9 +1,9 @@
 //! The frames in one block: `struct tpacket_block_desc` and `struct tpacket3_hdr` of linux/if_packet.h.
 
-use model::Timestamp;
 use nix::libc;
 
-use crate::Frame;
+use super::clock::Clock;
+use crate::{Frame, TPID};
 
 /// A block that is ours to read.
 pub(super) struct Block<'a> {
@@ -17,13 +17,19 @@ impl<'a> Block<'a> {
     }
 
     /// Calls `on_frame` with each frame; how many there were. Offsets that lead out of the block end it.
-    pub(super) fn each(&self, on_frame: &mut impl FnMut(&Frame<'a>)) -> usize {
+    /// `now` is the machine's time.
+    pub(super) fn each(
+        &self,
+        clock: &mut Clock,
+        now: impl Fn() -> u64 + Copy,
+        on_frame: &mut impl FnMut(&Frame<'a>),
+    ) -> usize {
         let (Some(count), Some(first)) = (number(self.data, 12), number(self.data, 16)) else {
             return 0;
         };
         let mut rest = self.data.get(first as usize..).unwrap_or(&[]);
         for done in 0..count as usize {
-            let Some((frame, next)) = self.frame(rest) else {
+            let Some((frame, next)) = self.frame(rest, clock, now) else {
                 return done;
             };
             on_frame(&frame);
@@ -32,7 +38,7 @@ impl<'a> Block<'a> {
         count as usize
     }
 
-    fn frame(&self, at: &'a [u8]) -> Option<(Frame<'a>, usize)> {
+    fn frame(&self, at: &'a [u8], clock: &mut Clock, now: impl Fn() -> u64) -> Option<(Frame<'a>, usize)> {
         let header = at.first_chunk::<48>()?;
         let captured = number(header, 12)? as usize;
         let status = number(header, 20)?;
@@ -44,12 +50,17 @@ impl<'a> Block<'a> {
         } else {
             [header[34], header[35]]
         });
+        let tpid_valid = status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
+        let tpid = u16::from_ne_bytes([header[36], header[37]]);
+        let by_nic = status & libc::TP_STATUS_TS_RAW_HARDWARE != 0;
+        let stamp = seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
         let frame = Frame {
-            time: Timestamp::from_secs(seconds).plus_nanos(nanos),
+            time: clock.time(stamp, by_nic, now),
             link_type: self.link_type,
             data: at.get(mac..)?.get(..captured)?,
             wire_len: number(header, 16)?,
             vlan_tci: (status & libc::TP_STATUS_VLAN_VALID != 0).then_some(vlan_tci),
+            vlan_tpid: if tpid_valid { tpid } else { TPID },
         };
         Some((frame, number(header, 0)? as usize))
     }
@@ -85,6 +96,10 @@ mod tests {
             offset_of!(tpacket3_hdr, hv1) + offset_of!(tpacket_hdr_variant1, tp_vlan_tci),
             32
         );
+        assert_eq!(
+            offset_of!(tpacket3_hdr, hv1) + offset_of!(tpacket_hdr_variant1, tp_vlan_tpid),
+            36
+        );
         assert_eq!(size_of::<tpacket3_hdr>(), 48);
     }
 
@@ -98,7 +113,7 @@ mod tests {
         data[60..64].copy_from_slice(&4_u32.to_ne_bytes());
         data[72..74].copy_from_slice(&64_u16.to_ne_bytes());
         let mut seen = 0;
-        let frames = Block::new(&data, 1).each(&mut |frame| {
+        let frames = Block::new(&data, 1).each(&mut Clock::default(), || 0, &mut |frame| {
             assert_eq!(frame.data.len(), 4);
             seen += 1;
         });

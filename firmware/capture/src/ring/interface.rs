@@ -22,6 +22,8 @@ pub(super) struct Watch {
     /// The interface that the socket is bound to.
     bound: Option<i32>,
     state: LinkState,
+    /// Whether the socket cannot be bound anew: the kernel refuses that in a fanout group.
+    held: bool,
 }
 
 impl Watch {
@@ -31,7 +33,18 @@ impl Watch {
             promiscuous,
             bound: None,
             state: LinkState::Missing,
+            held: false,
         }
+    }
+
+    /// The socket joined a group, and stays bound as it is.
+    pub(super) const fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Whether nothing will come any more.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.held && self.bound.is_none()
     }
 
     pub(super) fn name(&self) -> &str {
@@ -58,6 +71,10 @@ impl Watch {
     pub(super) fn look(&mut self, socket: &PacketSocket) {
         match socket.index(&self.name) {
             Ok(index) if self.bound == Some(index) => self.note(socket),
+            Ok(_) if self.held => {
+                self.bound = None;
+                self.set(LinkState::Missing);
+            }
             Ok(_) => {
                 if let Err(error) = self.attach(socket) {
                     // Tried again at the next look.

@@ -55,6 +55,10 @@ impl Map {
         self.blocks
     }
 
+    pub(super) const fn octets(&self) -> usize {
+        self.block_size * self.blocks
+    }
+
     fn status(&self, block: usize) -> &AtomicU32 {
         assert!(block < self.blocks);
         // SAFETY: the block lies in the mapping, which lives as long as `self`; blocks are page-aligned,

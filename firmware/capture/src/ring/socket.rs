@@ -25,14 +25,6 @@ const ARPHRD_NONE: u16 = 0xfffe;
 const ETH_P_ALL: u16 = 3;
 const BPF_RETURN: u16 = 6;
 
-/// Membership of a group of rings that share an interface's frames by the flow's hash, both
-/// directions of a flow alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fanout {
-    /// The group's number, the same for all its rings and for no other group of the network namespace.
-    pub group: u16,
-}
-
 /// A packet socket; every call names its interface for the error.
 #[derive(Debug)]
 pub(super) struct PacketSocket(Socket);
@@ -70,9 +62,18 @@ impl PacketSocket {
         self.set(interface, "choose TPACKET_V3", libc::PACKET_VERSION, &version)?;
         let yes: c_int = 1;
         self.set(interface, "leave out what is sent", libc::PACKET_IGNORE_OUTGOING, &yes)?;
-        if let Some(snaplen) = config.snaplen {
-            self.cut(interface, snaplen)?;
+        if config.hardware_time {
+            // Where the NIC stamps nothing the kernel's time is there all the same.
+            let stamps = (libc::SOF_TIMESTAMPING_RAW_HARDWARE | libc::SOF_TIMESTAMPING_SOFTWARE).cast_signed();
+            self.set(
+                interface,
+                "ask for the NIC's timestamps",
+                libc::PACKET_TIMESTAMP,
+                &stamps,
+            )?;
         }
+        // Closed until all is ready.
+        self.filter(interface, 0)?;
         let timeout = u32::try_from(config.block_timeout.as_millis()).unwrap_or(u32::MAX);
         let request = libc::tpacket_req3 {
             tp_block_size: config.block_size,
@@ -87,13 +88,13 @@ impl PacketSocket {
         self.set(interface, "allocate the packet ring", libc::PACKET_RX_RING, &request)
     }
 
-    /// A filter of one instruction that takes every frame and keeps `snaplen` octets of it.
-    fn cut(&self, interface: &str, snaplen: u32) -> Result<(), Error> {
+    /// A filter of one instruction that keeps so many octets of every frame; 0: that takes none.
+    fn filter(&self, interface: &str, octets: u32) -> Result<(), Error> {
         let mut instruction = libc::sock_filter {
             code: BPF_RETURN,
             jt: 0,
             jf: 0,
-            k: snaplen,
+            k: octets,
         };
         let program = libc::sock_fprog {
             len: 1,
@@ -106,6 +107,11 @@ impl PacketSocket {
             libc::SO_ATTACH_FILTER,
             &program,
         )
+    }
+
+    /// Frames come from now on, whole or cut.
+    pub(super) fn open_gate(&self, interface: &str, snaplen: Option<u32>) -> Result<(), Error> {
+        self.filter(interface, snaplen.unwrap_or(u32::MAX))
     }
 
     /// Binds to an interface: frames come from now on. Also allowed without CAP_NET_RAW.
@@ -140,11 +146,48 @@ impl PacketSocket {
         self.set(interface, "set promiscuous mode", libc::PACKET_ADD_MEMBERSHIP, &request)
     }
 
-    pub(super) fn join(&self, interface: &str, fanout: Fanout) -> Result<(), Error> {
-        // Low half the group, high half the mode; fragments go by the datagram's addresses.
-        let mode = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
-        let argument = u32::from(fanout.group) | mode << 16;
+    /// Makes a fanout group of its own, after it was bound; gives the group's number.
+    pub(super) fn found(&self, interface: &str) -> Result<u16, Error> {
+        let what = "make a fanout group";
+        let mode = libc::PACKET_FANOUT_CBPF | libc::PACKET_FANOUT_FLAG_UNIQUEID;
+        self.set(interface, what, libc::PACKET_FANOUT, &(mode << 16))?;
+        let mut argument: u32 = 0;
+        let mut length = size_of::<u32>() as libc::socklen_t;
+        // SAFETY: the kernel writes at most `length` octets, the size of the number.
+        let result = unsafe {
+            libc::getsockopt(
+                self.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_FANOUT,
+                (&raw mut argument).cast(),
+                &raw mut length,
+            )
+        };
+        if result != 0 {
+            return Err(failed(interface, what));
+        }
+        Ok((argument & 0xffff) as u16)
+    }
+
+    /// Joins a fanout group, after it was bound.
+    pub(super) fn join(&self, interface: &str, group: u16) -> Result<(), Error> {
+        let argument = u32::from(group) | libc::PACKET_FANOUT_CBPF << 16;
         self.set(interface, "join the fanout group", libc::PACKET_FANOUT, &argument)
+    }
+
+    /// The program that chooses among the rings of this socket's group.
+    pub(super) fn steer(&self, interface: &str, program: &[libc::sock_filter]) -> Result<(), Error> {
+        let program = libc::sock_fprog {
+            len: program.len() as u16,
+            // The kernel only reads it.
+            filter: program.as_ptr().cast_mut(),
+        };
+        self.set(
+            interface,
+            "share the frames among rings",
+            libc::PACKET_FANOUT_DATA,
+            &program,
+        )
     }
 
     #[cfg(test)]

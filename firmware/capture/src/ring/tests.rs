@@ -205,27 +205,232 @@ fn what_is_sent_is_left_out() {
     assert_eq!(frames, 0);
 }
 
+/// An IPv4 or IPv6 datagram between two addresses, behind tags and labels.
+fn between(
+    tags: &[u8],
+    ether_type: u16,
+    inner: &[u8],
+    a: std::net::IpAddr,
+    b: std::net::IpAddr,
+    ports: u16,
+) -> Vec<u8> {
+    use std::net::IpAddr;
+    let mut frame = vec![2, 0, 0, 0, 9, 9, 2, 0, 0, 0, 0, 1];
+    frame.extend(tags);
+    frame.extend(ether_type.to_be_bytes());
+    frame.extend(inner);
+    match (a, b) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => {
+            // A later fragment where there are no ports.
+            let offset = u8::from(ports == 0);
+            frame.extend([0x45, 0, 0, 48, 0, 1, 0, offset, 64, 17, 0, 0]);
+            frame.extend(a.octets());
+            frame.extend(b.octets());
+        }
+        (IpAddr::V6(a), IpAddr::V6(b)) => {
+            frame.extend([0x60, 0, 0, 0, 0, 28, 17, 64]);
+            frame.extend(a.octets());
+            frame.extend(b.octets());
+        }
+        _ => panic!("of one family"),
+    }
+    frame.extend(ports.to_be_bytes());
+    frame.extend([0, 53, 0, 28, 0, 0]);
+    frame.extend([0; 20]);
+    frame
+}
+
+/// Which ring got each of the frames, in order.
+fn places(rings: &mut [Ring], frames: &[Vec<u8>]) -> Vec<usize> {
+    let sender = sender();
+    let mut places = Vec::new();
+    for (place, frame) in frames.iter().enumerate() {
+        sender.send(frame).unwrap();
+        let start = Instant::now();
+        while places.len() <= place {
+            assert!(start.elapsed() < Duration::from_secs(10), "frame {place} did not come");
+            for (number, ring) in rings.iter_mut().enumerate() {
+                ring.poll(Duration::from_millis(1), |_| places.push(number)).unwrap();
+            }
+        }
+        assert_eq!(places.len(), place + 1, "one frame, once");
+    }
+    places
+}
+
+fn small() -> RingConfig {
+    RingConfig {
+        block_size: 1 << 16,
+        blocks: 4,
+        block_timeout: Duration::from_millis(1),
+        ..RingConfig::default()
+    }
+}
+
 #[test]
-fn a_fanout_group_shares_the_frames() {
+fn both_ways_of_a_flow_and_its_fragments_meet_on_one_ring_of_a_group() {
     if !namespace() {
         return;
     }
-    let config = RingConfig {
-        fanout: Some(Fanout { group: 77 }),
-        ..RingConfig::default()
-    };
-    let mut rings = [Ring::open("v0", &config).unwrap(), Ring::open("v0", &config).unwrap()];
-    let sender = sender();
-    for place in 0..100 {
-        sender.send(&frame(place, 60)).unwrap();
-    }
-    let mut frames = 0;
-    for _ in 0..10 {
-        for ring in &mut rings {
-            ring.poll(Duration::from_millis(20), |_| frames += 1).unwrap();
+    let mut rings = Ring::open_group("v0", &small(), 3).unwrap();
+    let (vlan, qinq): (&[u8], &[u8]) = (&[0x81, 0, 0, 5], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6]);
+    let three: &[u8] = &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 0x81, 0, 0, 7];
+    let labels: &[u8] = &[0, 0, 0x10, 64, 0, 0, 0x21, 64];
+    let pppoe = |protocol: u8| vec![0x11, 0, 0, 1, 0, 50, 0, protocol];
+    let mut used = std::collections::BTreeSet::new();
+    for pair in 1..=12_u8 {
+        let four = ([10, 0, 0, pair].into(), [192, 0, 2, 200 - pair].into());
+        let six = (
+            std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, pair.into(), 0, 0, 0, 1).into(),
+            std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, pair.into()).into(),
+        );
+        for ((a, b), ether_type, ppp) in [(four, 0x0800, 0x21), (six, 0x86dd, 0x57)] {
+            let mut frames = Vec::new();
+            for (a, b) in [(a, b), (b, a)] {
+                for ports in [0, 4_000, 4_001] {
+                    frames.push(between(&[], ether_type, &[], a, b, ports));
+                }
+                for tags in [vlan, qinq, three] {
+                    frames.push(between(tags, ether_type, &[], a, b, 4_000));
+                }
+                frames.push(between(&[], 0x8847, labels, a, b, 4_000));
+                frames.push(between(vlan, 0x8847, &labels[4..], a, b, 4_000));
+                frames.push(between(qinq, 0x8864, &pppoe(ppp), a, b, 4_000));
+            }
+            let places = places(&mut rings, &frames);
+            assert!(places.iter().all(|p| *p == places[0]), "{a} {b}: {places:?}");
+            used.insert(places[0]);
         }
     }
-    assert_eq!(frames, 100, "each frame once");
+    assert_eq!(used.len(), 3, "all rings have a part of the addresses");
+    // Not IP, and cut off.
+    let mut odd: Vec<Vec<u8>> = (0..5).map(|n| frame(n, 60)).collect();
+    odd.push(between(&[], 0x0800, &[], [10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 1)[..20].to_vec());
+    assert_eq!(places(&mut rings, &odd), [0; 6]);
+}
+
+#[test]
+fn the_program_is_what_is_written_of_it() {
+    if !namespace() {
+        return;
+    }
+    let config = small();
+    let multiplier = 0x9e37_79b1;
+    let mut rings = Ring::open_group("v0", &config, 4).unwrap();
+    rings[0].socket.steer("v0", &steer::program(multiplier)).unwrap();
+    let pairs: Vec<(std::net::IpAddr, std::net::IpAddr)> = (0..40_u8)
+        .map(|n| ([10, n, 3, n.wrapping_mul(7)].into(), [172, 16, 255 - n, n].into()))
+        .collect();
+    let frames: Vec<_> = pairs
+        .iter()
+        .map(|(a, b)| between(&[], 0x0800, &[], *a, *b, 9))
+        .collect();
+    let wanted: Vec<usize> = pairs
+        .iter()
+        .map(|(a, b)| steer::ring_of(*a, *b, multiplier, 4) as usize)
+        .collect();
+    assert_eq!(places(&mut rings, &frames), wanted);
+}
+
+#[test]
+fn a_group_outlives_a_link_that_goes_down_and_ends_with_its_interface() {
+    if !namespace() {
+        return;
+    }
+    let mut rings = Ring::open_group("v0", &small(), 2).unwrap();
+    let pair = || between(&[], 0x0800, &[], [10, 0, 0, 1].into(), [10, 0, 0, 2].into(), 9);
+    let both = vec![frame(1, 60), pair()];
+    assert_eq!(places(&mut rings, &both).len(), 2);
+    ip("link set v0 down");
+    for ring in &mut rings {
+        poll_until(ring, |ring| ring.link_state() == LinkState::Down, |_| {});
+    }
+    ip("link set v0 up");
+    for ring in &mut rings {
+        poll_until(ring, |ring| ring.link_state() == LinkState::Up, |_| {});
+    }
+    assert_eq!(places(&mut rings, &both).len(), 2);
+    ip("link del v0");
+    super::tests::pair();
+    for ring in &mut rings {
+        let start = Instant::now();
+        while ring.poll(Duration::from_millis(20), |_| {}).unwrap() != Polled::End {
+            assert!(start.elapsed() < Duration::from_secs(10), "it does not end");
+        }
+    }
+    let mut rings = Ring::open_group("v0", &small(), 2).unwrap();
+    assert_eq!(places(&mut rings, &both).len(), 2);
+}
+
+#[test]
+fn tags_of_providers_are_told_apart() {
+    if !namespace() {
+        return;
+    }
+    let mut ring = Ring::open("v0", &small()).unwrap();
+    let sender = sender();
+    let mut seen = Vec::new();
+    for tag in [[0x88, 0xa8, 0, 5], [0x81, 0, 0xe0, 6]] {
+        let mut tagged = frame(1, 80);
+        tagged.splice(12..12, tag);
+        sender.send(&tagged).unwrap();
+        let count = std::cell::Cell::new(seen.len());
+        let enough = seen.len() + 1;
+        poll_until(
+            &mut ring,
+            |_| count.get() >= enough,
+            |f| {
+                seen.push((f.vlan_tpid, f.vlan_tci, f.link_octets()));
+                count.set(seen.len());
+            },
+        );
+    }
+    assert_eq!(seen, [(0x88a8, Some(5), 84), (0x8100, Some(0xe006), 84)]);
+    assert_eq!(ring.stamped_by_nic(), Some(false));
+}
+
+#[test]
+fn jumbo_frames_come_whole() {
+    if !namespace() {
+        return;
+    }
+    for name in ["v0", "v1"] {
+        ip(&format!("link set {name} mtu 65000"));
+    }
+    let mut ring = Ring::open("v0", &RingConfig::default()).unwrap();
+    let sender = sender();
+    for length in [1_514, 1_518, 9_014, 9_216, 9_234, 16_000, 60_000_usize] {
+        sender.send(&frame(9, length)).unwrap();
+        let seen = std::cell::Cell::new(None);
+        poll_until(
+            &mut ring,
+            |_| seen.get().is_some(),
+            |f| {
+                assert!(f.data[16..].iter().all(|o| *o == 0x5a));
+                seen.set(Some((f.wire_len as usize, f.data.len())));
+            },
+        );
+        assert_eq!(seen.get(), Some((length, length)));
+    }
+}
+
+#[test]
+fn a_driver_is_asked_and_what_it_lacks_is_missing() {
+    if !namespace() {
+        return;
+    }
+    let mut device = crate::nic::Device::new("v0");
+    assert_eq!(device.driver().as_deref(), Some("veth"));
+    // veth counts what found no room, and nothing that only a cable can do; and it stamps nothing.
+    let wanted = model::NicErrors {
+        no_buffer: Some(0),
+        ..model::NicErrors::default()
+    };
+    assert_eq!(device.errors(), wanted);
+    assert!(!device.stamp_packets());
+    let mut gone = crate::nic::Device::new("nonesuch0");
+    assert_eq!((gone.driver(), gone.errors()), (None, model::NicErrors::default()));
+    assert!(!crate::nic::Device::new("").stamp_packets());
 }
 
 #[test]

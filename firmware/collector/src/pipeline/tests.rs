@@ -64,6 +64,7 @@ fn feed(pipeline: &mut Pipeline, time: Timestamp, data: &[u8]) {
         data,
         wire_len: u32::try_from(data.len()).unwrap(),
         vlan_tci: None,
+        vlan_tpid: capture::TPID,
     });
 }
 
