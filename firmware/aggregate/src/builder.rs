@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use model::{
-    App, Conversation, Counters, Direction, DropCounters, FlowDelta, LinkCounters, LinkId, MalformedKind, Split,
-    Timestamp, TopKey, Window,
+    App, Conversation, Counters, Direction, DropCounters, FlowDelta, LinkCounters, LinkId, MalformedKind, NicErrors,
+    SizeClass, Split, Timestamp, TopKey, Window,
 };
 
 use crate::top::Sums;
@@ -102,6 +102,9 @@ impl WindowBuilder {
         self.counters.frames.add(frame.direction, one);
         self.counters.broadcast += u64::from(frame.broadcast);
         self.counters.multicast += u64::from(frame.multicast);
+        if let Some(count) = self.counters.sizes.get_mut(SizeClass::of(frame.bytes).index()) {
+            *count += 1;
+        }
         if let Some(ether_type) = frame.non_ip {
             self.counters.non_ip += 1;
             self.protocols
@@ -136,6 +139,21 @@ impl WindowBuilder {
     /// Counts what was lost.
     pub fn observe_drops(&mut self, drops: DropCounters) {
         self.counters.drops += drops;
+    }
+
+    /// Counts what the NIC counted.
+    pub fn observe_nic(&mut self, errors: NicErrors) {
+        self.counters.nic += errors;
+    }
+
+    /// Adds what another builder counted of the same link and interval: as exact as if one had counted all, as long as
+    /// the tables' bounds are kept.
+    pub fn absorb(&mut self, other: Self) {
+        self.counters += &other.counters;
+        self.hosts.absorb(other.hosts);
+        self.protocols.absorb(other.protocols);
+        self.apps.absorb(other.apps);
+        self.conversations.absorb(other.conversations);
     }
 
     /// Counts what a flow carried since it was last asked.

@@ -40,6 +40,14 @@ impl<K: Eq + Hash + Ord + Copy> Sums<K> {
         }
     }
 
+    /// Adds all of another's.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for (key, split) in other.rows {
+            self.add(key, |sum| *sum += split);
+        }
+        self.others += other.others;
+    }
+
     /// The `limit` heaviest by octets, then packets, then the smaller key.
     pub(crate) fn finish(self, limit: usize, key: impl Fn(K) -> TopKey) -> TopTable {
         let mut rows: Vec<(K, Split)> = self.rows.into_iter().collect();

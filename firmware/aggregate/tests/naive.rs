@@ -223,6 +223,10 @@ proptest! {
         for kind in MalformedKind::ALL {
             prop_assert_eq!(w.counters.malformed[kind.index()], count(&|f| f.4 == Some(kind.index())));
         }
+        for class in model::SizeClass::ALL {
+            let of_class = count(&|f| model::SizeClass::of(f.0) == class);
+            prop_assert_eq!(w.counters.sizes[class.index()], of_class);
+        }
         let ethers: u64 = w.protocols.rows.iter().map(|(_, s)| s.total.packets).sum();
         prop_assert_eq!(ethers, w.counters.non_ip);
     }

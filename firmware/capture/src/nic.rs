@@ -44,8 +44,6 @@ pub struct NicInfo {
     pub mtu: Option<u32>,
     /// The hardware address.
     pub address: Option<String>,
-    /// The node of memory and processors that it is connected to; `None` where there is but one.
-    pub numa_node: Option<u32>,
 }
 
 /// Reads an interface's counters; `class_net` is /sys/class/net, but for tests.
@@ -77,8 +75,6 @@ pub fn info(class_net: &Path, interface: &str) -> NicInfo {
         operstate: text(&folder, "operstate"),
         mtu: text(&folder, "mtu").and_then(|text| text.parse().ok()),
         address: text(&folder, "address"),
-        // -1 where the machine has no nodes.
-        numa_node: text(&folder, "device/numa_node").and_then(|text| text.parse().ok()),
     }
 }
 

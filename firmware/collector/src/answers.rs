@@ -14,10 +14,10 @@ use api::server::{self, Reply};
 use api::{Failure, FailureKind};
 use model::{DropCounters, LinkId, Timestamp};
 
+use crate::Collector;
 use crate::fleet::Fleet;
 use crate::intake::{Asker, Intake};
 use crate::port::now;
-use crate::{Collector, plan};
 
 /// How often ports that could not be opened are tried again, and exporters' links are looked at.
 const KEEP: Duration = Duration::from_secs(10);
@@ -63,7 +63,7 @@ async fn status(collector: &Arc<Collector>) -> Result<CollectorStatus, Failure> 
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: collector.started,
         flows: states.iter().map(|s| s.flows).sum(),
-        flows_max: states.len() as u64 * plan::FLOWS_MAX as u64,
+        flows_max: states.iter().map(|s| s.flows_max).sum(),
         records: records + states.iter().map(|s| s.records).sum::<u64>(),
         unacknowledged: health.unacknowledged.load(Ordering::Relaxed),
         spooled_bytes: health.spooled.load(Ordering::Relaxed),

@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 use api::ingest::{LinkInfo, LinkKind};
 use tokio::sync::{mpsc, watch};
 
+use crate::machine::Machine;
 use crate::opener::Opener;
-use crate::plan::Plans;
+use crate::plan::{Plans, seats};
 use crate::port::{self, Port, State, Tools};
 use crate::uplink::{Health, Outgoing};
 use service::Workers;
@@ -26,6 +27,7 @@ pub(crate) struct Fleet {
     health: Arc<Health>,
     links: watch::Sender<Vec<LinkInfo>>,
     workers: Workers,
+    machine: Machine,
     running: BTreeMap<String, Running>,
 }
 
@@ -36,6 +38,7 @@ impl Fleet {
         health: Arc<Health>,
         links: watch::Sender<Vec<LinkInfo>>,
         workers: Workers,
+        machine: Machine,
     ) -> Self {
         Self {
             opener,
@@ -43,6 +46,7 @@ impl Fleet {
             health,
             links,
             workers,
+            machine,
             running: BTreeMap::new(),
         }
     }
@@ -61,14 +65,20 @@ impl Fleet {
                 self.end(&name, running);
             }
         }
+        let seats = seats(plans, &self.machine);
         for (name, plan) in plans {
-            match self.running.get(name) {
-                Some(running) => running.port.replan(plan.clone()),
-                None => {
-                    if let Err(e) = self.start(name, Port::new(plan.clone())) {
-                        log::error!(EVENT = "not_capturing", PORT = name.as_str(); "{name}: no thread: {e}");
-                    }
+            let cpus = seats.get(name).map(Vec::as_slice).unwrap_or_default();
+            let anew = |running: &Running| running.port.replan(plan.clone(), cpus);
+            if let Some(running) = self.running.remove(name) {
+                if !anew(&running) {
+                    self.running.insert(name.clone(), running);
+                    continue;
                 }
+                log::info!(EVENT = "restarted", PORT = name.as_str(); "{name}: other rings");
+                self.end(name, running);
+            }
+            if let Err(e) = self.start(name, Port::new(plan.clone(), cpus)) {
+                log::error!(EVENT = "not_capturing", PORT = name.as_str(); "{name}: no thread: {e}");
             }
         }
         self.links.send_if_modified(|links| {
@@ -85,13 +95,15 @@ impl Fleet {
             outgoing: self.outgoing.clone(),
             health: self.health.clone(),
             links: self.links.clone(),
-            turns: self.workers.add(name),
+            workers: self.workers.clone(),
+            machine: self.machine.clone(),
         };
+        let turns = self.workers.add(name);
         let thread = {
             let port = port.clone();
             std::thread::Builder::new()
                 .name(format!("port-{name}"))
-                .spawn(move || port::run(&port, &tools))?
+                .spawn(move || port::run(&port, &tools, &turns))?
         };
         self.running.insert(name.to_owned(), Running { port, thread });
         Ok(())

@@ -5,6 +5,7 @@ mod answers;
 mod backlog;
 mod fleet;
 mod intake;
+mod machine;
 mod opener;
 mod options;
 mod output;
@@ -28,18 +29,19 @@ use api::server;
 use api::supervisor::SettingsQuery;
 use api::{INGEST_SOCKET, Service};
 use clap::Parser;
-use model::{Definitions, HomeNetworks, Timestamp};
+use model::Timestamp;
 use service::{NotifyState, Workers, tell};
-use settings::{FlowTimeouts, Settings};
+use settings::FlowTimeouts;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::backlog::Backlog;
 use crate::fleet::Fleet;
 use crate::intake::{Facts, Intake, IntakePlan, Pace, Polling, TlsPorts};
+use crate::machine::Machine;
 use crate::opener::Opener;
 use crate::options::Options;
-use crate::plan::Plans;
+use crate::plan::{Known, Plans};
 use crate::port::now;
 use crate::uplink::{Health, Uplink};
 
@@ -142,7 +144,15 @@ async fn serve(options: &Options, opener: Opener) -> anyhow::Result<()> {
         outgoing.clone(),
         health.clone(),
     );
-    let fleet = Fleet::new(opener.clone(), outgoing, health.clone(), links.clone(), workers.clone());
+    let machine = Machine::here();
+    let fleet = Fleet::new(
+        opener.clone(),
+        outgoing,
+        health.clone(),
+        links.clone(),
+        workers.clone(),
+        machine.clone(),
+    );
     let collector = Arc::new(Collector {
         fleet: Mutex::new(Some(fleet)),
         intake: Mutex::new(Some(intake)),
@@ -168,7 +178,7 @@ async fn serve(options: &Options, opener: Opener) -> anyhow::Result<()> {
         () = answers => Ok(()),
         () = workers.beat() => Ok(()),
         () = answers::keep(&collector) => Ok(()),
-        followed = follow(options, &collector) => followed,
+        followed = follow(options, &collector, &machine) => followed,
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };
@@ -201,23 +211,19 @@ impl Collector {
 ///
 /// # Errors
 /// When there is no supervisor and what the command line gives cannot be read.
-async fn follow(options: &Options, collector: &Arc<Collector>) -> anyhow::Result<()> {
-    let mut definitions = DefinitionsInUse::default();
+async fn follow(options: &Options, collector: &Arc<Collector>, machine: &Machine) -> anyhow::Result<()> {
+    let mut known = Known::default();
     if options.alone() {
-        let home = match options.home.as_slice() {
-            [] => HomeNetworks::private(),
-            given => HomeNetworks::new(given.to_vec()),
-        };
-        let timeouts = FlowTimeouts {
-            idle_s: options.idle.max(1),
-            active_s: options.active.max(1),
-        };
         let mut again = signal(SignalKind::hangup())?;
         let mut settings = options.settings()?;
         loop {
-            let definitions = definitions.of(&settings);
-            let ports = plan::from_names(&options.interface, &home, timeouts, &definitions);
-            apply(collector, ports, intake::from_settings(&settings, &definitions)).await;
+            settings.flow = FlowTimeouts {
+                idle_s: options.idle.max(1),
+                active_s: options.active.max(1),
+            };
+            known.follow(&settings);
+            let ports = plan::from_names(&options.interface, &settings, &known, machine);
+            apply(collector, ports, intake::from_settings(&settings, &known.definitions)).await;
             again.recv().await;
             match options.settings() {
                 Ok(new) => settings = new,
@@ -234,9 +240,9 @@ async fn follow(options: &Options, collector: &Arc<Collector>) -> anyhow::Result
                 silent = false;
                 // The same answer again is the end of a wait in which nothing changed.
                 if newer_than.replace(answer.change) != Some(answer.change) {
-                    let definitions = definitions.of(&answer.settings);
-                    let intake = intake::from_settings(&answer.settings, &definitions);
-                    apply(collector, plan::from_settings(&answer, &definitions), intake).await;
+                    known.follow(&answer.settings);
+                    let intake = intake::from_settings(&answer.settings, &known.definitions);
+                    apply(collector, plan::from_settings(&answer, &known, machine), intake).await;
                 }
             }
             Err(e) => {
@@ -248,21 +254,6 @@ async fn follow(options: &Options, collector: &Arc<Collector>) -> anyhow::Result
                 tokio::time::sleep(SETTINGS_RETRY).await;
             }
         }
-    }
-}
-
-/// The definitions of applications that are in use: shared by all threads, and another value only where they changed.
-#[derive(Default)]
-struct DefinitionsInUse(Arc<Definitions>);
-
-impl DefinitionsInUse {
-    fn of(&mut self, settings: &Settings) -> Arc<Definitions> {
-        let applications = &settings.objects.applications;
-        if self.0.applications() != applications {
-            log::info!(EVENT = "definitions"; "{} applications are defined", applications.len());
-            self.0 = Arc::new(Definitions::new(applications));
-        }
-        self.0.clone()
     }
 }
 

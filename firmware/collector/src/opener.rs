@@ -49,13 +49,13 @@ impl Opener {
         answer.recv().map_err(|_| stopped())?
     }
 
-    /// Opens an interface.
+    /// Opens rings of so many octets each on an interface.
     ///
     /// # Errors
     /// Says why it cannot be captured on.
-    pub(crate) fn open(&self, name: &str) -> Result<Tap, String> {
+    pub(crate) fn open(&self, name: &str, rings: u16, ring_octets: u64) -> Result<Vec<Tap>, String> {
         let name = name.to_owned();
-        self.ask(move || Tap::open(&name))
+        self.ask(move || Tap::open(&name, rings, ring_octets))
     }
 
     /// Opens `sockets` sockets on a UDP port that share what comes by its sender.

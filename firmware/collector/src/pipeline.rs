@@ -1,53 +1,70 @@
-//! What happens to a port's frames: dissected, metered, counted; out come blocks and windows of
-//! one second. No clock and no socket: the time comes in with the frames and the ticks.
+//! What happens to a ring's frames: dissected, metered, counted; out come records, application logs and seconds. No clock
+//! and no socket: the time comes in with the frames and the ticks.
+
+use std::sync::Arc;
 
 use aggregate::{FrameSeen, WindowBuilder};
+use dissect::l7::Names;
 use dissect::{Cast, NotMetered};
 use meter::Meter;
-use model::{Block, Counters, Direction, DropCounters, FlowDelta, FlowRecord, LinkCounters, Timestamp};
+use model::{Counters, Direction, DropCounters, FlowDelta, FlowRecord, LogRecord, Timestamp};
 use settings::PortDirection;
 
-use crate::output::Output;
 use crate::plan::PortPlan;
+use crate::port::joiner::FILL_MAX;
 
 /// Nanoseconds that a second waits for frames that are still in the ring.
 const GRACE: u64 = 250_000_000;
-/// Seconds without a window that are made up for when the link is up; more is a clock that was set.
-const FILL_MAX: u64 = 10;
 /// Seconds that the clock must go back to be taken for one that was set.
 const BACK_MIN: u64 = 2;
+/// Records, or log lines, that leave together.
+const TOGETHER: usize = 4_096;
 
-/// A port's stages.
+/// What leaves a ring.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// Records of flows that ended, or go on for long.
+    Records(Vec<FlowRecord>),
+    /// Application logs.
+    Logs(Vec<LogRecord>),
+    /// What was seen in a second, and whether anything was.
+    Second(Box<WindowBuilder>, bool),
+    /// The second that the ring is in: there is no more of those before.
+    Passed(u64),
+}
+
+/// A ring's stages.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     plan: PortPlan,
+    /// What DNS said, as seen by all rings of the port.
+    names: Arc<Names>,
     meter: Meter,
     window: WindowBuilder,
     /// Whether the open window saw anything.
     touched: bool,
-    up: bool,
     now: Timestamp,
     records: Vec<FlowRecord>,
+    logs: Logs,
     evictions: u64,
-    totals: LinkCounters,
     records_made: u64,
-    out: Vec<Output>,
+    out: Vec<Part>,
 }
 
 impl Pipeline {
-    /// Stages for a port, from `now` on.
-    pub(crate) fn new(plan: PortPlan, now: Timestamp) -> Self {
+    /// Stages for a ring of a port, from `now` on.
+    pub(crate) fn new(plan: PortPlan, names: Arc<Names>, now: Timestamp) -> Self {
         Self {
-            meter: Meter::new(plan.meter_config()),
+            meter: Meter::new(plan.meter_config(&names)),
             window: WindowBuilder::new(plan.link, now, 1),
             touched: false,
-            up: false,
             now,
             records: Vec::new(),
+            logs: Logs::new(&plan),
             evictions: 0,
-            totals: LinkCounters::default(),
             records_made: 0,
             out: Vec::new(),
+            names,
             plan,
         }
     }
@@ -58,16 +75,22 @@ impl Pipeline {
     }
 
     /// Changes the plan; where flows are metered differently from now on, the open ones are closed. Other definitions
-    /// of applications close none.
+    /// or signatures of applications close none.
     pub(crate) fn replan(&mut self, plan: PortPlan) {
         if self.plan.meters_differently(&plan) {
             self.close_second(self.now.as_secs());
             self.end_flows();
-            self.meter = Meter::new(plan.meter_config());
+            self.meter = Meter::new(plan.meter_config(&self.names));
             self.evictions = 0;
             self.window = WindowBuilder::new(plan.link, self.now, 1);
-        } else if self.plan.definitions != plan.definitions {
-            self.meter.set_definitions(plan.definitions.clone());
+            self.logs = Logs::new(&plan);
+        } else {
+            if self.plan.definitions != plan.definitions {
+                self.meter.set_definitions(plan.definitions.clone());
+            }
+            if self.plan.signatures != plan.signatures {
+                self.meter.set_signatures(plan.signatures.get());
+            }
         }
         self.plan = plan;
     }
@@ -88,7 +111,7 @@ impl Pipeline {
         };
         let cast = dissect::cast(&view);
         let mut seen = FrameSeen {
-            bytes: u64::from(frame.wire_len),
+            bytes: u64::from(frame.link_octets()),
             direction: self.fixed_direction().unwrap_or(Direction::Unknown),
             broadcast: cast == Cast::Broadcast,
             multicast: cast == Cast::Multicast,
@@ -100,11 +123,13 @@ impl Pipeline {
                 let (direction, fixed) = (self.plan.direction, self.fixed_direction());
                 let mut sink = Sink {
                     records: &mut self.records,
+                    logs: &mut self.logs,
                     direction,
                     out: &mut self.out,
                     made: &mut self.records_made,
                 };
-                let by_home = self.meter.observe(&packet, packet.payload_in(frame.data), frame.time, &mut |record| sink.push(record));
+                let payload = packet.payload_in(frame.data);
+                let by_home = self.meter.observe(&packet, payload, frame.time, &mut sink);
                 seen.direction = fixed.unwrap_or(by_home);
             }
             Err(why) => {
@@ -118,16 +143,16 @@ impl Pipeline {
     }
 
     /// Time goes on, with frames or without: closes what timed out, and seconds that are over.
-    pub(crate) fn tick(&mut self, now: Timestamp, up: bool) {
+    pub(crate) fn tick(&mut self, now: Timestamp) {
         self.now = now;
-        self.up = up;
         let mut sink = Sink {
             records: &mut self.records,
+            logs: &mut self.logs,
             direction: self.plan.direction,
             out: &mut self.out,
             made: &mut self.records_made,
         };
-        self.meter.advance(now, &mut |record| sink.push(record));
+        self.meter.advance(now, &mut sink);
         let open = self.window.start().as_secs();
         let over = Timestamp::from_nanos(now.as_nanos().saturating_sub(GRACE)).as_secs();
         if over > open {
@@ -148,20 +173,15 @@ impl Pipeline {
         }
     }
 
-    /// Closes everything: the port's thread ends.
+    /// Closes everything: the ring's thread ends.
     pub(crate) fn finish(&mut self) {
-        self.close_second(self.now.as_secs());
         self.end_flows();
+        self.close_second(self.now.as_secs());
     }
 
     /// What is ready to go.
-    pub(crate) fn take_output(&mut self) -> Vec<Output> {
+    pub(crate) fn take(&mut self) -> Vec<Part> {
         std::mem::take(&mut self.out)
-    }
-
-    /// What was counted since the start.
-    pub(crate) fn totals(&self) -> &LinkCounters {
-        &self.totals
     }
 
     /// Flows in the cache, and records made since the start.
@@ -203,55 +223,83 @@ impl Pipeline {
         let evictions = self.meter.statistics().evictions;
         window.observe_drops(DropCounters {
             flow_cache_evictions: evictions - self.evictions,
+            logs: self.logs.next_second(),
             ..DropCounters::default()
         });
         self.evictions = evictions;
-        self.flush_records();
+        self.flush();
 
         let following = WindowBuilder::new(self.plan.link, Timestamp::from_secs(next), 1);
-        let closed = std::mem::replace(&mut self.window, following).close();
+        let closed = std::mem::replace(&mut self.window, following);
         let touched = std::mem::replace(&mut self.touched, false);
-        let start = closed.start.as_secs();
-        self.totals += &closed.counters;
-        // A port that is down has no windows, unless it saw something before it went down.
-        if touched || self.up {
-            self.out.push(Output::Window(Box::new(closed)));
-        }
-        let gap = next.saturating_sub(start).saturating_sub(1);
-        if self.up && gap <= FILL_MAX {
-            for second in start + 1..start + 1 + gap {
-                let empty = WindowBuilder::new(self.plan.link, Timestamp::from_secs(second), 1);
-                self.out.push(Output::Window(Box::new(empty.close())));
-            }
-        }
+        self.out.push(Part::Second(Box::new(closed), touched));
+        self.out.push(Part::Passed(next));
     }
 
     fn end_flows(&mut self) {
         let mut sink = Sink {
             records: &mut self.records,
+            logs: &mut self.logs,
             direction: self.plan.direction,
             out: &mut self.out,
             made: &mut self.records_made,
         };
-        self.meter.flush(&mut |record| sink.push(record));
-        self.flush_records();
+        self.meter.flush(&mut sink);
+        self.flush();
     }
 
-    fn flush_records(&mut self) {
-        push_block(&mut self.records, &mut self.out);
+    fn flush(&mut self) {
+        if !self.records.is_empty() {
+            self.out.push(Part::Records(std::mem::take(&mut self.records)));
+        }
+        self.logs.flush(&mut self.out);
     }
 }
 
-/// Takes records from the meter.
+/// Application logs that wait, and how many more of this second are kept.
+#[derive(Debug)]
+struct Logs {
+    lines: Vec<LogRecord>,
+    /// Lines a second that are kept.
+    most: u32,
+    kept: u32,
+    lost: u64,
+}
+
+impl Logs {
+    fn new(plan: &PortPlan) -> Self {
+        Self {
+            lines: Vec::new(),
+            most: plan.ring_logs_per_s(),
+            kept: 0,
+            lost: 0,
+        }
+    }
+
+    /// Lines that were lost in the second that is over.
+    fn next_second(&mut self) -> u64 {
+        self.kept = 0;
+        std::mem::take(&mut self.lost)
+    }
+
+    fn flush(&mut self, out: &mut Vec<Part>) {
+        if !self.lines.is_empty() {
+            out.push(Part::Logs(std::mem::take(&mut self.lines)));
+        }
+    }
+}
+
+/// Takes records and log lines from the meter.
 struct Sink<'a> {
     records: &'a mut Vec<FlowRecord>,
+    logs: &'a mut Logs,
     direction: PortDirection,
-    out: &'a mut Vec<Output>,
+    out: &'a mut Vec<Part>,
     made: &'a mut u64,
 }
 
-impl Sink<'_> {
-    fn push(&mut self, mut record: FlowRecord) {
+impl meter::Sink for Sink<'_> {
+    fn record(&mut self, mut record: FlowRecord) {
         match self.direction {
             PortDirection::HomeNetworks => {}
             PortDirection::In => record.direction = Direction::In,
@@ -259,23 +307,22 @@ impl Sink<'_> {
         }
         *self.made += 1;
         self.records.push(record);
-        if self.records.len() >= Block::RECORDS_MAX {
-            push_block(self.records, self.out);
+        if self.records.len() >= TOGETHER {
+            self.out.push(Part::Records(std::mem::take(self.records)));
         }
     }
-}
 
-/// Makes a block of the records that wait, if any do.
-fn push_block(records: &mut Vec<FlowRecord>, out: &mut Vec<Output>) {
-    if records.is_empty() {
-        return;
+    fn log(&mut self, log: LogRecord) {
+        if self.logs.kept >= self.logs.most {
+            self.logs.lost += 1;
+            return;
+        }
+        self.logs.kept += 1;
+        self.logs.lines.push(log);
+        if self.logs.lines.len() >= TOGETHER {
+            self.logs.flush(self.out);
+        }
     }
-    match Block::encode(records) {
-        Ok(block) => out.push(Output::Block(block)),
-        // The count is between 1 and the most that a block takes.
-        Err(e) => log::error!(EVENT = "no_block"; "{} records are lost: {e}", records.len()),
-    }
-    records.clear();
 }
 
 #[cfg(test)]

@@ -1,58 +1,59 @@
-//! A port's ring with the NIC's counters beside it.
+//! An open ring of a port.
 
-use std::path::Path;
 use std::time::Duration;
 
-use capture::nic;
+use api::collector::Timestamps;
+use capture::nic::Device;
 use capture::ring::{LinkState, Ring, RingConfig};
 use capture::{Frame, Polled, Source};
-use model::DropCounters;
 
 use crate::chain;
 
-const CLASS_NET: &str = "/sys/class/net";
+/// Why there is no link where there is no interface.
+pub(crate) const GONE: &str = "the interface is gone";
+/// Octets of a ring's block.
+const BLOCK: u32 = 1 << 20;
 
-/// An open port.
+/// An open ring.
 #[derive(Debug)]
 pub(crate) struct Tap {
     ring: Ring,
-    ring_drops: u64,
-    nic: Nic,
+    /// What the kernel counted when it was opened, frames and drops.
+    counted: (u64, u64),
 }
 
+/// What the kernel counted of a ring since it was last asked.
 #[derive(Debug, Clone, Copy, Default)]
-struct Nic {
-    dropped: Option<u64>,
-    errors: Option<u64>,
-}
-
-impl Nic {
-    fn read(name: &str) -> Self {
-        let counters = nic::counters(Path::new(CLASS_NET), name);
-        let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
-            (None, None) => None,
-            (a, b) => Some(a.unwrap_or(0).saturating_add(b.unwrap_or(0))),
-        };
-        Self {
-            dropped: sum(counters.rx_dropped, counters.rx_missed_errors),
-            errors: counters.rx_errors,
-        }
-    }
+pub(crate) struct Counted {
+    pub(crate) frames: u64,
+    pub(crate) drops: u64,
+    /// How often the ring was full since it was opened.
+    pub(crate) freezes: u64,
 }
 
 impl Tap {
-    /// Opens an interface; needs CAP_NET_RAW. The ring outlives the interface going down, vanishing
-    /// and coming back.
+    /// Opens rings that share an interface's frames; needs CAP_NET_RAW, and CAP_NET_ADMIN to make the NIC stamp them.
+    /// A single ring outlives the interface going down, vanishing and coming back; a group outlives its going down.
     ///
     /// # Errors
     /// Says why not, in one line.
-    pub(crate) fn open(name: &str) -> Result<Self, String> {
-        let mut ring = Ring::open(name, &RingConfig::default()).map_err(|e| chain(&e))?;
-        Ok(Self {
-            ring_drops: ring.counters().map_err(|e| chain(&e))?.drops,
-            ring,
-            nic: Nic::read(name),
-        })
+    pub(crate) fn open(name: &str, rings: u16, ring_bytes: u64) -> Result<Vec<Self>, String> {
+        let blocks = (ring_bytes / u64::from(BLOCK)).clamp(4, 4_096);
+        let config = RingConfig {
+            block_size: BLOCK,
+            blocks: u32::try_from(blocks).unwrap_or(4),
+            hardware_time: Device::new(name).stamp_packets(),
+            ..RingConfig::default()
+        };
+        let group = Ring::open_group(name, &config, rings).map_err(|e| chain(&e))?;
+        let open = |mut ring: Ring| {
+            let before = ring.counters().map_err(|e| chain(&e))?;
+            Ok(Self {
+                counted: (before.packets, before.drops),
+                ring,
+            })
+        };
+        group.into_iter().map(open).collect()
     }
 
     /// Hands over frames, waiting up to `wait` for the first.
@@ -68,24 +69,33 @@ impl Tap {
         match self.ring.link_state() {
             LinkState::Up => None,
             LinkState::Down => Some("the link is down: check the cable and the mirror port"),
-            LinkState::Missing => Some("the interface is gone"),
+            LinkState::Missing => Some(GONE),
         }
     }
 
-    /// Adds what was lost since this was last asked.
-    pub(crate) fn count_drops(&mut self, drops: &mut DropCounters) {
-        if let Ok(counters) = self.ring.counters() {
-            drops.ring += counters.drops.saturating_sub(self.ring_drops);
-            self.ring_drops = counters.drops;
-        }
-        // A NIC's counters begin anew when its driver does; a counter that was not there is no loss.
-        let now = Nic::read(self.ring.interface());
-        let since = |now: Option<u64>, before: Option<u64>| match (now, before) {
-            (Some(now), Some(before)) => now.saturating_sub(before),
-            _ => 0,
+    /// What the kernel counted since this was last asked.
+    pub(crate) fn count(&mut self) -> Counted {
+        let Ok(now) = self.ring.counters() else {
+            return Counted::default();
         };
-        drops.nic += since(now.dropped, self.nic.dropped);
-        drops.nic_errors += since(now.errors, self.nic.errors);
-        self.nic = now;
+        let (frames, drops) = std::mem::replace(&mut self.counted, (now.packets, now.drops));
+        Counted {
+            frames: now.packets.saturating_sub(frames),
+            drops: now.drops.saturating_sub(drops),
+            freezes: now.freezes,
+        }
+    }
+
+    /// Octets of the ring's memory.
+    pub(crate) fn memory(&self) -> u64 {
+        self.ring.memory()
+    }
+
+    /// Whose clock frames' times come from; the kernel's until the first frame says otherwise.
+    pub(crate) fn timestamps(&self) -> Timestamps {
+        match self.ring.stamped_by_nic() {
+            Some(true) => Timestamps::Hardware,
+            Some(false) | None => Timestamps::Software,
+        }
     }
 }

@@ -51,11 +51,6 @@ impl Device {
             .unwrap_or_default()
     }
 
-    /// Looks the counters up anew: the interface went away and came back, perhaps as another one.
-    pub fn forget(&mut self) {
-        self.places = None;
-    }
-
     /// Makes the NIC stamp every packet that comes in with its own clock, where it can and CAP_NET_ADMIN is there;
     /// says whether it does from now on.
     #[must_use]

@@ -5,6 +5,9 @@ use model::{App, Application, Definitions, Endpoint, HomeNetworks, LinkId, PortR
 use settings::FlowTimeouts;
 
 use super::*;
+use crate::output::Output;
+use crate::port::joiner::Joiner;
+use crate::port::packer::Packer;
 
 const NANOS: u64 = 1_000_000_000;
 const T0: u64 = 1_700_000_000;
@@ -19,6 +22,65 @@ fn plan() -> PortPlan {
         home: HomeNetworks::private(),
         timeouts: FlowTimeouts { idle_s: 2, active_s: 5 },
         definitions: Arc::default(),
+        signatures: crate::plan::SignaturesInUse::default(),
+        logs: true,
+        rings: 1,
+        ring_octets: 4 << 20,
+        flows_max: 1 << 16,
+    }
+}
+
+/// A port of one ring.
+struct Port {
+    ring: Pipeline,
+    joiner: Joiner,
+    packer: Packer,
+    totals: model::LinkCounters,
+}
+
+impl Port {
+    fn new(plan: PortPlan, now: Timestamp) -> Self {
+        Self {
+            joiner: Joiner::new(plan.link, 1, now),
+            packer: Packer::default(),
+            ring: Pipeline::new(plan, Arc::new(Names::new(64)), now),
+            totals: model::LinkCounters::default(),
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp, up: bool) {
+        self.joiner.set_up(up);
+        self.ring.tick(now);
+        self.join();
+    }
+
+    fn join(&mut self) {
+        for part in self.ring.take() {
+            match part {
+                Part::Records(records) => self.packer.records(records),
+                Part::Logs(lines) => self.packer.logs(LinkId(3), lines, at(0)),
+                Part::Second(window, touched) => self.joiner.part(*window, touched),
+                Part::Passed(second) => self.joiner.passed(0, second),
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        self.ring.finish();
+        self.join();
+        self.joiner.finish();
+    }
+
+    fn take_output(&mut self) -> Vec<Output> {
+        self.join();
+        self.packer.flush_records();
+        self.packer.flush_logs(LinkId(3));
+        let mut out = self.packer.take();
+        for window in self.joiner.take() {
+            self.totals += &window.counters;
+            out.push(Output::Window(Box::new(window)));
+        }
+        out
     }
 }
 
@@ -57,8 +119,8 @@ fn udp(host: u8, payload: u8) -> Vec<u8> {
     frame
 }
 
-fn feed(pipeline: &mut Pipeline, time: Timestamp, data: &[u8]) {
-    pipeline.frame(&capture::Frame {
+fn feed(port: &mut Port, time: Timestamp, data: &[u8]) {
+    port.ring.frame(&capture::Frame {
         time,
         link_type: 1,
         data,
@@ -97,7 +159,7 @@ fn seconds(outputs: &[Output]) -> Vec<(i64, u64)> {
 
 #[test]
 fn each_frame_is_in_the_second_of_its_time() {
-    let mut p = Pipeline::new(plan(), at(0));
+    let mut p = Port::new(plan(), at(0));
     p.tick(at(10), true);
     // The ring hands frames over late, some of them of the next second already.
     feed(&mut p, at(900), &udp(1, 0));
@@ -111,13 +173,13 @@ fn each_frame_is_in_the_second_of_its_time() {
 
 #[test]
 fn a_quiet_link_has_windows_of_nothing_and_a_dead_one_has_none() {
-    let mut p = Pipeline::new(plan(), at(0));
+    let mut p = Port::new(plan(), at(0));
     for ms in (0..=5_300).step_by(100) {
         p.tick(at(ms), ms < 3_000);
     }
     assert_eq!(seconds(&p.take_output()), [(0, 0), (1, 0)]);
     // The last frames before it went down count.
-    let mut p = Pipeline::new(plan(), at(0));
+    let mut p = Port::new(plan(), at(0));
     feed(&mut p, at(100), &udp(1, 0));
     p.tick(at(1_300), false);
     p.tick(at(2_300), false);
@@ -126,7 +188,7 @@ fn a_quiet_link_has_windows_of_nothing_and_a_dead_one_has_none() {
 
 #[test]
 fn a_thread_that_was_held_up_makes_up_for_the_seconds() {
-    let mut p = Pipeline::new(plan(), at(0));
+    let mut p = Port::new(plan(), at(0));
     p.tick(at(100), true);
     p.tick(at(3_400), true);
     feed(&mut p, at(3_500), &udp(1, 0));
@@ -136,7 +198,7 @@ fn a_thread_that_was_held_up_makes_up_for_the_seconds() {
 
 #[test]
 fn a_clock_that_is_set_breaks_nothing() {
-    let mut p = Pipeline::new(plan(), at(0));
+    let mut p = Port::new(plan(), at(0));
     feed(&mut p, at(100), &udp(1, 0));
     p.tick(at(200), true);
     // An hour on: no hour of empty seconds.
@@ -159,7 +221,7 @@ fn a_clock_that_is_set_breaks_nothing() {
 
 #[test]
 fn windows_tell_frames_hosts_protocols_and_what_is_wrong() {
-    let mut p = Pipeline::new(plan(), at(0));
+    let mut p = Port::new(plan(), at(0));
     feed(&mut p, at(10), &udp(1, 72));
     let mut arp = vec![0xff; 6];
     arp.extend([2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
@@ -170,7 +232,7 @@ fn windows_tell_frames_hosts_protocols_and_what_is_wrong() {
     feed(&mut p, at(30), &multicast);
     feed(&mut p, at(40), &udp(1, 0)[..20]);
     feed(&mut p, at(50), &[1, 2, 3]);
-    p.lost(DropCounters {
+    p.ring.lost(DropCounters {
         ring: 5,
         ..DropCounters::default()
     });
@@ -203,12 +265,12 @@ fn windows_tell_frames_hosts_protocols_and_what_is_wrong() {
         has(&w.hosts, TopKey::Host([10, 0, 0, 1].into())).map(|c| c.bytes),
         Some(128)
     );
-    assert_eq!(p.totals(), &w.counters);
+    assert_eq!(p.totals, w.counters);
 }
 
 #[test]
 fn records_leave_when_flows_end_and_at_the_end() {
-    let mut p = Pipeline::new(plan(), at(0));
+    let mut p = Port::new(plan(), at(0));
     feed(&mut p, at(100), &udp(1, 0));
     for ms in (200..6_000).step_by(100) {
         feed(&mut p, at(ms), &udp(2, 0));
@@ -220,15 +282,15 @@ fn records_leave_when_flows_end_and_at_the_end() {
     let last = records(&p.take_output());
     let sum = |list: &[FlowRecord]| list.iter().map(|r| r.packets).sum::<u64>();
     assert_eq!(sum(&idle) + sum(&last), 59);
-    assert_eq!(p.flows(), (0, (idle.len() + last.len()) as u64));
+    assert_eq!(p.ring.flows(), (0, (idle.len() + last.len()) as u64));
 }
 
 #[test]
 fn new_settings_apply_while_it_runs() {
-    let mut p = Pipeline::new(plan(), at(0));
+    let mut p = Port::new(plan(), at(0));
     feed(&mut p, at(100), &udp(1, 0));
     p.tick(at(200), true);
-    p.replan(PortPlan {
+    p.ring.replan(PortPlan {
         direction: PortDirection::In,
         label: "uplink".to_owned(),
         ..plan()
@@ -237,18 +299,17 @@ fn new_settings_apply_while_it_runs() {
     p.tick(at(400), true);
     p.finish();
     let out = p.take_output();
-    let both = windows(&out);
-    assert_eq!(seconds(&out), [(0, 1), (0, 1)]);
-    assert_eq!(both[0].counters.frames.outbound.packets, 1);
-    assert_eq!(both[1].counters.frames.inbound.packets, 1);
-    assert_eq!(both[1].apps.rows[0].1.inbound.packets, 1);
+    let [window] = windows(&out)[..] else { panic!("{out:?}") };
+    let frames = window.counters.frames;
+    assert_eq!((frames.outbound.packets, frames.inbound.packets), (1, 1));
+    assert_eq!(window.apps.rows[0].1.inbound.packets, 1);
     let directions: Vec<Direction> = records(&out).iter().map(|r| r.direction).collect();
     assert_eq!(directions, [Direction::Out, Direction::In]);
     // A label alone cuts no flow.
-    let mut p = Pipeline::new(plan(), at(0));
+    let mut p = Port::new(plan(), at(0));
     feed(&mut p, at(100), &udp(1, 0));
     p.tick(at(200), true);
-    p.replan(PortPlan {
+    p.ring.replan(PortPlan {
         label: "core".to_owned(),
         ..plan()
     });
@@ -278,11 +339,11 @@ fn to_9999(host: u8) -> Vec<u8> {
 
 #[test]
 fn definitions_name_flows_and_other_ones_close_none() {
-    let mut p = Pipeline::new(plan(), at(0));
+    let mut p = Port::new(plan(), at(0));
     feed(&mut p, at(100), &to_9999(1));
     feed(&mut p, at(110), &udp(1, 0));
     for (ms, number) in [(200, 7), (300, 8)] {
-        p.replan(PortPlan {
+        p.ring.replan(PortPlan {
             definitions: defined(number),
             ..plan()
         });
@@ -314,4 +375,100 @@ fn definitions_name_flows_and_other_ones_close_none() {
     let window = windows(&out)[0];
     let of_apps = window.apps.rows.iter().find(|r| r.0 == TopKey::App(app));
     assert!(of_apps.is_some_and(|r| r.1.total.packets >= 1), "{:?}", window.apps);
+}
+
+/// A DNS query of 10.0.0.`host`, or its answer.
+fn dns(host: u8, is_answer: bool) -> Vec<u8> {
+    let name = b"\x03www\x07example\x03com\x00\x00\x01\x00\x01";
+    let mut message = vec![
+        0x12,
+        host,
+        if is_answer { 0x81 } else { 1 },
+        0x80 * u8::from(is_answer),
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ];
+    message.extend(name);
+    let mut frame = udp(host, u8::try_from(message.len()).unwrap());
+    frame.truncate(42);
+    frame.extend(message);
+    if is_answer {
+        let (from, to) = (frame[26..30].to_vec(), frame[30..34].to_vec());
+        frame[26..30].copy_from_slice(&to);
+        frame[30..34].copy_from_slice(&from);
+        let (from, to) = (frame[34..36].to_vec(), frame[36..38].to_vec());
+        frame[34..36].copy_from_slice(&to);
+        frame[36..38].copy_from_slice(&from);
+    }
+    frame
+}
+
+fn lines(outputs: &[Output]) -> Vec<model::LogRecord> {
+    let block = |o: &Output| match o {
+        Output::Logs { block, .. } => Some(block.records().unwrap()),
+        _ => None,
+    };
+    outputs.iter().filter_map(block).flatten().collect()
+}
+
+#[test]
+fn application_logs_are_kept_bounded_and_left_out_where_nobody_wants_them() {
+    let run = |plan: PortPlan, most: u32| {
+        let mut p = Port::new(plan, at(0));
+        p.ring.logs.most = most;
+        for host in 1..=10 {
+            feed(&mut p, at(100), &dns(host, false));
+            feed(&mut p, at(110), &dns(host, true));
+        }
+        p.tick(at(1_300), true);
+        p.finish();
+        p.take_output()
+    };
+    let out = run(plan(), 100);
+    let kept = lines(&out);
+    assert_eq!(kept.len(), 10, "{kept:?}");
+    assert!(
+        kept.iter()
+            .all(|l| l.source == model::LogSource::Dns && l.exporter == LinkId(3))
+    );
+    assert!(
+        records(&out)
+            .iter()
+            .all(|r| r.app == App::by_name("dns").unwrap() && r.l7.is_some())
+    );
+    let lost = |out: &[Output]| windows(out).iter().map(|w| w.counters.drops.logs).sum::<u64>();
+    assert_eq!(lost(&out), 0);
+
+    let out = run(plan(), 4);
+    assert_eq!((lines(&out).len(), lost(&out)), (4, 6));
+
+    let out = run(PortPlan { logs: false, ..plan() }, 100);
+    assert_eq!((lines(&out).len(), lost(&out)), (0, 0));
+    assert!(records(&out).iter().all(|r| r.l7.is_some()), "looked into all the same");
+}
+
+#[test]
+fn sizes_count_with_the_tag_that_the_nic_took_off() {
+    let mut p = Port::new(plan(), at(0));
+    let frame = udp(1, 18);
+    for (vlan_tci, cut) in [(None, 60), (Some(5), 60)] {
+        p.ring.frame(&capture::Frame {
+            time: at(10),
+            link_type: 1,
+            data: &frame[..cut],
+            wire_len: 60,
+            vlan_tci,
+            vlan_tpid: capture::TPID,
+        });
+    }
+    p.tick(at(1_300), true);
+    let out = p.take_output();
+    assert_eq!(windows(&out)[0].counters.sizes, [1, 1, 0, 0, 0, 0, 0]);
+    assert_eq!(windows(&out)[0].counters.frames.total.bytes, 124);
 }
