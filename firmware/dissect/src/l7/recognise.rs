@@ -118,7 +118,6 @@ pub(crate) static ALL: &[Recogniser] = &[
     on("bittorrent", BOTH, &[6881], peers::bittorrent),
     on("softether", BOTH, &[5004, 5555], tunnels::softether),
     on("ultrasurf", TCP, &[443], tunnels::ultrasurf),
-    on("maplestory", TCP, &[8484], games::maplestory),
     on("stratum", TCP, &[3333], tunnels::stratum),
     on("speedtest", TCP, &[8080], chats::speedtest),
     on("zug", UDP, &[19_000], peers::zug),

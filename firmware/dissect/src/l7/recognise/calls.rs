@@ -58,7 +58,7 @@ pub(super) fn sip(sample: &Sample<'_>, l7: &mut L7) -> Verdict {
     };
     let verdict = either(SIP, sample, |data| {
         let data = data.get(said(data)..)?;
-        Some(begins_any(data, SIP_METHODS)? || on_port(sample, &[5060]) && begins_any(data, &[b"hello\0", b"HELLO\0"])?)
+        Some(begins_any(data, SIP_METHODS)? || on_port(sample, &[5060]) && data == b"hello")
     });
     let Verdict::Is(_, confidence) = verdict else {
         return verdict;

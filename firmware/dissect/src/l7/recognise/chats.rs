@@ -4,8 +4,8 @@ use model::{App, DetailKey, L7};
 
 use super::super::sample::{Sample, Verdict};
 use super::octets::{
-    be16, be32, begins, begins_any, contains, datagram, either, first_line, is_length, le16, le32, more_until,
-    octet, on_port, parsed, pattern, stream, text,
+    be16, be32, begins, begins_any, contains, datagram, either, first_line, is_length, le16, le32, more_until, octet,
+    on_port, parsed, pattern, stream, text,
 };
 
 const WECHAT: App = App::named("wechat");

@@ -20,7 +20,6 @@ const LEAGUE: App = App::named("league-of-legends");
 const WAR_THUNDER: App = App::named("war-thunder");
 const PATH_OF_EXILE: App = App::named("path-of-exile");
 const TOCA_BOCA: App = App::named("toca-boca");
-const MAPLESTORY: App = App::named("maplestory");
 const TENCENT_GAMES: App = App::named("tencent-games");
 const ROBLOX: App = App::named("roblox");
 
@@ -140,8 +139,8 @@ pub(super) fn genshin(sample: &Sample<'_>, _: &mut L7) -> Verdict {
         let (a, b) = (sample.client, sample.server);
         let is_message =
             |data: &[u8]| be32(data, 0) == Some(0x0100_0000) && be16(data, 6) == Some(0) && data.len() >= 40;
-        let session = a.get(9..16).filter(|session| *session != [0; 7]);
-        return match is_message(a) && is_message(b) && session.is_some() && session == b.get(9..16) {
+        let session = a.get(10..16).filter(|session| *session != [0; 6]);
+        return match is_message(a) && is_message(b) && session.is_some() && session == b.get(10..16) {
             true => parsed(GENSHIN),
             false if is_message(a) => more_until(sample, 3),
             false => Verdict::No,
@@ -218,17 +217,6 @@ pub(super) fn toca_boca(sample: &Sample<'_>, _: &mut L7) -> Verdict {
         let is_ping = data.len() == 13 && begins(data, &[0x7d; 12])?;
         let is_head = data.len() >= 24 && octet(data, 2)? <= 1 && (1..=16).contains(&octet(data, 3)?);
         Some(is_ping || is_head && octet(data, 12)? <= 14)
-    })
-}
-
-/// The patcher's requests.
-pub(super) fn maplestory(sample: &Sample<'_>, _: &mut L7) -> Verdict {
-    stream(MAPLESTORY, sample, |data| {
-        let is_patch = begins(data, b"GET /maple")?;
-        Some(
-            is_patch && (contains(data, b"User-Agent: Patcher") || contains(data, b"Host: patch."))
-                || begins(data, b"\x0e\0\x3a\0\x01\0")?,
-        )
     })
 }
 

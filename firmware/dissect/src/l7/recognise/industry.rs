@@ -65,19 +65,22 @@ pub(super) fn dnp3(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     })
 }
 
-/// The content of a TPKT with COTP's data, or `Some(None)` for another message of ISO on TCP.
-fn iso_data(data: &[u8]) -> Option<Option<&[u8]>> {
-    if !begins(data, &[3, 0])? {
-        return Some(None);
+/// The content of the first TPKT with COTP's data, behind a connection's request or confirm; `Some(None)` for another
+/// message of ISO on TCP.
+fn iso_data(mut data: &[u8]) -> Option<Option<&[u8]>> {
+    for _ in 0..2 {
+        if !begins(data, &[3, 0])? {
+            return Some(None);
+        }
+        let length = usize::from(be16(data, 2)?);
+        let header = usize::from(octet(data, 4)?);
+        match octet(data, 5)? {
+            0xf0 => return Some(data.get(5 + header..length.min(data.len()))),
+            0xe0 | 0xd0 if length > 6 => data = data.get(length..).filter(|rest| !rest.is_empty())?,
+            _ => return Some(None),
+        }
     }
-    let length = usize::from(be16(data, 2)?);
-    let header = usize::from(octet(data, 4)?);
-    match octet(data, 5)? {
-        0xf0 => Some(data.get(5 + header..length.min(data.len()))),
-        // A connection request or confirm: what follows says more.
-        0xe0 | 0xd0 => Some(iso_data(data.get(length..).filter(|rest| !rest.is_empty())?)?),
-        _ => Some(None),
-    }
+    Some(None)
 }
 
 /// S7's protocol octet 0x32 in ISO on TCP, or 0x72 of its successor.
@@ -435,7 +438,7 @@ pub(super) fn jt808(sample: &Sample<'_>, _: &mut L7) -> Verdict {
             0x0001..=0x0004 | 0x0100 | 0x0102 | 0x0200 | 0x0704 | 0x8001 | 0x8100
         );
         let head = if attributes & 0x4000 == 0 { 13 } else { 18 };
-        let end = head + usize::from(attributes & 0x03ff) + 2;
+        let end = head + usize::from(attributes & 0x03ff) + 1;
         // Escapes may make it longer.
         let is_end = data.get(end..)?.iter().take(16).any(|octet| *octet == 0x7e);
         Some(octet(data, 0)? == 0x7e && is_kind && is_end)

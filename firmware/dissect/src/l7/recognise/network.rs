@@ -202,7 +202,7 @@ fn tftp_file(data: &[u8]) -> Option<&[u8]> {
     let is_mode = [&b"octet"[..], b"netascii", b"mail"]
         .iter()
         .any(|m| mode.eq_ignore_ascii_case(m));
-    (is_mode && !file.is_empty() && file.iter().all(|octet| *octet >= b' ')).then_some(file)
+    (is_mode && file.iter().all(|octet| *octet >= b' ')).then_some(file)
 }
 
 /// A data message of the usual size.
@@ -348,7 +348,7 @@ pub(super) fn hsrp(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     datagram(HSRP, sample, |data| {
         let is_first = octet(data, 0)? == 0 && octet(data, 1)? <= 3 && (data.len() >= 20 || octet(data, 1)? == 3);
         let is_second =
-            (1..=4).contains(&octet(data, 0)?) && usize::from(octet(data, 1)?) + 2 <= data.len() && data.len() >= 28;
+            (1..=4).contains(&octet(data, 0)?) && usize::from(octet(data, 1)?) + 2 <= data.len() && data.len() >= 6;
         Some(is_first || is_second)
     })
 }
