@@ -3,6 +3,7 @@
 use model::{App, DetailKey, L7};
 
 use super::super::sample::{Sample, Verdict};
+use super::chats::is_telegram;
 use super::octets::{
     be16, be24, be32, begins, begins_any, contains, datagram, either, first_line, header, is_length, le32, more_until,
     octet, on_port, packets, parsed, pattern, stream, text,
@@ -195,7 +196,9 @@ pub(super) fn stun(sample: &Sample<'_>, l7: &mut L7) -> Verdict {
         .into_iter()
         .find_map(service);
     let of_port = (8801..=8810).any(|port| sample.src_port == port || sample.dst_port == port);
-    match said.or(of_port.then_some(ZOOM)) {
+    let of_network = is_telegram(sample.dst) || is_telegram(sample.src);
+    let at_work = of_port.then_some(ZOOM).or(of_network.then_some(TELEGRAM));
+    match said.or(at_work) {
         Some(app) => Verdict::Is(app, confidence),
         None => verdict,
     }

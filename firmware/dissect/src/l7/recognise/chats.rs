@@ -1,5 +1,7 @@
 //! Messengers, meetings, and services that speak protocols of their own.
 
+use std::net::IpAddr;
+
 use model::{App, DetailKey, L7};
 
 use super::super::sample::{Sample, Verdict};
@@ -83,19 +85,44 @@ pub(super) fn whatsapp(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     })
 }
 
-/// MTProto: the abridged, intermediate and padded transports' first octets; the calls' reflectors.
+/// MTProto: the abridged, intermediate and padded transports' first octets, and the calls' reflectors. The transport that
+/// looks like noise is known where a Telegram network is at the other end: <https://core.telegram.org/resources/cidr.txt>.
 pub(super) fn telegram(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     if sample.transport == 17 {
         return telegram_call(sample);
     }
-    let (a, b) = (sample.client, sample.server);
-    let is_plain = begins_any(a, &[&[0xee; 4], &[0xdd; 4]]) == Some(true)
-        || matches!(a, [0xef, length, ..] if usize::from(*length) * 4 + 2 == a.len() && *length > 4);
+    let first = sample.client;
+    let is_plain = begins_any(first, &[&[0xee; 4], &[0xdd; 4]]) == Some(true)
+        || matches!(first, [0xef, length, ..] if usize::from(*length) * 4 + 2 == first.len() && *length > 4);
     if is_plain && on_port(sample, &[80, 443, 5222]) {
         return parsed(TELEGRAM);
     }
-    let _ = b;
-    Verdict::No
+    let is_noise = first.len() >= 64 || sample.server.len() >= 64;
+    match is_telegram(sample.dst) || is_telegram(sample.src) {
+        true if is_noise => pattern(TELEGRAM),
+        true => more_until(sample, 4),
+        false => Verdict::No,
+    }
+}
+
+/// Whether an address is in Telegram's networks.
+pub(super) fn is_telegram(addr: IpAddr) -> bool {
+    const NETWORKS: &[([u8; 4], u32)] = &[
+        ([91, 105, 192, 0], 23),
+        ([91, 108, 4, 0], 22),
+        ([91, 108, 8, 0], 22),
+        ([91, 108, 12, 0], 22),
+        ([91, 108, 16, 0], 22),
+        ([91, 108, 20, 0], 22),
+        ([91, 108, 56, 0], 22),
+        ([95, 161, 64, 0], 20),
+        ([149, 154, 160, 0], 20),
+        ([185, 76, 151, 0], 24),
+    ];
+    let IpAddr::V4(addr) = addr else { return false };
+    let addr = u32::from(addr);
+    let is_in = |(network, length): &([u8; 4], u32)| (addr ^ u32::from_be_bytes(*network)) >> (32 - length) == 0;
+    NETWORKS.iter().any(is_in)
 }
 
 /// A reflector's message: a peer tag of 16 octets, twelve of ones, and a kind.

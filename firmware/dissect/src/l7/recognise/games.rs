@@ -223,8 +223,7 @@ pub(super) fn toca_boca(sample: &Sample<'_>, _: &mut L7) -> Verdict {
 /// The heads of Tencent's game gateways.
 pub(super) fn tencent_games(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     stream(TENCENT_GAMES, sample, |data| {
-        let is_tdr = be16(data, 0)? == 0x3366
-            && (be16(data, 2)? == 0x000b && be16(data, 4)? == 0x000b || be16(data, 2)? == 0xaa00);
+        let is_tdr = be32(data, 0)? == 0x3366_000b && be16(data, 4)? == 0x000b || be32(data, 0)? == 0x4366_aa00;
         let is_gateway = be32(data, 0)? == 0x4215_f787 && octet(data, 4)? == 3;
         let is_deflated = be16(data, 0)? == 0
             && is_length(data, usize::try_from(be32(data, 0)?).ok()? + 4)

@@ -302,6 +302,14 @@ pub(super) fn softether(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     let is_answer = |data: &[u8]| data.starts_with(b"IP=") && contains(data, b",PORT=");
     match sample.transport {
         17 if is_answer(sample.latest) || is_answer(sample.server) || is_answer(sample.client) => parsed(SOFTETHER),
+        // Nobody answers, and it is asked again.
+        17 if sample.client == b"A"
+            && sample.latest == b"A"
+            && sample.client_packets >= 2
+            && on_port(sample, &[5004]) =>
+        {
+            pattern(SOFTETHER)
+        }
         17 if sample.client == b"A" && on_port(sample, &[5004]) => more_until(sample, 6),
         17 => Verdict::No,
         _ => stream(SOFTETHER, sample, |data| {
