@@ -2,6 +2,8 @@
 //! <https://github.com/FoxIO-LLC/ja4>): what carries TLS, the version, whether a name is asked for, how many ciphers and
 //! extensions, the first protocol; a hash of the ciphers; a hash of the extensions and signature algorithms.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use super::tls::octets::numbers;
 
 /// What carries the handshake: the fingerprint's first character.
@@ -122,7 +124,8 @@ fn two_digits(count: usize) -> [u8; 2] {
     [b'0' + count / 10, b'0' + count % 10]
 }
 
-const fn hex(digit: u8) -> u8 {
+/// A hexadecimal digit.
+pub(crate) const fn hex(digit: u8) -> u8 {
     match digit {
         0..=9 => b'0' + digit,
         _ => b'a' + (digit & 15) - 10,

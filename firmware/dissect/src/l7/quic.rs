@@ -4,6 +4,8 @@
 //!
 //! Datagrams of both directions go in as they come; facts come out. At most [`OPENED_MAX`] packets of a flow are decrypted.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 mod check;
 mod frames;
 mod google;

@@ -2,6 +2,8 @@
 //! they come, in order and cut anywhere; facts come out. What is held is bounded: a hello of 32 KiB, a certificate of
 //! 16 KiB.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 mod alert;
 mod check;
 mod ciphers;

@@ -1,6 +1,8 @@
 //! The names in a certificate (RFC 5280): a reader of just as much DER as that takes. Nothing is verified; a certificate
 //! that was cut short says what is in its part.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use super::tls::octets::Octets;
 
 /// The most DNS names that are read.

@@ -60,7 +60,12 @@ impl Hello {
             return;
         };
         let mut tags = Octets(frames.get(at + 4..).unwrap_or_default());
-        let Some(count) = tags.take(4).map(|n| u16::from_le_bytes([n[0], n[1]])) else {
+        let Some(count) = tags
+            .take(4)
+            .and_then(<[u8]>::first_chunk)
+            .copied()
+            .map(u16::from_le_bytes)
+        else {
             return;
         };
         if count > TAGS_MAX {

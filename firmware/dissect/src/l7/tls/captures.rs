@@ -2,6 +2,7 @@
 //! of captures; where it is absent these tests are skipped, and say so.
 
 mod flows;
+mod flowtest;
 mod ndpi;
 mod tshark;
 

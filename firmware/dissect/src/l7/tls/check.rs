@@ -68,12 +68,15 @@ fn begins(stream: &[u8]) -> Begins {
 /// How a stream of records begins.
 fn record(stream: &[u8]) -> Begins {
     let mut octets = Octets(stream);
-    let mut header = [0; records::HEADER];
-    // a header that is not all there is judged by what it could become
+    // a header that is not all there is judged by what it could become: of TLS, or of TLCP
     let have = octets.take_up_to(records::HEADER);
-    header[..have.len()].copy_from_slice(have);
-    if have.len() == 1 {
-        header[1] = if matches!(have, [20..=24]) { 3 } else { 0 };
+    let mut header = if have.get(1) == Some(&1) {
+        [0, 1, 1, 0, 0]
+    } else {
+        [0, 3, 1, 0, 0]
+    };
+    for (to, from) in header.iter_mut().zip(have) {
+        *to = *from;
     }
     let Some((kind, length)) = records::header(header) else {
         return Begins::Other;

@@ -3,7 +3,7 @@
 
 use md5::{Digest, Md5};
 
-use crate::l7::ja4::is_grease;
+use crate::l7::ja4::{hex, is_grease};
 
 /// A fingerprint: hexadecimal digits.
 pub(super) type Ja3 = [u8; 32];
@@ -37,26 +37,28 @@ impl Text {
 
     /// The fingerprint.
     pub(super) fn hash(&self) -> Ja3 {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut digits = [b'0'; 32];
         let hash = Md5::digest(&self.0);
         for (pair, octet) in digits.as_chunks_mut::<2>().0.iter_mut().zip(hash) {
-            *pair = [octet >> 4, octet & 15].map(|digit| DIGITS[usize::from(digit)]);
+            *pair = [octet >> 4, octet & 15].map(hex);
         }
         digits
     }
 }
 
 fn decimal(text: &mut Vec<u8>, number: u32) {
-    let mut digits = [b'0'; 10];
+    let mut digits = [0; 10];
     let mut rest = number;
-    let mut at = digits.len();
-    while at == digits.len() || rest > 0 {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
+    let mut count = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
         rest /= 10;
+        count += 1;
+        if rest == 0 {
+            break;
+        }
     }
-    text.extend_from_slice(&digits[at..]);
+    text.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
 }
 
 #[cfg(test)]

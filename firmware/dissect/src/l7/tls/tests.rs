@@ -1,7 +1,8 @@
-use model::DetailKey;
+use model::{App, Confidence, DetailKey};
 use proptest::prelude::*;
 
 use super::*;
+use crate::l7::sample::{Sample, Verdict};
 
 /// Octets of hexadecimal digits.
 fn hex(digits: &str) -> Vec<u8> {
@@ -272,6 +273,58 @@ fn dtls_in_fragments() {
         datagrams.datagram(false, b"\x14\xfe\xfd\0\0\0\0\0\0\0\x01\0\x01\x01"),
         Progress::Done
     );
+}
+
+fn verdict(client: &[u8], server: &[u8], port: u16) -> Verdict {
+    let sample = Sample {
+        transport: 6,
+        src_port: 50_000,
+        dst_port: port,
+        src: std::net::Ipv4Addr::LOCALHOST.into(),
+        dst: std::net::Ipv4Addr::LOCALHOST.into(),
+        client,
+        server,
+        client_packets: 1,
+        server_packets: 1,
+        latest: client,
+        forward: true,
+    };
+    check(&sample, &mut L7::default())
+}
+
+#[test]
+fn hellos_are_recognised_on_any_port_by_any_part() {
+    let parsed = |name: &str| Verdict::Is(App::by_name(name).expect("an application"), Confidence::Parsed);
+    let mut tlcp = hex(CLIENT);
+    tlcp[1..3].copy_from_slice(&[1, 1]);
+    for hello in [hex(CLIENT), hex(SERVER), tlcp] {
+        for length in 1..=8 {
+            assert_eq!(verdict(&hello[..length], b"", 443), Verdict::More, "{length}");
+        }
+        for length in 9..hello.len() {
+            assert_eq!(verdict(&hello[..length], b"", 443), parsed("https"));
+        }
+        assert_eq!(verdict(b"", &hello, 12_345), parsed("tls"));
+        assert_eq!(verdict(&hello, b"", 853), parsed("dns-over-tls"));
+    }
+    assert_eq!(verdict(b"", b"", 443), Verdict::More);
+    let encrypted = Verdict::Is(App::named("https"), Confidence::Pattern);
+    assert_eq!(verdict(&record(23, &[5; 20]), b"", 443), encrypted);
+    for other in [
+        &b"\x16\x03\x01\x00\x10\x05"[..],
+        b"\x15\x03\x01\x00\x02",
+        b"\x80\x2e\x02",
+        b"\x16\x05",
+        b"SSH-",
+    ] {
+        assert_eq!(verdict(other, b"", 443), Verdict::More, "the server has not spoken");
+        assert_eq!(verdict(other, b"220 ", 443), Verdict::No);
+    }
+    assert_eq!(
+        verdict(&[0x80, 0x2e, 1, 3, 1, 0, 0x15, 0, 0, 0, 0x10], b"", 443),
+        parsed("https")
+    );
+    assert_eq!(verdict(&[0x80, 0x2e, 1, 3], b"220 ", 443), Verdict::More);
 }
 
 /// A whole handshake of TLS 1.2, direction by direction.

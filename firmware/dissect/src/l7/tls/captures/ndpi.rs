@@ -106,6 +106,14 @@ fn first_names(all: &str) -> String {
     text
 }
 
+/// A version by our name; `None` for what nDPI does not tell apart.
+fn quic_version(theirs: &str) -> Option<String> {
+    match theirs {
+        "Ver-Negotiation" | "MVFST-22" | "MVFST-27" | "MVFST-EXP" => None,
+        other => Some(other.trim_start_matches("V-").replace("Draft", "draft")),
+    }
+}
+
 fn common_name(distinguished: &str) -> Option<&str> {
     distinguished.split("CN=").nth(1)?.split(", ").next()
 }
@@ -122,7 +130,7 @@ fn fingerprints_and_names_are_as_ndpi_says() {
         let lines: Vec<Line> = text
             .lines()
             .filter_map(Line::read)
-            .filter(|line| line.value("JA4").is_some())
+            .filter(|line| line.value("JA4").or(line.value("QUIC ver")).is_some())
             .collect();
         if lines.is_empty() {
             continue;
@@ -146,13 +154,18 @@ fn fingerprints_and_names_are_as_ndpi_says() {
             let theirs = line
                 .value("JA4")
                 .map(|text| specified(text, ja4.as_deref().unwrap_or_default(), line));
-            compare("JA4", theirs, ja4);
-            compare("JA3", own(line.value("JA3C")), detail(DetailKey::Ja3));
-            compare(
-                "name",
-                line.value("Hostname/SNI").map(str::to_lowercase),
-                own(l7.host.as_deref()),
-            );
+            if theirs.is_some() {
+                compare("JA4", theirs, ja4);
+                compare("JA3", own(line.value("JA3C")), detail(DetailKey::Ja3));
+            }
+            if let Some(version) = line.value("QUIC ver").and_then(quic_version) {
+                compare("version", Some(version), detail(DetailKey::Version));
+            }
+            // of versions that are only negotiated nDPI reads no hello
+            if line.value("QUIC ver") != Some("Ver-Negotiation") {
+                let theirs = line.value("Hostname/SNI").map(str::to_lowercase);
+                compare("name", theirs, own(l7.host.as_deref()));
+            }
             if let Some(cipher) = line.value("Cipher") {
                 compare("cipher", own(Some(cipher)), detail(DetailKey::Cipher));
             }
