@@ -1,5 +1,7 @@
 //! What the targets of the decoder do with octets.
 
+pub mod flows;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use decode::{Config, CounterSample, Decoder, Limits, Origin, Record, Sink};

@@ -11,12 +11,16 @@ use crate::bench::{Exporter, Version};
 
 /// The most seeds of a target.
 const SEEDS_MAX: usize = 2_000;
+const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// Which datagrams are seeds of a target.
-fn fits(target: &str, port: u16, datagram: &[u8]) -> bool {
+/// Which payloads are seeds of a target.
+fn fits(target: &str, protocol: u8, port: u16, datagram: &[u8]) -> bool {
     let starts = |bytes: &[u8]| datagram.starts_with(bytes);
     match target {
+        "tls_quic" if protocol == TCP => starts(&[22, 3]) || (port == 443 && starts(&[0x80])),
+        "tls_quic" => starts(&[22, 0xfe]) || (port == 443 && !datagram.is_empty()),
+        _ if protocol != UDP => false,
         "netflow_v5" => starts(&[0, 5]) || starts(&[0, 1]) || starts(&[0, 7]),
         "netflow_v9" => starts(&[0, 9]),
         "ipfix" => starts(&[0, 10]),
@@ -32,8 +36,8 @@ pub(super) fn write(target: &str, folder: &Path) -> Result<usize> {
     let mut seeds: BTreeSet<Vec<u8>> = made(target).into_iter().collect();
     for path in captures() {
         // a capture that cannot be read to its end has given what it could
-        let _ = each_datagram(&path, &mut |port, datagram| {
-            if seeds.len() < SEEDS_MAX && fits(target, port, datagram) {
+        let _ = each_payload(&path, &mut |protocol, port, datagram| {
+            if seeds.len() < SEEDS_MAX && fits(target, protocol, port, datagram) {
                 seeds.insert(datagram.to_vec());
             }
         });
@@ -97,8 +101,8 @@ fn captures() -> Vec<PathBuf> {
     files
 }
 
-/// UDP payloads that are whole, with the destination port.
-fn each_datagram(path: &Path, each: &mut dyn FnMut(u16, &[u8])) -> Result<()> {
+/// Payloads of TCP and UDP as far as they were captured, with the IP protocol and the destination port.
+fn each_payload(path: &Path, each: &mut dyn FnMut(u8, u16, &[u8])) -> Result<()> {
     let mut file = CaptureFile::open(path)?;
     loop {
         let polled = file.poll(Duration::ZERO, |frame| {
@@ -110,10 +114,10 @@ fn each_datagram(path: &Path, each: &mut dyn FnMut(u16, &[u8])) -> Result<()> {
             };
             let Ok(packet) = dissect::dissect(&view) else { return };
             let (from, length) = (packet.payload.offset as usize, packet.payload.captured as usize);
-            if packet.protocol == UDP
+            if matches!(packet.protocol, TCP | UDP)
                 && let Some(datagram) = frame.data.get(from..from + length)
             {
-                each(packet.dst_port, datagram);
+                each(packet.protocol, packet.dst_port, datagram);
             }
         })?;
         if polled == Polled::End {
