@@ -42,15 +42,11 @@ impl Dialect {
     }
 
     fn app(self) -> App {
-        App::by_port(
-            17,
-            0,
-            match self {
-                Self::Dns => PORT,
-                Self::Mdns => MDNS,
-                Self::Llmnr => LLMNR,
-            },
-        )
+        match self {
+            Self::Dns => App::named("dns"),
+            Self::Mdns => App::named("mdns"),
+            Self::Llmnr => App::named("llmnr"),
+        }
     }
 }
 
@@ -200,6 +196,14 @@ impl Dns {
         if let Some(question) = &message.question {
             if talk.l7.host.is_none() {
                 talk.l7.host = L7::host_name(&question.name);
+                // The certificate of DNSCrypt is asked for in DNS.
+                if question
+                    .name
+                    .get(1..)
+                    .is_some_and(|name| name.starts_with(".dnscrypt-cert."))
+                {
+                    talk.refine(Some(App::named("dnscrypt")));
+                }
             }
             if talk.l7.details.get(DetailKey::DnsType).is_none() {
                 talk.detail(DetailKey::DnsType, &Kind(question.kind).to_string());

@@ -2,7 +2,6 @@
 
 use std::mem;
 use std::net::IpAddr;
-use std::sync::LazyLock;
 
 use model::{App, Confidence, Delays, DetailKey, L7, Timestamp};
 
@@ -10,6 +9,7 @@ use super::decide::{self, Candidates, Found};
 use super::log::{Ends, Lines};
 use super::names::Names;
 use super::reader::Reader;
+use super::recognise;
 use super::sample::Sample;
 use super::session;
 use super::signatures::Signatures;
@@ -43,10 +43,14 @@ pub(super) enum Step {
     Not,
     /// From the next octet on it is TLS.
     Tls,
+    /// From the next octet on it is HTTP/2.
+    Http2,
 }
 
 /// What readers need of the world.
 pub(super) struct Talk<'a, 'b> {
+    /// What the flow is.
+    app: &'a mut Option<App>,
     /// The flow's facts.
     pub l7: &'a mut L7,
     /// Delays of its transactions.
@@ -77,6 +81,14 @@ impl Talk<'_, '_> {
         self.l7.details.set(key, value);
     }
 
+    /// A transaction tells what a carrier carries.
+    pub(super) fn refine(&mut self, app: Option<App>) {
+        const GENERAL: [App; 2] = [App::named("http"), App::named("dns")];
+        if app.is_some() && self.app.is_some_and(|known| GENERAL.contains(&known)) {
+            *self.app = app;
+        }
+    }
+
     /// The application of a host's name, else the carrier.
     pub(super) fn app_of(&self, host: &str, carrier: App) -> App {
         if host.is_empty() || !carries(carrier) {
@@ -88,10 +100,15 @@ impl Talk<'_, '_> {
 
 /// Whether applications hide behind a protocol, so that a name says more.
 pub(super) fn carries(app: App) -> bool {
-    static CARRIERS: LazyLock<Vec<App>> = LazyLock::new(|| {
-        let names = ["unknown", "http", "https", "quic", "tls", "dtls"];
-        names.iter().filter_map(|name| App::by_name(name)).collect()
-    });
+    const CARRIERS: [App; 7] = [
+        App::UNKNOWN,
+        App::named("http"),
+        App::named("https"),
+        App::named("quic"),
+        App::named("tls"),
+        App::named("dtls"),
+        App::named("websocket"),
+    ];
     CARRIERS.contains(&app)
 }
 
@@ -198,6 +215,8 @@ pub(super) struct Flow {
     reader: Reader,
     /// Octets of it that count as held.
     held: u32,
+    /// A recogniser knew it: no reader writes lines.
+    by_recogniser: bool,
 }
 
 impl Flow {
@@ -220,6 +239,7 @@ impl Flow {
             undecided: None,
             reader: Reader::None,
             held: 0,
+            by_recogniser: false,
         }
     }
 
@@ -380,6 +400,7 @@ impl Flow {
                     self.read(side, piece, env);
                 }
                 Found::App(app, confidence) => {
+                    self.by_recogniser = true;
                     self.named(app, confidence);
                     self.settle(env);
                 }
@@ -405,6 +426,7 @@ impl Flow {
             }
             Found::More { .. } | Found::Nothing => self.settle(env),
             Found::App(app, confidence) => {
+                self.by_recogniser = true;
                 self.named(app, confidence);
                 self.settle(env);
             }
@@ -476,6 +498,22 @@ impl Flow {
                 self.reader = Reader::tls();
                 self.stage = Stage::Open;
             }
+            Step::Http2 => {
+                let forward = self.reader.is_client_forward();
+                let rest = self.reader.rest();
+                self.finish_reader(env);
+                self.reader = Reader::http2(forward);
+                self.stage = Stage::Goes;
+                if let Piece::Octets(octets) = piece
+                    && rest > 0
+                {
+                    self.read(
+                        side,
+                        Piece::Octets(octets.get(octets.len() - rest..).unwrap_or_default()),
+                        env,
+                    );
+                }
+            }
         }
     }
 
@@ -505,8 +543,16 @@ impl Flow {
             return;
         }
         self.stage = Stage::Over;
-        let had_reader = self.reader.logs();
+        let silent = self.by_recogniser || matches!(self.reader, Reader::Ssh(_));
         self.finish_reader(env);
+        if self.app == Some(App::named("tls"))
+            && let Some(app) = recognise::behind_tls(self.server.1)
+        {
+            self.app = Some(app);
+        }
+        if self.app == Some(App::named("quic")) && self.l7.details.get(DetailKey::Alpn).is_some_and(is_doq) {
+            self.app = Some(App::named("dns-over-quic"));
+        }
         for stream in &mut self.streams {
             stream.clear(env.held);
         }
@@ -523,7 +569,7 @@ impl Flow {
             }
             self.l7.host = Some((*name).into());
         }
-        if !had_reader {
+        if silent {
             session::line(self.app, &self.l7, self.began, self.talk_ends(), env);
         }
         self.account(env);
@@ -565,6 +611,7 @@ impl Flow {
     fn talk<T>(&mut self, env: &mut Env<'_, '_>, act: impl FnOnce(&mut Talk<'_, '_>) -> T) -> T {
         let ends = self.talk_ends();
         let mut talk = Talk {
+            app: &mut self.app,
             l7: &mut self.l7,
             responses: &mut self.responses,
             lines: &mut *env.lines,
@@ -577,4 +624,9 @@ impl Flow {
         };
         act(&mut talk)
     }
+}
+
+/// DNS over QUIC, and its drafts (RFC 9250, section 4.1.1).
+fn is_doq(alpn: &str) -> bool {
+    alpn.starts_with("doq")
 }

@@ -1,21 +1,20 @@
 //! HTTP/1 (RFC 9112): requests and their responses, as transactions. Bodies are passed over, not held.
 
+pub(super) mod message;
+
 use std::collections::VecDeque;
 
-use model::{App, Confidence, DetailKey, L7, LogSource, Timestamp};
+use model::{App, Confidence};
 
 use super::flow::{Step, Talk};
-use super::log::{Line, Size, Took, micros};
+use super::log::micros;
 use super::sample::{Sample, Verdict};
 use super::stream::Piece;
-use super::text::{Partial, basic_user, short, text, word};
+use super::text::Partial;
+use message::{Framing, Request, Response, chunk_size, write_line};
 
 /// Octets of a request's first line that are waited for.
 const FIRST_LINE_MAX: usize = 1_024;
-/// What is kept of a path, an agent and the like.
-const VALUE_MAX: usize = 1_024;
-/// The most header lines of a message that are read.
-const HEADERS_MAX: u16 = 256;
 const METHODS: [&[u8]; 9] = [
     b"GET ",
     b"POST ",
@@ -27,23 +26,9 @@ const METHODS: [&[u8]; 9] = [
     b"CONNECT ",
     b"TRACE ",
 ];
-/// Parameters of a query whose values are not written.
-const SECRETS: [&str; 10] = [
-    "password",
-    "passwd",
-    "pwd",
-    "pass",
-    "passphrase",
-    "secret",
-    "token",
-    "access_token",
-    "api_key",
-    "apikey",
-];
-
 /// The application that carries it.
 pub(super) fn app() -> App {
-    App::by_port(6, 0, 80)
+    App::named("http")
 }
 
 /// Whether a flow is HTTP/1: its first line is a request's or a response's.
@@ -110,14 +95,6 @@ enum Phase {
     Lost,
 }
 
-/// What the header lines of a message say of its body.
-#[derive(Debug, Clone, Copy, Default)]
-struct Framing {
-    length: Option<u64>,
-    chunked: bool,
-    headers: u16,
-}
-
 #[derive(Debug, Default)]
 struct Side {
     phase: Phase,
@@ -125,33 +102,11 @@ struct Side {
     framing: Framing,
 }
 
-#[derive(Debug, Default)]
-struct Request {
-    method: Box<str>,
-    host: Box<str>,
-    /// With what follows the name, as in `:8080`.
-    port: Box<str>,
-    path: Box<str>,
-    agent: Box<str>,
-    user: Option<Box<str>>,
-    began: Timestamp,
-    octets: u64,
-}
-
-#[derive(Debug, Default)]
-struct Response {
-    status: u16,
-    server: Box<str>,
-    content_type: Box<str>,
-    began: Timestamp,
-    octets: u64,
-}
-
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Http1 {
     /// Whether requests come from the flow's first sender.
-    client_forward: bool,
+    pub(super) client_forward: bool,
     /// Requests that wait for their responses; the last may still be coming.
     queue: VecDeque<Request>,
     /// A request is being read: it is the last of the queue.
@@ -161,6 +116,10 @@ pub(super) struct Http1 {
     response_side: Side,
     /// The connection is another protocol's from here.
     switched: bool,
+    /// That protocol is HTTP/2.
+    to_http2: bool,
+    /// Octets of the latest piece that are that protocol's.
+    rest: usize,
 }
 
 impl Http1 {
@@ -176,12 +135,19 @@ impl Http1 {
             request_side: Side::default(),
             response_side: Side::default(),
             switched: false,
+            to_http2: false,
+            rest: 0,
         }
     }
 
     /// Octets held.
     pub(super) fn held(&self) -> usize {
         self.request_side.partial.held() + self.response_side.partial.held()
+    }
+
+    /// Octets of the latest piece that another protocol has to read.
+    pub(super) fn rest(&self) -> usize {
+        self.rest
     }
 
     /// The next of a direction.
@@ -193,7 +159,7 @@ impl Http1 {
             Piece::Gap(octets) => self.gap(request, octets.into(), talk),
         }
         if self.switched {
-            return Step::Done;
+            return if self.to_http2 { Step::Http2 } else { Step::Done };
         }
         Step::Goes
     }
@@ -238,18 +204,8 @@ impl Http1 {
             match event {
                 Event::None => {}
                 Event::HeadersEnd => {
-                    let request = &*request;
-                    if talk.l7.host.is_none() {
-                        talk.l7.host = L7::host_name(&request.host);
-                    }
-                    if talk.l7.details.get(DetailKey::Method).is_none() {
-                        talk.l7.details.set(DetailKey::Method, &request.method);
-                        talk.l7.details.set(DetailKey::Path, &request.path);
-                        talk.l7.details.set(DetailKey::Agent, &request.agent);
-                    }
-                    if let Some(user) = &request.user {
-                        talk.l7.details.set(DetailKey::User, user);
-                    }
+                    request.describe(talk.l7);
+                    talk.refine(request.app);
                     let framing = self.request_side.framing;
                     self.request_side.phase = match framing {
                         Framing { chunked: true, .. } => Phase::ChunkSize,
@@ -295,6 +251,7 @@ impl Http1 {
                 _ => response.header(line, framing),
             });
             octets = rest;
+            self.rest = rest.len();
             response.octets += (before - octets.len()) as u64;
             match event {
                 Event::None => {}
@@ -326,11 +283,9 @@ impl Http1 {
         if let Some(request) = request {
             talk.responses.add(micros(request.began, response.began));
         }
-        if talk.l7.details.get(DetailKey::Status).is_none() {
-            talk.detail(DetailKey::Status, &status.to_string());
-            talk.detail(DetailKey::Server, &response.server);
-            talk.detail(DetailKey::ContentType, &response.content_type);
-        }
+        response.describe(talk.l7);
+        talk.refine(response.app);
+        let to_http2 = response.to_http2;
         let framing = self.response_side.framing;
         let tunnel = status == 101 || (method == "CONNECT" && (200..300).contains(&status));
         self.response_side.phase = match framing {
@@ -343,6 +298,7 @@ impl Http1 {
             _ => Phase::ToEnd,
         };
         self.switched = tunnel;
+        self.to_http2 = tunnel && to_http2;
         if self.response_side.phase == Phase::First {
             self.answered(talk);
         }
@@ -362,60 +318,18 @@ impl Http1 {
                 path: std::mem::take(&mut request.path),
                 agent: std::mem::take(&mut request.agent),
                 user: request.user.take(),
+                app: request.app,
             })
         } else {
             self.queue.pop_front()
         };
-        if response.status == 0 || !talk.lines.wanted {
-            return;
+        if response.status != 0 {
+            write_line(request.as_ref(), Some(&response), self.client_forward, talk);
         }
-        let known = request.is_some();
-        let request = request.unwrap_or_default();
-        let took = known.then(|| micros(request.began, response.began));
-        let code = response.status.to_string();
-        let shown = took.map(|us| format!(" {}", Took(us))).unwrap_or_default();
-        let kind = match &*response.content_type {
-            "" => String::new(),
-            kind => format!(" {kind}"),
-        };
-        let line = Line {
-            source: LogSource::Http,
-            began: if known { request.began } else { response.began },
-            over: talk.now,
-            ends: talk.ends(self.client_forward),
-            host: &request.host,
-            app: talk.app_of(&request.host, app()),
-            code: &code,
-            failed: response.status >= 400,
-            text: format_args!("{} → {code}{kind} {}{shown}", Asked(&request), Size(response.octets)),
-        };
-        talk.lines.write(&line, |data| {
-            request.write(data);
-            data.detail(DetailKey::Status, &code);
-            data.detail(DetailKey::Server, &response.server);
-            data.detail(DetailKey::ContentType, &response.content_type);
-            data.push("request_bytes", &request.octets);
-            data.push("response_bytes", &response.octets);
-            data.push_some("response_us", took);
-        });
     }
 
     fn unanswered(&self, request: &Request, talk: &mut Talk<'_, '_>) {
-        let line = Line {
-            source: LogSource::Http,
-            began: request.began,
-            over: talk.now,
-            ends: talk.ends(self.client_forward),
-            host: &request.host,
-            app: talk.app_of(&request.host, app()),
-            code: "",
-            failed: true,
-            text: format_args!("{} no answer", Asked(request)),
-        };
-        talk.lines.write(&line, |data| {
-            request.write(data);
-            data.push("request_bytes", &request.octets);
-        });
+        write_line(Some(request), None, self.client_forward, talk);
     }
 
     /// Octets are missing: within a body that is no matter, else the direction waits for a message's beginning.
@@ -574,184 +488,6 @@ impl Side {
                 Some((false, rest)) => (rest, Event::None),
             },
             Phase::ToEnd | Phase::Lost => (&[], Event::None),
-        }
-    }
-}
-
-impl Request {
-    fn first_line(&mut self, line: &[u8]) -> bool {
-        let (method, rest) = word(line);
-        let (target, version) = match rest.iter().rposition(|octet| *octet == b' ') {
-            Some(at) => rest.split_at(at),
-            None => (rest, &b""[..]),
-        };
-        // A line that was cut has lost its version.
-        let versioned = version.trim_ascii_start().starts_with(b"HTTP/");
-        let target = if versioned { target } else { rest };
-        if method.is_empty() || method.len() > 24 || target.is_empty() {
-            return false;
-        }
-        if !method
-            .iter()
-            .all(|c| c.is_ascii_uppercase() || matches!(c, b'-' | b'_'))
-        {
-            return false;
-        }
-        self.method = text(method).into();
-        let target = text(target);
-        // The absolute form, as proxies are asked (RFC 9112, section 3.2.2).
-        let absolute = target
-            .split_once("://")
-            .filter(|(scheme, _)| scheme.len() <= 8 && !scheme.contains('/'));
-        let path = match absolute {
-            Some((_, rest)) => {
-                let at = rest.find('/').unwrap_or(rest.len());
-                let (authority, path) = rest.split_at(at);
-                self.authority(authority.rsplit('@').next().unwrap_or(authority));
-                if path.is_empty() { "/" } else { path }
-            }
-            None if &*self.method == "CONNECT" => {
-                self.authority(&target);
-                ""
-            }
-            None => &target,
-        };
-        self.path = without_secrets(path);
-        true
-    }
-
-    fn authority(&mut self, said: &str) {
-        let said = said.trim();
-        // A bracketed IPv6 address has colons of its own.
-        let name_end = said.rfind(']').unwrap_or(0);
-        let colon = said
-            .get(name_end..)
-            .and_then(|rest| rest.find(':'))
-            .map(|at| at + name_end);
-        let (name, port) = said.split_at(colon.unwrap_or(said.len()));
-        let name = name.trim_start_matches('[').trim_end_matches(']');
-        self.host = L7::host_name(name).unwrap_or_default();
-        self.port = short(port.as_bytes(), 6);
-    }
-
-    fn header(&mut self, line: &[u8], framing: &mut Framing) -> bool {
-        let Some((name, value)) = header(line) else { return true };
-        if name.eq_ignore_ascii_case(b"host") {
-            if self.host.is_empty() {
-                self.authority(&text(value));
-            }
-        } else if name.eq_ignore_ascii_case(b"user-agent") {
-            self.agent = short(value, VALUE_MAX);
-        } else if name.eq_ignore_ascii_case(b"authorization") || name.eq_ignore_ascii_case(b"proxy-authorization") {
-            let (scheme, credentials) = word(value);
-            if scheme.eq_ignore_ascii_case(b"basic") {
-                self.user = basic_user(credentials);
-            }
-        }
-        framing.header(name, value)
-    }
-
-    fn write(&self, data: &mut super::log::Data) {
-        data.detail(DetailKey::Method, &self.method);
-        data.detail(DetailKey::Path, &self.path);
-        data.detail(DetailKey::Agent, &self.agent);
-        data.detail(DetailKey::User, self.user.as_deref().unwrap_or_default());
-    }
-}
-
-impl Response {
-    fn first_line(&mut self, line: &[u8]) -> bool {
-        let (version, rest) = word(line);
-        let (status, _) = word(rest);
-        let status = std::str::from_utf8(status).ok().and_then(|status| status.parse().ok());
-        self.status = status.unwrap_or(0);
-        version.starts_with(b"HTTP/") && (100..1_000).contains(&self.status)
-    }
-
-    fn header(&mut self, line: &[u8], framing: &mut Framing) -> bool {
-        let Some((name, value)) = header(line) else { return true };
-        if name.eq_ignore_ascii_case(b"server") {
-            self.server = short(value, VALUE_MAX);
-        } else if name.eq_ignore_ascii_case(b"content-type") {
-            let media = value.split(|octet| *octet == b';').next().unwrap_or_default();
-            self.content_type = short(media, 128).to_lowercase().into();
-        }
-        framing.header(name, value)
-    }
-}
-
-impl Framing {
-    /// Takes what a header says of the body; whether it is sound.
-    fn header(&mut self, name: &[u8], value: &[u8]) -> bool {
-        self.headers += 1;
-        if name.eq_ignore_ascii_case(b"content-length") {
-            let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
-            let same = self.length.is_none() || self.length == length;
-            self.length = length;
-            // Lengths that differ are an attack on whoever reads them otherwise (RFC 9112, section 6.3).
-            return same && length.is_some();
-        }
-        if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            self.chunked = value.to_ascii_lowercase().ends_with(b"chunked");
-        }
-        self.headers < HEADERS_MAX
-    }
-}
-
-/// Splits a header line.
-fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = memchr::memchr(b':', line)?;
-    let (name, value) = line.split_at(colon);
-    Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
-}
-
-/// The size that begins a chunk (RFC 9112, section 7.1).
-fn chunk_size(line: &[u8]) -> Option<u64> {
-    let digits = line.split(|octet| *octet == b';').next()?.trim_ascii();
-    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-}
-
-/// A path whose query says no passwords.
-fn without_secrets(path: &str) -> Box<str> {
-    let mut end = path.len().min(VALUE_MAX);
-    while !path.is_char_boundary(end) {
-        end -= 1;
-    }
-    let path = path.get(..end).unwrap_or_default();
-    let Some((before, query)) = path.split_once('?') else {
-        return path.into();
-    };
-    let secret = |pair: &str| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        !value.is_empty() && SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(name))
-    };
-    if !query.split('&').any(secret) {
-        return path.into();
-    }
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if secret(pair) => format!("{name}=***"),
-        _ => pair.to_owned(),
-    });
-    format!("{before}?{}", pairs.collect::<Vec<_>>().join("&")).into()
-}
-
-/// A request as people read it: `GET http://www.example.com/index.html`.
-struct Asked<'a>(&'a Request);
-
-impl std::fmt::Display for Asked<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Request {
-            method,
-            host,
-            port,
-            path,
-            ..
-        } = self.0;
-        match (&**method, &**host) {
-            ("", _) => f.write_str("(request not seen)"),
-            ("CONNECT", _) => write!(f, "CONNECT {host}{port}"),
-            (_, "") => write!(f, "{method} {path}"),
-            _ => write!(f, "{method} http://{host}{port}{path}"),
         }
     }
 }

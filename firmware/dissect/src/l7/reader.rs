@@ -5,9 +5,13 @@ use model::{App, DetailKey, L7, LogSource};
 use super::dns::{self, Dns};
 use super::flow::{Step, Talk};
 use super::http1::{self, Http1};
+use super::http2::{self, Http2};
 use super::log::Line;
+use super::login::{self, Login, Protocol};
+use super::mail::{self, Smtp};
 use super::quic;
 use super::sample::{Sample, TCP, UDP, Verdict};
+use super::ssh::{self, Ssh};
 use super::stream::Piece;
 use super::tls::{self, Datagrams, Handshake, Progress};
 
@@ -44,9 +48,39 @@ pub(super) static READERS: &[Readable] = &[
         make: |sample| Reader::Http1(Box::new(Http1::new(sample))),
     },
     Readable {
+        transports: TCP,
+        check: http2::check,
+        make: |sample| Reader::Http2(Box::new(Http2::of(sample))),
+    },
+    Readable {
         transports: TCP | UDP,
         check: dns::check,
         make: |sample| Reader::Dns(Dns::new([sample.src_port, sample.dst_port])),
+    },
+    Readable {
+        transports: TCP,
+        check: ssh::check,
+        make: |_| Reader::Ssh(Box::default()),
+    },
+    Readable {
+        transports: TCP,
+        check: mail::check,
+        make: |sample| Reader::Smtp(Box::new(Smtp::new(sample))),
+    },
+    Readable {
+        transports: TCP,
+        check: |sample| login::check(sample, Protocol::Ftp),
+        make: |sample| Reader::Login(Box::new(Login::new(sample, Protocol::Ftp))),
+    },
+    Readable {
+        transports: TCP,
+        check: |sample| login::check(sample, Protocol::Pop3),
+        make: |sample| Reader::Login(Box::new(Login::new(sample, Protocol::Pop3))),
+    },
+    Readable {
+        transports: TCP,
+        check: |sample| login::check(sample, Protocol::Imap),
+        make: |sample| Reader::Login(Box::new(Login::new(sample, Protocol::Imap))),
     },
 ];
 
@@ -67,6 +101,14 @@ pub(super) enum Reader {
     Dns(Dns),
     /// HTTP/1.
     Http1(Box<Http1>),
+    /// HTTP/2.
+    Http2(Box<Http2>),
+    /// SSH.
+    Ssh(Box<Ssh>),
+    /// SMTP.
+    Smtp(Box<Smtp>),
+    /// FTP, POP3 or IMAP.
+    Login(Box<Login>),
 }
 
 impl Reader {
@@ -75,28 +117,51 @@ impl Reader {
         Self::Tls(Box::default())
     }
 
+    /// HTTP/2 from the next octet on.
+    pub(super) fn http2(client_forward: bool) -> Self {
+        Self::Http2(Box::new(Http2::new(client_forward)))
+    }
+
+    /// Whether the flow's first sender is the client, where the reader can tell.
+    pub(super) fn is_client_forward(&self) -> bool {
+        match self {
+            Self::Http1(http) => http.client_forward,
+            _ => true,
+        }
+    }
+
+    /// Octets of the latest piece that the next reader has to read.
+    pub(super) fn rest(&self) -> usize {
+        match self {
+            Self::Http1(http) => http.rest(),
+            _ => 0,
+        }
+    }
+
     /// Octets held.
     pub(super) fn held(&self) -> usize {
         match self {
-            Self::None | Self::Nothing | Self::Tls(_) | Self::Dtls(_) | Self::Quic(_) => 0,
+            Self::None | Self::Nothing => 0,
+            Self::Tls(tls) => tls.held(),
+            Self::Dtls(dtls) => dtls.held(),
+            Self::Quic(quic) => quic.held(),
             Self::Dns(dns) => dns.held(),
             Self::Http1(http) => http.held(),
+            Self::Http2(http) => http.held(),
+            Self::Ssh(ssh) => ssh.held(),
+            Self::Smtp(smtp) => smtp.held(),
+            Self::Login(login) => login.held(),
         }
     }
 
     /// Whether it measures the delays of responses.
     pub(super) fn measures(&self) -> bool {
-        matches!(self, Self::Dns(_) | Self::Http1(_))
-    }
-
-    /// Whether it writes log lines.
-    pub(super) fn logs(&self) -> bool {
-        !matches!(self, Self::None | Self::Nothing)
+        matches!(self, Self::Dns(_) | Self::Http1(_) | Self::Http2(_) | Self::Smtp(_))
     }
 
     /// Whether the server speaks first.
     pub(super) fn is_server_first(&self) -> bool {
-        false
+        matches!(self, Self::Smtp(_) | Self::Login(_) | Self::Ssh(_))
     }
 
     /// The server's name, where the flow's facts do not have it yet.
@@ -116,6 +181,7 @@ impl Reader {
             Self::Tls(tls) => tls.describe(&mut said),
             Self::Dtls(dtls) => dtls.describe(&mut said),
             Self::Quic(quic) => quic.describe(&mut said),
+            Self::Http2(_) => Http2::describe(&mut said),
             _ => return,
         }
         for (key, value) in said.details.iter() {
@@ -144,6 +210,10 @@ impl Reader {
             (Self::Tls(_), Piece::Gap(_)) => Step::Done,
             (Self::Dns(dns), piece) => dns.piece(forward, piece, talk),
             (Self::Http1(http), piece) => http.piece(forward, piece, talk),
+            (Self::Http2(http), piece) => http.piece(forward, piece, talk),
+            (Self::Ssh(ssh), piece) => ssh.piece(forward, piece, talk),
+            (Self::Smtp(smtp), piece) => smtp.piece(forward, piece, talk),
+            (Self::Login(login), piece) => login.piece(forward, piece, talk),
             (Self::None | Self::Nothing | Self::Dtls(_) | Self::Quic(_), _) => Step::Done,
         }
     }
@@ -160,9 +230,12 @@ impl Reader {
             self.handshake(app, forward, failure, talk);
         }
         match self {
-            Self::None | Self::Nothing | Self::Tls(_) | Self::Dtls(_) | Self::Quic(_) => {}
+            Self::None | Self::Nothing | Self::Tls(_) | Self::Dtls(_) | Self::Quic(_) | Self::Ssh(_) => {}
             Self::Dns(dns) => dns.finish(talk),
             Self::Http1(http) => http.finish(talk),
+            Self::Http2(http) => http.finish(talk),
+            Self::Smtp(smtp) => smtp.finish(talk),
+            Self::Login(login) => login.finish(talk),
         }
     }
 

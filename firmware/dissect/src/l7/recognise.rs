@@ -93,7 +93,6 @@ pub(crate) static ALL: &[Recogniser] = &[
     on("spice", TCP, &[5930], remote::spice),
     on("hl7", TCP, &[2575], industry::hl7),
     on("opcua", TCP, &[4840], industry::opcua),
-    on("http", TCP, &[], tunnels::http2),
     on("xmpp", TCP, &[5222, 5269], calls::xmpp),
     on("netconf", TCP, &[830], tunnels::netconf),
     on("bjnp", BOTH, &[8611, 8612], files::bjnp),

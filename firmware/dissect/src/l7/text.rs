@@ -29,11 +29,6 @@ impl Partial {
         Some((result, rest))
     }
 
-    /// Whether nothing of a line is there.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Octets held.
     pub(super) fn held(&self) -> usize {
         self.0.len()

@@ -101,7 +101,10 @@ impl<'a> Message<'a> {
         let known_class = |class: u16| matches!(class & 0x7fff, 1 | 3 | 4 | 254 | 255);
         let question = match &self.question {
             Some(q) => kind_name(q.kind).is_some() && known_class(q.class) && !q.name.chars().any(char::is_control),
-            None => questions == 0 && self.is_response() && answers > 0 && self.answers().next().is_some(),
+            None => {
+                let known = self.answers().filter(|answer| kind_name(answer.kind).is_some());
+                questions == 0 && self.is_response() && answers > 0 && known.count() == usize::from(answers)
+            }
         };
         matches!(self.opcode(), 0 | 4 | 5)
             && questions <= 1

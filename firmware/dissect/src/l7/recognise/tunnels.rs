@@ -28,7 +28,6 @@ const AJP: App = App::named("ajp");
 const FASTCGI: App = App::named("fastcgi");
 const STRATUM: App = App::named("stratum");
 const WEBSOCKET: App = App::named("websocket");
-const HTTP: App = App::named("http");
 const NETCONF: App = App::named("netconf");
 
 /// Message types 1–4 with their lengths, and three zero octets.
@@ -40,7 +39,7 @@ pub(super) fn wireguard(sample: &Sample<'_>, _: &mut L7) -> Verdict {
         Some(3) => data.len() == 64 && on_port(sample, &[51_820]),
         _ => false,
     };
-    let transport = |data: &[u8]| kind(data) == Some(4) && data.len() >= 32 && data.len() % 16 == 0;
+    let transport = |data: &[u8]| kind(data) == Some(4) && data.len() >= 32 && data.len().is_multiple_of(16);
     let (a, b) = (sample.client, sample.server);
     if handshake(sample.latest) || handshake(a) || handshake(b) {
         return parsed(WIREGUARD);
@@ -402,11 +401,6 @@ pub(super) fn websocket(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     } else {
         Verdict::No
     }
-}
-
-/// HTTP/2 without TLS, whose client knew that the server speaks it: RFC 9113, section 3.4.
-pub(super) fn http2(sample: &Sample<'_>, _: &mut L7) -> Verdict {
-    stream(HTTP, sample, |data| begins(data, b"PRI * HTTP/2.0\r\n\r\nSM"))
 }
 
 /// RFC 6242: a hello with capabilities.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use capture::file::CaptureFile;
 use capture::{Polled, Source};
-use model::{DetailKey, LogSource};
 
 use super::play::{Known, Player};
 use crate::l7::Config;
