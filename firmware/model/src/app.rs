@@ -87,8 +87,8 @@ impl App {
         APPS.iter().map(|(number, ..)| Self(*number))
     }
 
-    /// The application that the IANA registry gives to the protocol and one of the ports: the
-    /// destination's first, since that is where a server listens. A look-up in a table.
+    /// The application that the IANA registry gives to the protocol and one of the ports. Where both have one, the system
+    /// port (below 1024) decides, else the destination, since that is where a server listens. A look-up in a table.
     #[inline]
     #[must_use]
     pub fn by_port(protocol: u8, src_port: u16, dst_port: u16) -> Self {
@@ -117,6 +117,7 @@ impl App {
         match (of(dst_port), of(src_port)) {
             (0, 0) if protocol == 132 => Self::SCTP,
             (0, by_src) => Self(by_src),
+            (_, by_src) if by_src != 0 && src_port < 1_024 && dst_port >= 1_024 => Self(by_src),
             (by_dst, _) => Self(by_dst),
         }
     }
@@ -188,6 +189,8 @@ mod tests {
     fn the_server_side_port_decides_first() {
         assert_eq!(App::by_port(6, 22, 443).to_string(), "https");
         assert_eq!(App::by_port(6, 443, 50_000).to_string(), "https");
+        assert_eq!(App::by_port(6, 443, 3_306).to_string(), "https");
+        assert_eq!(App::by_port(6, 8_443, 3_306).to_string(), "mysql");
         assert_eq!(App::by_port(17, 50_000, 443).to_string(), "quic");
         assert_eq!(App::by_port(6, 50_000, 50_001), App::UNKNOWN);
         assert_eq!(App::by_port(58, 0, 0).to_string(), "icmpv6");
@@ -206,7 +209,8 @@ mod tests {
             for port in 0..=u16::MAX {
                 let other = port.rotate_left(5) ^ 443;
                 let none = if protocol == 132 { App::SCTP } else { App::UNKNOWN };
-                let naive = find(port).or_else(|| find(other)).unwrap_or(none);
+                let system = find(other).filter(|_| other < 1_024 && port >= 1_024);
+                let naive = system.or_else(|| find(port)).or_else(|| find(other)).unwrap_or(none);
                 assert_eq!(App::by_port(protocol, other, port), naive, "{protocol} {other} {port}");
             }
         }

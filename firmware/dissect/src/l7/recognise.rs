@@ -159,6 +159,7 @@ pub(crate) static ALL: &[Recogniser] = &[
     on("tacacs", TCP, &[49], network::tacacs),
     on("diameter", TCP | SCTP, &[3868], network::diameter),
     on("openflow", TCP, &[6653, 6633], network::openflow),
+    on("bmp", TCP, &[1790, 11_019], network::bmp),
     on("ldp", BOTH, &[646], network::ldp),
     on("irc", TCP, &[6667], files::irc),
     on("nntp", TCP, &[119], files::nntp),

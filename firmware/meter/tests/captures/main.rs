@@ -4,5 +4,8 @@ mod applications;
 mod corpus;
 mod flowtest;
 mod mapping;
+mod names;
 mod ndpi;
+mod quality;
 mod totals;
+mod tshark;

@@ -475,6 +475,8 @@ pub(super) const APPS: &[(u16, &str, &str, &[u16])] = &[
     // Known by the IP protocol alone.
     (459, "sctp", "", &[]),
     (460, "pgm", "", &[]),
+    // Later ones.
+    (461, "bmp", "", &[]),
 ];
 
 /// What people in China call an application, where it is not the name in [`APPS`].

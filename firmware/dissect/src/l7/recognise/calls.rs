@@ -155,7 +155,7 @@ pub(super) fn stun(sample: &Sample<'_>, l7: &mut L7) -> Verdict {
         };
         let (kind, length) = (be16(data, 0)?, usize::from(be16(data, 2)?));
         // WhatsApp counts its own first attribute without padding.
-        if kind & 0xc000 != 0 || length % 4 != 0 && be16(data, 20)? != 0x4000 {
+        if kind & 0xc000 != 0 || !length.is_multiple_of(4) && be16(data, 20)? != 0x4000 {
             return Some(false);
         }
         let is_whole = if sample.transport == 6 {
@@ -406,7 +406,11 @@ pub(super) fn rtmp(sample: &Sample<'_>, _: &mut L7) -> Verdict {
 /// Packets of 188 octets, each beginning with 0x47.
 pub(super) fn mpeg_ts(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     datagram(MPEG_TS, sample, |data| {
-        Some(!data.is_empty() && data.len() % 188 == 0 && data.chunks(188).all(|packet| packet.first() == Some(&0x47)))
+        Some(
+            !data.is_empty()
+                && data.len().is_multiple_of(188)
+                && data.chunks(188).all(|packet| packet.first() == Some(&0x47)),
+        )
     })
 }
 

@@ -102,13 +102,13 @@ pub(super) fn minecraft(sample: &Sample<'_>, _: &mut L7) -> Verdict {
 pub(super) fn starcraft(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     match sample.transport {
         6 if on_port(sample, &[1119]) => stream(STARCRAFT, sample, |data| {
-            Some(begins_any(
+            begins_any(
                 data,
                 &[
                     &[0x4a, 0x00, 0x00, 0x0a, 0x66, 0x02, 0x0a, 0xed, 0x2d, 0x66],
                     &[0x49, 0x00, 0x00, 0x0a, 0x66, 0x02, 0x0a, 0xed, 0x2d, 0x66],
                 ],
-            )?)
+            )
         }),
         17 if on_port(sample, &[1119])
             && matches!(

@@ -17,6 +17,7 @@ const RADIUS: App = App::named("radius");
 const TACACS: App = App::named("tacacs");
 const DIAMETER: App = App::named("diameter");
 const BGP: App = App::named("bgp");
+const BMP: App = App::named("bmp");
 const LDP: App = App::named("ldp");
 const RIP: App = App::named("rip");
 const BFD: App = App::named("bfd");
@@ -270,7 +271,7 @@ pub(super) fn diameter(sample: &Sample<'_>, _: &mut L7) -> Verdict {
         Some(
             first == 1
                 && (20..65_536).contains(&length)
-                && length % 4 == 0
+                && length.is_multiple_of(4)
                 && flags & 0x0f == 0
                 && (257..=8_388_999).contains(&command)
                 && be32(data, 16).is_some()
@@ -289,6 +290,16 @@ pub(super) fn bgp(sample: &Sample<'_>, l7: &mut L7) -> Verdict {
         l7.details.set(DetailKey::Agent, &format!("AS{number}"));
     }
     verdict
+}
+
+/// RFC 7854, section 4.1: version 3, a length, and an initiation message first.
+pub(super) fn bmp(sample: &Sample<'_>, _: &mut L7) -> Verdict {
+    stream(BMP, sample, |data| {
+        let length = be32(data, 1)?;
+        let is_head = octet(data, 0)? == 3 && (6..65_536).contains(&length);
+        // Its first TLV: a string, or the system's description or name.
+        Some(is_head && octet(data, 5)? == 4 && be16(data, 6)? <= 2 && u32::from(be16(data, 8)?) + 10 <= length)
+    })
 }
 
 /// RFC 5036, section 3.1: version 1, a PDU's length, and a message type.
@@ -386,7 +397,7 @@ pub(super) fn nat_pmp(sample: &Sample<'_>, _: &mut L7) -> Verdict {
         let (version, code) = (octet(data, 0)?, octet(data, 1)? & 0x7f);
         Some(match version {
             0 => code <= 2 && matches!(data.len(), 2 | 8 | 12 | 16),
-            2 => code <= 2 && data.len() >= 24 && data.len() % 4 == 0,
+            2 => code <= 2 && data.len() >= 24 && data.len().is_multiple_of(4),
             _ => false,
         })
     })
@@ -517,7 +528,7 @@ pub(super) fn roughtime(sample: &Sample<'_>, _: &mut L7) -> Verdict {
             .checked_mul(8)?;
         let tags = data.get(tags - 4 + 4 - tags / 2..tags)?;
         Some(
-            data.len() % 4 == 0 && data.len() >= 64 && super::octets::contains(tags, b"NONC")
+            data.len().is_multiple_of(4) && data.len() >= 64 && super::octets::contains(tags, b"NONC")
                 || super::octets::contains(tags, b"SREP"),
         )
     })

@@ -4,8 +4,8 @@ use model::{App, DetailKey, L7};
 
 use super::super::sample::{Sample, Verdict};
 use super::octets::{
-    be16, be32, be64, begins, begins_any, contains, datagram, le32, more_until, octet, on_port, parsed, pattern,
-    stream, text,
+    be16, be32, be64, begins, begins_any, contains, datagram, le32, more_until, octet, on_port, packets, parsed,
+    pattern, stream, text,
 };
 
 const WIREGUARD: App = App::named("wireguard");
@@ -73,6 +73,9 @@ pub(super) fn openvpn(sample: &Sample<'_>, _: &mut L7) -> Verdict {
         Some((octet(data, 0)?, be64(data, 1)?))
     };
     let code = |first: u8| first >> 3;
+    if let Some(verdict) = openvpn_data(sample) {
+        return verdict;
+    }
     let client = packet(sample.client);
     let server = packet(sample.server);
     let is_client = |(first, session): (u8, u64)| matches!(code(first), 1 | 7 | 10) && first & 7 == 0 && session != 0;
@@ -107,6 +110,22 @@ pub(super) fn openvpn(sample: &Sample<'_>, _: &mut L7) -> Verdict {
         },
         None => Verdict::No,
     }
+}
+
+/// Data of a session whose beginning was not seen: the same peer, and a counter that goes on.
+fn openvpn_data(sample: &Sample<'_>) -> Option<Verdict> {
+    const DATA: u8 = 9 << 3;
+    let first = if sample.forward { sample.client } else { sample.server };
+    let is_data = sample.transport == 17 && octet(first, 0)? & 0xf8 == DATA && first.len() >= 24;
+    if !is_data {
+        return None;
+    }
+    let goes_on = first.get(..4) == sample.latest.get(..4)
+        && (1..=32).contains(&be32(sample.latest, 4)?.wrapping_sub(be32(first, 4)?));
+    Some(match goes_on && packets(sample) >= 3 {
+        true => pattern(OPENVPN),
+        false => more_until(sample, 6),
+    })
 }
 
 /// RFC 7296, section 3.1: IKE's header; on port 4500 behind four zero octets, and ESP without them (RFC 3948).
