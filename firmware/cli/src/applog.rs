@@ -88,7 +88,7 @@ impl Session {
         let (at, problem) = ((wrong.line, wrong.column), &wrong.problem);
         Err(match self.language {
             Language::English => format!("line {}, character {}: {problem}\n  {line}", at.0, at.1),
-            Language::Chinese => format!("第 {} 行第 {} 个字符：{problem}\n  {line}", at.0, at.1),
+            Language::Chinese => format!("第 {} 行第 {} 个字符：{}\n  {line}", at.0, at.1, problem.chinese()),
         })
     }
 }

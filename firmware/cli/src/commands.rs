@@ -20,6 +20,9 @@ pub(crate) enum Action {
     ShowRecords,
     ShowSeries,
     ShowTotals,
+    ShowQuality,
+    ShowStreams,
+    ShowQualitySeries,
     ShowCapture,
     ShowStorage,
     ShowExporters,
@@ -109,7 +112,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 77] = [
+pub(crate) const COMMANDS: [Command; 80] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -192,6 +195,30 @@ pub(crate) const COMMANDS: [Command; 77] = [
         (
             "sums of stored records, and of the time before",
             "已存流记录合计，并与上一周期比较",
+        ),
+    ),
+    command(
+        "show quality [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE] [order FIGURE] [limit COUNT]",
+        Action::ShowQuality,
+        false,
+        (
+            "servers with connect and response times, retransmissions, zero windows and resets",
+            "各服务端的建连时延、响应时间、重传、零窗口和复位",
+        ),
+    ),
+    command(
+        "show quality streams [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE] [limit COUNT]",
+        Action::ShowStreams,
+        false,
+        ("RTP streams with loss and jitter", "RTP 流的丢包和抖动"),
+    ),
+    command(
+        "show quality series [step SPAN] [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE]",
+        Action::ShowQualitySeries,
+        false,
+        (
+            "quality over time, such as of one server by a filter",
+            "服务质量随时间的变化，可用过滤条件指定服务端",
         ),
     ),
     command(
@@ -706,6 +733,7 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ("severity", ("at least so grave", "级别及以上")),
     ("keyword", ("with this word", "包含关键字")),
     ("applog", ("application logs", "应用日志")),
+    ("quality", ("how well servers answer and streams arrive", "服务质量")),
     ("client", ("of this client", "客户端")),
     ("server", ("of this server", "服务端")),
     ("name", ("a part of the server's name", "服务端名称的一部分")),

@@ -95,15 +95,10 @@ pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
     };
     let mut failures = Vec::new();
     for file in &args.files {
-        let records = &mut run.records;
+        let Run { metering, taken } = &mut run;
         let read = crate::captures::open(file).and_then(|mut source| {
             let name = file.display().to_string();
-            run.metering.read(
-                &mut source,
-                &name,
-                &mut |record: FlowRecord| records.push(record),
-                |_| true,
-            )
+            metering.read(&mut source, &name, taken, |_| true)
         });
         failures.extend(read.err());
     }

@@ -99,6 +99,8 @@ pub(crate) enum Kind {
     View,
     /// A number of capture rings.
     Rings,
+    /// What servers are ordered by.
+    Figure,
     /// Anything that prints.
     Text,
 }
@@ -151,12 +153,13 @@ impl Kind {
             Self::Server => "SERVER",
             Self::View => "VIEW",
             Self::Rings => "RINGS",
+            Self::Figure => "FIGURE",
             Self::Text => "TEXT",
         }
     }
 
     /// Every kind.
-    pub(crate) const ALL: [Self; 45] = [
+    pub(crate) const ALL: [Self; 46] = [
         Self::Seconds,
         Self::Count,
         Self::Name,
@@ -201,6 +204,7 @@ impl Kind {
         Self::Server,
         Self::View,
         Self::Rings,
+        Self::Figure,
         Self::Text,
     ];
 
@@ -350,6 +354,10 @@ impl Kind {
                 "line：每条一行；full：全部字段",
             ),
             Self::Rings => ("a number of rings, 1 to 64", "环数，1 到 64"),
+            Self::Figure => (
+                "flows, bytes, response, connect or retransmissions",
+                "flows、bytes、response、connect 或 retransmissions",
+            ),
             Self::Text => ("text; quotes keep spaces", "文字；用引号保留空格"),
         }
     }
@@ -404,7 +412,7 @@ impl Kind {
             Self::Rows => word.parse::<u32>().is_ok_and(|n| n < 100_000),
             Self::Client => is_network(word),
             Self::Server => is_server(word),
-            Self::View => self.choices().contains(&word),
+            Self::View | Self::Figure => self.choices().contains(&word),
             Self::Rings => word.parse::<u16>().is_ok_and(|n| (1..=64).contains(&n)),
             Self::Scope => (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control),
             Self::Filter | Self::Text => !word.chars().any(char::is_control),
@@ -433,6 +441,7 @@ impl Kind {
             Self::Order => keys::ORDERS,
             Self::Scope => &["ports", "exporters"],
             Self::View => &["line", "full"],
+            Self::Figure => &["flows", "bytes", "response", "connect", "retransmissions"],
             _ => &[],
         }
     }

@@ -8,7 +8,7 @@ use api::analyzer::{
 };
 use api::client::CallError;
 use api::labels::Labels;
-use model::{Ask, LinkId, Query, Scope, Timestamp};
+use model::{Ask, Key, LinkId, Measure, Query, Scope, Timestamp};
 use settings::Language;
 
 use crate::ask::{Appliance, explain};
@@ -19,7 +19,8 @@ use crate::lang::say;
 use crate::session::{Format, Session, limit, option};
 use crate::show::Show;
 use crate::show::answer::Answered;
-use crate::{keys, when};
+use crate::show::quality::{SERVERS, STREAMS};
+use crate::{keys, kinds, when};
 
 /// How long a question may take.
 const TIMEOUT_MS: u32 = 120_000;
@@ -29,8 +30,8 @@ const LAST_S: u64 = 3_600;
 impl Session {
     /// Asks, and prints the answer with where it comes from.
     pub(crate) fn ask_records(&self, parsed: &Parsed, format: Format) -> Result<String, String> {
+        self.check_filter(option(parsed, "filter").unwrap_or_default())?;
         let query = self.question(parsed)?;
-        self.check_filter(&query.filter)?;
         let state = self.answered(query)?;
         let Some(answer) = &state.answer else {
             return Ok(say(self.language, ("Nothing was found until then.\n", "尚无结果。\n")).to_owned());
@@ -46,7 +47,12 @@ impl Session {
                     labels: &labels,
                     zone_s: 0,
                 };
-                Ok(show.answer(answered) + &show.footing(answer))
+                let text = match parsed.action {
+                    Action::ShowQuality | Action::ShowQualitySeries => show.quality(answered, false),
+                    Action::ShowStreams => show.quality(answered, true),
+                    _ => show.answer(answered),
+                };
+                Ok(text + &show.footing(answer))
             }
         }
     }
@@ -79,7 +85,7 @@ impl Session {
             from: time("from")?.unwrap_or_else(|| ago(to.unwrap_or(now))),
             to,
             scope: self.query_scope(parsed)?,
-            filter: option(parsed, "filter").unwrap_or_default().to_owned(),
+            filter: filter(parsed),
             ask: ask(parsed)?,
             timeout_ms: TIMEOUT_MS,
         })
@@ -212,6 +218,34 @@ impl Appliance {
     }
 }
 
+/// The filter of a command: what was typed, and what the command is about.
+fn filter(parsed: &Parsed) -> String {
+    let typed = option(parsed, "filter").unwrap_or_default().trim();
+    let about = match parsed.action {
+        Action::ShowQuality | Action::ShowQualitySeries => "measured",
+        Action::ShowStreams => "rtp-packets > 0",
+        _ => return typed.to_owned(),
+    };
+    match typed {
+        "" => about.to_owned(),
+        typed => format!("({typed}) and {about}"),
+    }
+}
+
+/// A ranking of servers or streams with their quality.
+fn served(parsed: &Parsed, by: &[Key]) -> Ask {
+    Ask::Top {
+        by: by.to_vec(),
+        measure: option(parsed, "order")
+            .and_then(kinds::one_of)
+            .unwrap_or(Measure::Flows),
+        limit: limit(parsed, 20),
+        ascending: false,
+        compare: false,
+        quality: true,
+    }
+}
+
 /// What a command asks.
 fn ask(parsed: &Parsed) -> Result<Ask, String> {
     let keys = |text: Option<&str>| text.map_or_else(|| Ok(Vec::new()), keys::keys);
@@ -220,6 +254,19 @@ fn ask(parsed: &Parsed) -> Result<Ask, String> {
         .transpose()?
         .unwrap_or_default();
     Ok(match parsed.action {
+        Action::ShowQuality => served(parsed, &SERVERS),
+        Action::ShowStreams => served(parsed, &STREAMS),
+        Action::ShowQualitySeries => Ask::Series {
+            step_s: option(parsed, "step")
+                .and_then(when::length_s)
+                .and_then(|s| s.try_into().ok()),
+            zone_s: 0,
+            by: Vec::new(),
+            measure: Measure::Flows,
+            limit: 1,
+            compare: false,
+            quality: true,
+        },
         Action::ShowTopBy => Ask::Top {
             by: keys(parsed.values.first().map(String::as_str))?,
             measure,
@@ -258,7 +305,7 @@ fn ask(parsed: &Parsed) -> Result<Ask, String> {
 
 #[cfg(test)]
 mod tests {
-    use model::{Key, Measure, Order};
+    use model::Order;
 
     use super::*;
     use crate::grammar::{Grammar, split};
@@ -268,6 +315,39 @@ mod tests {
         let parsed = Grammar::new(Language::English, true).parse(&words).unwrap();
         assert!(line.contains("filter") == option(&parsed, "filter").is_some());
         ask(&parsed).unwrap()
+    }
+
+    #[test]
+    fn quality_is_asked_of_what_was_measured() {
+        let parse = |line: &str| {
+            let words = split(line, Language::English).unwrap();
+            Grammar::new(Language::English, true).parse(&words).unwrap()
+        };
+        let servers = parse("show quality order response filter \"dport 53 or dport 443\" limit 5");
+        assert_eq!(filter(&servers), "(dport 53 or dport 443) and measured");
+        let Ask::Top {
+            by,
+            measure,
+            limit,
+            quality,
+            ..
+        } = ask(&servers).unwrap()
+        else {
+            panic!("not a ranking");
+        };
+        assert_eq!(
+            (by.as_slice(), measure, limit, quality),
+            (&SERVERS[..], Measure::Response, 5, true)
+        );
+        assert_eq!(filter(&parse("show quality streams")), "rtp-packets > 0");
+        assert!(matches!(
+            ask(&parse("show quality series step 5m")),
+            Ok(Ask::Series {
+                step_s: Some(300),
+                quality: true,
+                ..
+            })
+        ));
     }
 
     #[test]

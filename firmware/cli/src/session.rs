@@ -158,9 +158,13 @@ impl Session {
                 self.print(format, self.ask(api::collector::StatusQuery {})?, |c| show.capture(c))?
             }
             Action::ShowStorage => self.show_storage(format)?,
-            Action::ShowTopBy | Action::ShowRecords | Action::ShowSeries | Action::ShowTotals => {
-                self.ask_records(parsed, format)?
-            }
+            Action::ShowTopBy
+            | Action::ShowRecords
+            | Action::ShowSeries
+            | Action::ShowTotals
+            | Action::ShowQuality
+            | Action::ShowStreams
+            | Action::ShowQualitySeries => self.ask_records(parsed, format)?,
             Action::Restart => {
                 let request = RestartRequest {
                     program: restartable(parsed),

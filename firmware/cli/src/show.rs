@@ -7,6 +7,7 @@ mod exporters;
 pub(crate) mod links;
 mod objects;
 mod programs;
+pub(crate) mod quality;
 
 use api::analyzer::{LinkNow, Records, Top};
 use api::supervisor::{PortRole, SettingsAnswer, SystemStatus};

@@ -24,7 +24,8 @@ pub(crate) struct Wrong {
     line: usize,
     /// In characters, from 1.
     column: usize,
-    message: String,
+    english: String,
+    chinese: String,
 }
 
 /// What a text is.
@@ -51,7 +52,8 @@ fn checked(text: &str, objects: &Objects) -> Checked {
         wrong: read(text, objects).err().map(|error| Wrong {
             line: error.line,
             column: error.column,
-            message: error.problem.to_string(),
+            english: error.problem.to_string(),
+            chinese: error.problem.chinese(),
         }),
         rules: text.lines().filter(rule).count(),
     }
@@ -81,7 +83,10 @@ mod tests {
         );
         let wrong = bad.wrong.unwrap();
         assert_eq!((wrong.line, bad.rules), (2, 2));
-        assert!(wrong.message.contains("nobody-knows"), "{}", wrong.message);
+        assert!(
+            wrong.english.contains("nobody-knows") && wrong.chinese.contains("nobody-knows"),
+            "{wrong:?}"
+        );
         assert!(refuse_wrong("x", &objects).is_err() && refuse_wrong("", &objects).is_ok());
     }
 }

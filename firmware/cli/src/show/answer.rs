@@ -27,7 +27,7 @@ pub(crate) struct Answered<'a> {
 }
 
 /// A time to the second, or to the millisecond, in a zone.
-fn time(at: Timestamp, zone_s: i32, millis: bool) -> String {
+pub(super) fn time(at: Timestamp, zone_s: i32, millis: bool) -> String {
     let seconds = i64::try_from(at.as_secs())
         .unwrap_or(i64::MAX)
         .saturating_add(zone_s.into());
@@ -41,7 +41,7 @@ fn time(at: Timestamp, zone_s: i32, millis: bool) -> String {
 }
 
 /// A zone behind a time: `Z`, `+08:00`.
-fn zone(zone_s: i32) -> String {
+pub(super) fn zone(zone_s: i32) -> String {
     match zone_s {
         0 => "Z".to_owned(),
         seconds => {

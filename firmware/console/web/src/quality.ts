@@ -12,7 +12,6 @@ export const THRESHOLDS = {
   response: { name: 'quality.response', warn: 500_000, bad: 2_000_000, kind: 'delay' },
   retransmitted: { name: 'quality.retransmitted', warn: 0.01, bad: 0.03, kind: 'share' },
   zeroWindows: { name: 'quality.zero_windows', warn: 1, bad: 100, kind: 'count' },
-  resets: { name: 'quality.resets', warn: 0.1, bad: 0.5, kind: 'share' },
   loss: { name: 'quality.loss', warn: 0.01, bad: 0.03, kind: 'share' },
   jitter: { name: 'quality.jitter', warn: 20_000, bad: 50_000, kind: 'delay' },
 } satisfies Record<string, Threshold>;
@@ -42,10 +41,13 @@ export function figuresOf(sums: Sums, quality: QualitySums | null | undefined): 
     flows: sums.flows, bytes: octetsOf(sums),
     connectClient: q === null ? null : mean(q.connect_client), connectServer: q === null ? null : mean(q.connect_server),
     response: q === null ? null : mean(q.response), responseMax: q === null || q.response.count === 0 ? null : q.response.max_us,
-    retransmitted: share(both('retransmitted'), packets), zeroWindows: packets > 0 ? both('zero_windows') : null, resets: packets > 0 ? share(both('resets'), q?.flows ?? 0) : null,
+    retransmitted: share(both('retransmitted'), packets), zeroWindows: packets > 0 ? both('zero_windows') : null, resets: packets > 0 ? both('resets') : null,
     rtpPackets: rtp, loss: share(lost, rtp + lost), jitter: rtp > 0 && q !== null ? Math.max(q.forward.rtp_jitter_us, q.reverse.rtp_jitter_us) : null,
   };
 }
+
+/** Whether anything of a server was measured: of a stream alone nothing is. */
+export const isServer = (f: Figures): boolean => f.connectClient !== null || f.connectServer !== null || f.response !== null || f.retransmitted !== null;
 
 export const addressOf = (value: KeyValue | undefined): string => (value !== undefined && typeof value === 'object' && 'address' in value ? value.address : '');
 export const numberOf = (value: KeyValue | undefined): number => (value !== undefined && typeof value === 'object' && 'number' in value ? value.number : 0);
