@@ -9,6 +9,7 @@ mod figures;
 mod flows;
 mod fuzzing;
 mod lan;
+mod layer7;
 mod playback;
 mod ports;
 mod session;

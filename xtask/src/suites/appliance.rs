@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::exporters::{self, Exporters};
 use super::flows;
+use super::layer7;
 use super::playback::{Playback, office};
 use super::session::{PASSWORD, Session, first_boot};
 use super::tally::Tally;
@@ -36,6 +37,7 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     commands(tally, &session);
     exporters::checks(tally, &session);
     flows::checks(tally, &session);
+    layer7::checks(tally, &session);
     tally.check("the data partition grew to the disk", grown(&session));
     tally.check(
         "the physical console asks for the password, then obeys",
