@@ -270,7 +270,9 @@ impl Flow {
         let by_host = host
             .filter(|_| carries(carrier))
             .and_then(|host| signatures.by_host(host));
-        by_host.or(self.app)
+        let is_nameless = host.is_none() && carries(carrier);
+        let by_certificate = || is_nameless.then(|| signatures.by_certificate(&self.l7.details)).flatten();
+        by_host.or_else(by_certificate).or(self.app)
     }
 
     /// The application, and the facts so far.

@@ -8,7 +8,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use model::{App, Confidence};
+use model::{App, Confidence, DetailKey, Details};
 
 use self::parse::{Host, Rule, Statement};
 pub use self::parse::{SignatureError, SignatureProblem};
@@ -131,6 +131,19 @@ impl Signatures {
             .iter()
             .rev()
             .find_map(|start| self.suffixes.get(host.get(*start..)?).copied())
+    }
+
+    /// The application of a server whose client named none: by its certificate's subject, else by the other names where
+    /// all that are known are of one application.
+    pub(crate) fn by_certificate(&self, details: &Details) -> Option<App> {
+        let of = |name: &str| self.by_host(name.trim_start_matches("*."));
+        let subject = details.get(DetailKey::Subject).and_then(of);
+        subject.or_else(|| {
+            let names = details.get(DetailKey::CertificateNames)?;
+            let mut apps = names.split(',').filter_map(of);
+            let first = apps.next()?;
+            apps.all(|app| app == first).then_some(first)
+        })
     }
 
     /// The application of a flow's first octets, from either side.

@@ -83,6 +83,24 @@ fn the_longest_suffix_of_whole_labels_wins_and_the_administrators_among_equals()
 }
 
 #[test]
+fn a_certificate_names_the_application_where_its_names_agree() {
+    let own = Signatures::builtin();
+    let of = |subject: &str, names: &str| {
+        let mut details = Details::default();
+        details.set(DetailKey::Subject, subject);
+        details.set(DetailKey::CertificateNames, names);
+        own.by_certificate(&details)
+    };
+    assert_eq!(of("*.webex.com", "www.example.org"), App::by_name("webex"));
+    assert_eq!(
+        of("Some Organisation", "a.example,*.zoom.us,zoom.com"),
+        App::by_name("zoom")
+    );
+    assert_eq!(of("shared.example", "*.zoom.us,www.reddit.com"), None);
+    assert_eq!(of("", ""), None);
+}
+
+#[test]
 fn patterns_are_matched_at_their_place() {
     let table = with(concat!(
         "app oa tcp ports 7000-7010,8000 payload 0 text \"OA\\x01 \\\"\" payload 7 hex ff??00 # ours\n",
