@@ -170,7 +170,7 @@ export async function layer7({ page, url, step: tried, assert, eventually, butto
     await everyLine('pages that are not there alone', (text) => text.includes('404'));
     await page.getByRole('button', { name: '详情 1', exact: true }).click();
     const details = page.getByTestId('applog-details');
-    for (const name of ['请求方法', '请求路径', '状态码', '响应时间', '客户端', '服务端']) await details.getByText(name, { exact: true }).waitFor();
+    for (const name of ['请求方法', '请求路径', '状态码', '响应时间', '客户端', '服务端', '服务端软件']) await details.getByText(name, { exact: true }).waitFor();
     await picture('applog-line');
     await page.getByRole('link', { name: '查看对应的流记录' }).click();
     await page.getByRole('heading', { level: 1, name: '流量检索' }).waitFor();
