@@ -3,12 +3,13 @@
 //! `applications.golden` says for each capture how many of nDPI's flows carry the same application here, and lists the
 //! others by cause. `SPANWATCH_BLESS=1` writes it anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use dissect::l7::Signatures;
 use model::{App, Confidence, FlowRecord};
 
+use crate::causes::CAUSES;
 use crate::corpus;
 use crate::mapping;
 use crate::ndpi::{self, End};
@@ -92,6 +93,9 @@ fn applications_are_those_of_ndpi() {
     let Some(folder) = corpus::folder("ndpi") else { return };
     let mut golden = String::new();
     let mut sums: BTreeMap<Outcome, usize> = BTreeMap::new();
+    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut unused: BTreeSet<(&str, &str)> = CAUSES.iter().map(|(of, app, _)| (*of, *app)).collect();
+    let mut without = Vec::new();
     for path in corpus::files(&folder.join("pcap")) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let Ok(text) = std::fs::read(folder.join("expected").join(format!("{name}.out"))) else {
@@ -114,6 +118,18 @@ fn applications_are_those_of_ndpi() {
             *sums.entry(outcome).or_default() += 1;
             all += 1;
             match outcome {
+                Outcome::Same | Outcome::Finer | Outcome::NoFlow => {}
+                _ => {
+                    let cause = CAUSES.iter().find(|(of, app, _)| *of == name && *app == theirs);
+                    let Some((of, app, cause)) = cause else {
+                        without.push(format!("{name} {theirs}"));
+                        continue;
+                    };
+                    unused.remove(&(*of, *app));
+                    *causes.entry(*cause).or_default() += 1;
+                }
+            }
+            match outcome {
                 Outcome::Same => same += 1,
                 _ => lines.push(format!("  {outcome:?} {}", line(&flow.key, theirs, record.as_ref()))),
             }
@@ -128,11 +144,18 @@ fn applications_are_those_of_ndpi() {
     let all: usize = sums.values().sum();
     let agree = of(Outcome::Same) + of(Outcome::Finer);
     eprintln!("{agree} of {all} flows agree: {sums:?}");
+    for (cause, count) in &causes {
+        eprintln!("{count:4} {cause}");
+    }
     assert!(all > 2_000, "only {all} flows were compared");
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures/applications.golden");
     if std::env::var_os("SPANWATCH_BLESS").is_some() {
         std::fs::write(file, &golden).unwrap();
     }
+    assert!(
+        without.is_empty() && unused.is_empty(),
+        "without a cause: {without:#?}\ncauses of nothing: {unused:#?}"
+    );
     assert!(
         agree * 10 >= all * 9,
         "{agree} of {all} flows carry the same application"

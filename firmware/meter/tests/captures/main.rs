@@ -1,6 +1,7 @@
 //! Real captures through dissection and metering.
 
 mod applications;
+mod causes;
 mod corpus;
 mod flowtest;
 mod mapping;

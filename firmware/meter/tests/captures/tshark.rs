@@ -1,0 +1,126 @@
+//! What Wireshark's dissectors say of the same captures.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::Command;
+
+use crate::ndpi::{Key, key};
+
+/// Fields that are asked for; of several of a name in a packet the last, which is the innermost tunnel's.
+const FIELDS: [&str; 21] = [
+    "ip.src",
+    "ip.dst",
+    "ipv6.src",
+    "ipv6.dst",
+    "tcp.srcport",
+    "tcp.dstport",
+    "udp.srcport",
+    "udp.dstport",
+    "tcp.analysis.retransmission",
+    "tcp.analysis.fast_retransmission",
+    "tcp.analysis.spurious_retransmission",
+    "tcp.analysis.out_of_order",
+    "tcp.analysis.zero_window",
+    "tcp.analysis.initial_rtt",
+    "dns.time",
+    "http.time",
+    "tls.handshake.extensions_server_name",
+    "http.host",
+    "dns.qry.name",
+    "dns.flags.response",
+    "rtp.ssrc",
+];
+
+/// A packet of TCP or UDP.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    values: Vec<String>,
+}
+
+impl Row {
+    /// A field; `None` where the packet has none.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let at = FIELDS
+            .iter()
+            .position(|field| *field == name)
+            .expect("a field of the list");
+        self.values
+            .get(at)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Seconds, as microseconds.
+    pub(crate) fn micros(&self, name: &str) -> Option<u64> {
+        let seconds: f64 = self.get(name)?.parse().ok()?;
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "delays are neither long nor negative"
+        )]
+        Some((seconds * 1e6).max(0.0).round() as u64)
+    }
+
+    /// Protocol and ends, by IPv6 where the packet has it and `prefer_v6`.
+    fn ends(&self, prefer_v6: bool) -> Option<(u8, (String, u16), (String, u16))> {
+        let (protocol, ports) = match self.get("tcp.srcport") {
+            Some(_) => (6, ["tcp.srcport", "tcp.dstport"]),
+            None => (17, ["udp.srcport", "udp.dstport"]),
+        };
+        let versions = if prefer_v6 { [6, 4] } else { [4, 6] };
+        let of = |name: &str, port: &str| {
+            let names = versions.map(|v| {
+                if v == 4 {
+                    format!("ip.{name}")
+                } else {
+                    format!("ipv6.{name}")
+                }
+            });
+            let address = names.iter().find_map(|n| self.get(n))?;
+            let address: IpAddr = address.parse().ok()?;
+            Some((address.to_string(), self.get(port)?.parse().ok()?))
+        };
+        Some((protocol, of("src", ports[0])?, of("dst", ports[1])?))
+    }
+
+    /// The flow, in either order, that one of `ours` is; and whether the packet comes from its smaller end.
+    pub(crate) fn key(&self, ours: impl Fn(&Key) -> bool) -> Option<(Key, bool)> {
+        [true, false].into_iter().find_map(|prefer_v6| {
+            let (protocol, src, dst) = self.ends(prefer_v6)?;
+            let from_smaller = src <= dst;
+            let key = key(protocol, src, dst);
+            ours(&key).then_some((key, from_smaller))
+        })
+    }
+}
+
+/// The packets of TCP and UDP in a capture; `None`, said aloud, where there is no tshark. What it said is kept beside
+/// the test's program, since it takes its time.
+pub(crate) fn rows(path: &Path) -> Option<Vec<Row>> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let length = std::fs::metadata(path).ok()?.len();
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.{length}.{}.tshark", FIELDS.len()));
+    let text = match std::fs::read_to_string(&kept) {
+        Ok(text) => text,
+        Err(_) => {
+            let mut command = Command::new("tshark");
+            command
+                .args(["-n", "-Y", "tcp or udp", "-T", "fields", "-E", "occurrence=l", "-r"])
+                .arg(path);
+            for field in FIELDS {
+                command.args(["-e", field]);
+            }
+            let Ok(output) = command.output() else {
+                eprintln!("skipped: tshark is not there (Debian's package of that name)");
+                return None;
+            };
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            std::fs::write(&kept, &text).expect("a place beside the test's program");
+            text
+        }
+    };
+    let rows = text.lines().map(|line| Row {
+        values: line.split('\t').map(str::to_owned).collect(),
+    });
+    Some(rows.collect())
+}
