@@ -3,6 +3,7 @@
 
 mod flows;
 mod flowtest;
+mod inspected;
 mod ndpi;
 mod tshark;
 
