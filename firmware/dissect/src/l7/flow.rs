@@ -26,7 +26,6 @@ const SMALL_PACKETS_MAX: u8 = 32;
 const SMALL_OCTETS: usize = 64;
 /// Octets of one side, and packets, that a reader may wait for: whoever cuts a request into octets does not hide it.
 const READER_OCTETS: usize = 2_048;
-const READER_PACKETS_MAX: u8 = 255;
 /// Boxes that wait for their next flow.
 const POOL_MAX: usize = 64;
 
@@ -123,7 +122,7 @@ pub(super) struct Env<'a, 'b> {
     /// The budget of octets held.
     pub held: &'a mut Held,
     /// Boxes of flows that were decided, for those that begin.
-    pub pool: &'a mut Vec<Box<Undecided>>,
+    pub pool: &'a mut Pool,
     /// When the packet came.
     pub now: Timestamp,
     /// Transactions of a flow that may wait.
@@ -131,6 +130,13 @@ pub(super) struct Env<'a, 'b> {
     /// Octets held of a direction.
     pub max_held_direction: usize,
 }
+
+/// Boxes that wait for their next flow.
+#[allow(
+    clippy::vec_box,
+    reason = "a flow takes the box as it is: nothing is moved or allocated"
+)]
+pub(super) type Pool = Vec<Box<Undecided>>;
 
 /// What is kept of a flow until it is decided.
 #[derive(Debug, Default)]
@@ -167,14 +173,14 @@ impl Undecided {
     fn is_exhausted(&self, awaited: bool) -> bool {
         self.packets.iter().zip(&self.heads).any(|(packets, head)| {
             if awaited {
-                return *packets >= READER_PACKETS_MAX || (*packets >= PACKETS_MAX && head.len() >= READER_OCTETS);
+                return *packets == u8::MAX || (*packets >= PACKETS_MAX && head.len() >= READER_OCTETS);
             }
             *packets >= PACKETS_MAX && (head.len() >= SMALL_OCTETS || *packets >= SMALL_PACKETS_MAX)
         })
     }
 
     /// Makes room for the next flow.
-    fn release(mut self: Box<Self>, pool: &mut Vec<Box<Self>>) {
+    fn release(mut self: Box<Self>, pool: &mut Pool) {
         if pool.len() < POOL_MAX {
             self.heads.iter_mut().for_each(Vec::clear);
             self.missing = [0; 2];
@@ -271,7 +277,11 @@ impl Flow {
             .filter(|_| carries(carrier))
             .and_then(|host| signatures.by_host(host));
         let is_nameless = host.is_none() && carries(carrier);
-        let by_certificate = || is_nameless.then(|| signatures.by_certificate(&self.l7.details)).flatten();
+        let by_certificate = || {
+            is_nameless
+                .then(|| signatures.by_certificate(&self.l7.details))
+                .flatten()
+        };
         by_host.or_else(by_certificate).or(self.app)
     }
 
@@ -578,7 +588,7 @@ impl Flow {
     }
 
     /// Gives back what it holds, and says nothing more.
-    pub(super) fn forget(&mut self, held: &mut Held, pool: &mut Vec<Box<Undecided>>) {
+    pub(super) fn forget(&mut self, held: &mut Held, pool: &mut Pool) {
         self.stage = Stage::Over;
         self.reader = Reader::Nothing;
         for stream in &mut self.streams {

@@ -17,11 +17,14 @@ const LONGEST_CODE: u8 = 30;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Broken;
 
+/// A name and its value.
+type Header = (Box<[u8]>, Box<[u8]>);
+
 /// One direction's decoder.
 #[derive(Debug)]
 pub(super) struct Decoder {
     /// The newest first.
-    table: VecDeque<(Box<[u8]>, Box<[u8]>)>,
+    table: VecDeque<Header>,
     /// Octets of the table.
     size: usize,
     limit: usize,
@@ -84,7 +87,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn literal(&self, rest: &mut &[u8], prefix: u8) -> Result<(Box<[u8]>, Box<[u8]>), Broken> {
+    fn literal(&self, rest: &mut &[u8], prefix: u8) -> Result<Header, Broken> {
         let index = integer(rest, prefix)?;
         let mut name = Box::default();
         if index == 0 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use model::{App, Delays, L7, LinkId, LogRecord, Timestamp};
 
-use super::flow::{Env, Flow, Stage, Undecided};
+use super::flow::{Env, Flow, Pool, Stage};
 use super::log::Lines;
 use super::names::Names;
 use super::sample::transport_bit;
@@ -131,7 +131,7 @@ pub struct Inspector {
     /// Where the search for one to evict goes on.
     hand: usize,
     held: Held,
-    pool: Vec<Box<Undecided>>,
+    pool: Pool,
 }
 
 impl Inspector {

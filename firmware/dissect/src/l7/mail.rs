@@ -407,7 +407,7 @@ fn address(said: &[u8]) -> Box<str> {
     };
     let inner = said
         .strip_prefix(b"<")
-        .and_then(|said| Some(said.get(..memchr::memchr(b'>', said)?)?));
+        .and_then(|said| said.get(..memchr::memchr(b'>', said)?));
     short(inner.unwrap_or_else(|| word(said).0), ADDRESS_MAX)
 }
 
