@@ -18,6 +18,7 @@ const UDP: u8 = 17;
 fn fits(target: &str, protocol: u8, port: u16, datagram: &[u8]) -> bool {
     let starts = |bytes: &[u8]| datagram.starts_with(bytes);
     match target {
+        "inspect" => [80, 53, 25, 21, 110, 143, 22, 5353].contains(&port) && !datagram.is_empty(),
         "tls_quic" if protocol == TCP => starts(&[22, 3]) || (port == 443 && starts(&[0x80])),
         "tls_quic" => starts(&[22, 0xfe]) || (port == 443 && !datagram.is_empty()),
         _ if protocol != UDP => false,

@@ -4,3 +4,4 @@ mod captures;
 mod play;
 mod streams;
 mod transactions;
+mod tshark;

@@ -11,7 +11,7 @@ use crate::l7::Config;
 use crate::{Frame, dissect};
 
 /// The captures of a folder, in order; none, said aloud, where it is absent.
-fn captures(folder: &str) -> Vec<PathBuf> {
+pub(super) fn captures(folder: &str) -> Vec<PathBuf> {
     let root = std::env::var_os("SPANWATCH_CAPTURES").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures"),
         PathBuf::from,
@@ -30,7 +30,7 @@ fn captures(folder: &str) -> Vec<PathBuf> {
 }
 
 /// What an inspector says of a capture, as far as it can be read.
-fn inspect(path: &Path, config: Config) -> (Player, Vec<Known>) {
+pub(super) fn inspect(path: &Path, config: Config) -> (Player, Vec<Known>) {
     let mut player = Player::new(config);
     let mut most = 0;
     if let Ok(mut file) = CaptureFile::open(path) {
