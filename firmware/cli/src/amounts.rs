@@ -47,8 +47,8 @@ pub(crate) fn delay(us: u64) -> String {
         v => format!("{v:.0} {unit}"),
     };
     match us {
-        ..1_000 => format!("{us} us"),
-        ..999_500 => digits(us as f64 / 1e3, "ms"),
+        0..1_000 => format!("{us} us"),
+        1_000..999_500 => digits(us as f64 / 1e3, "ms"),
         _ => digits(us as f64 / 1e6, "s"),
     }
 }
