@@ -531,8 +531,9 @@ impl Flow {
 
     /// What waits in the reader becomes log lines, and what it found the flow's facts.
     fn finish_reader(&mut self, env: &mut Env<'_, '_>) {
-        let mut reader = mem::replace(&mut self.reader, Reader::Nothing);
+        // The application by the reader's name: before the reader is taken.
         let app = self.app(env.signatures).unwrap_or(App::UNKNOWN);
+        let mut reader = mem::replace(&mut self.reader, Reader::Nothing);
         self.talk(env, |talk| reader.finish(app, talk));
         reader.describe(&mut self.l7);
     }

@@ -63,7 +63,10 @@ pub(crate) enum Verdict {
 #[derive(Clone, Copy)]
 pub(crate) struct Recogniser {
     /// The application that it knows.
-    #[cfg_attr(not(test), expect(dead_code, reason = "names the line of the table; the tests go by it"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "names the line of the table; the tests go by it")
+    )]
     pub app: App,
     /// Bits of [`TCP`], [`UDP`], [`SCTP`].
     pub transports: u8,

@@ -359,3 +359,33 @@ fn http1_that_becomes_another_protocol() {
     assert_eq!(web, ["10.0.0.5 GET http://a.example/chat → 101 56 B 1 ms"]);
     assert_eq!(app(&known), "websocket");
 }
+
+/// A ClientHello of TLS 1.2 for a name.
+fn hello(name: &str) -> Vec<u8> {
+    let word = |length: usize| u16::try_from(length).expect("short").to_be_bytes();
+    let size = name.len();
+    let names = [&[0][..], &word(size), name.as_bytes()].concat();
+    let list = [&word(names.len())[..], &names].concat();
+    let extension = [&[0, 0][..], &word(list.len()), &list].concat();
+    let body = [
+        &[3, 3][..],
+        &[7; 32],
+        &[0, 0, 2, 0x13, 1, 1, 0],
+        &word(extension.len()),
+        &extension,
+    ]
+    .concat();
+    let message = [&[1, 0][..], &word(body.len()), &body].concat();
+    [&[22, 3, 1][..], &word(message.len()), &message].concat()
+}
+
+#[test]
+fn a_handshakes_line_carries_the_application_of_the_name() {
+    let (player, known) = tcp(Config::default(), 443, &[(true, &hello("login.wechat.com"))], 1_460);
+    assert_eq!(
+        (app(&known), player.logs[0].app.as_str()),
+        ("wechat".to_owned(), "wechat")
+    );
+    assert_eq!(player.logs[0].host, "login.wechat.com");
+    assert_eq!(player.logs[0].source, LogSource::Tls);
+}
