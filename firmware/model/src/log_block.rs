@@ -6,7 +6,7 @@ mod columns;
 mod filter;
 mod rows;
 
-use crate::{BlockError, LogRecord, Severity, Timestamp};
+use crate::{BlockError, LogRecord, LogSource, Severity, Timestamp};
 
 pub use filter::{Keyword, fold};
 pub use rows::{LogDirectory, LogRow, LogRows, LogTexts};
@@ -39,6 +39,8 @@ pub struct LogHead<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Header {
     severities: u8,
+    /// Of application logs: bit n is set for source n. 0: messages.
+    kinds: u8,
     count: u32,
     facilities: u32,
     min_time: u64,
@@ -91,7 +93,7 @@ impl LogBlock {
     }
 
     /// Writes records into as many blocks as it takes, sorted by their time (records of the same
-    /// time keep their order).
+    /// time keep their order). Application logs and messages are in blocks of their own, since they are kept apart.
     ///
     /// # Errors
     /// When there is no record.
@@ -99,21 +101,24 @@ impl LogBlock {
         if records.is_empty() {
             return Err(BlockError::Count(0));
         }
-        let mut sorted: Vec<&LogRecord> = records.iter().collect();
-        sorted.sort_by_key(|r| r.time);
         let mut blocks = Vec::new();
-        let mut rest = sorted.as_slice();
-        while !rest.is_empty() {
-            let mut weight = 0;
-            let fits = rest.iter().take(Self::RECORDS_MAX).take_while(|record| {
-                weight += Self::weight(record);
-                weight <= Self::WEIGHT_MAX
-            });
-            // One record always fits: its strings are bounded.
-            let count = fits.count().max(1);
-            let (part, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
-            blocks.push(Self::encode_one(part)?);
-            rest = after;
+        for is_application in [false, true] {
+            let of_class = |record: &&LogRecord| record.source.is_application() == is_application;
+            let mut sorted: Vec<&LogRecord> = records.iter().filter(of_class).collect();
+            sorted.sort_by_key(|r| r.time);
+            let mut rest = sorted.as_slice();
+            while !rest.is_empty() {
+                let mut weight = 0;
+                let fits = rest.iter().take(Self::RECORDS_MAX).take_while(|record| {
+                    weight += Self::weight(record);
+                    weight <= Self::WEIGHT_MAX
+                });
+                // One record always fits: its strings are bounded.
+                let count = fits.count().max(1);
+                let (part, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+                blocks.push(Self::encode_one(part)?);
+                rest = after;
+            }
         }
         Ok(blocks)
     }
@@ -134,6 +139,7 @@ impl LogBlock {
             (compress(&directory)?, compress(&rows)?, compress(&texts)?);
         let header = Header {
             severities: records.iter().fold(0, |all, r| all | severity_bit(r.severity)),
+            kinds: records.iter().fold(0, |all, r| all | kind_bit(r.source)),
             count: length(records.len())?,
             facilities: records.iter().fold(0, |all, r| all | facility_bit(r.facility)),
             min_time: records.first().map_or(0, |r| r.time.as_nanos()),
@@ -147,7 +153,7 @@ impl LogBlock {
         let mut bytes = Vec::with_capacity(header.head_len() + header.body_len());
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&[header.severities, 0]);
+        bytes.extend_from_slice(&[header.severities, header.kinds]);
         bytes.extend_from_slice(&header.count.to_le_bytes());
         bytes.extend_from_slice(&header.facilities.to_le_bytes());
         bytes.extend_from_slice(&header.min_time.to_le_bytes());
@@ -209,15 +215,9 @@ impl LogBlock {
         let directory = self.head().directory()?;
         let raw = decompress(self.body().get(..self.header.rows.len as usize), self.header.rows)?;
         let rows = LogRows::read(&raw, self.len(), directory)?;
-        let seen = (rows.min_time(), rows.max_time(), rows.severities(), rows.facilities());
-        if seen
-            != (
-                self.min_time(),
-                self.max_time(),
-                self.header.severities,
-                self.header.facilities,
-            )
-        {
+        let times = (rows.min_time(), rows.max_time()) == (self.min_time(), self.max_time());
+        let seen = (rows.severities(), rows.facilities(), rows.kinds());
+        if !times || seen != (self.header.severities, self.header.facilities, Some(self.header.kinds)) {
             return Err(BlockError::Contents("summary of the records"));
         }
         Ok(rows)
@@ -264,6 +264,12 @@ impl LogBlock {
     #[allow(clippy::len_without_is_empty, reason = "a block is never empty")]
     pub const fn len(&self) -> usize {
         self.header.count as usize
+    }
+
+    /// Whether the records are application logs; else they are messages. See [`LogSource::is_application`].
+    #[must_use]
+    pub const fn is_application(&self) -> bool {
+        self.header.kinds != 0
     }
 
     /// The earliest time of a record.
@@ -328,6 +334,15 @@ impl<'a> LogHead<'a> {
         self.header.severities & (severity_bit(least) | (severity_bit(least) - 1)) != 0
     }
 
+    /// Whether there may be a record of the source: for messages the head does not say.
+    #[must_use]
+    pub const fn may_have_source(&self, source: LogSource) -> bool {
+        match source.is_application() {
+            true => self.header.kinds & kind_bit(source) != 0,
+            false => self.header.kinds == 0,
+        }
+    }
+
     /// Whether there is a record of the facility.
     #[must_use]
     pub const fn has_facility(&self, facility: u8) -> bool {
@@ -370,9 +385,10 @@ impl Header {
                 known: VERSION,
             });
         }
-        let (severities, reserved) = (fields.u8(), fields.u8());
+        let (severities, kinds) = (fields.u8(), fields.u8());
         let header = Self {
             severities,
+            kinds,
             count: fields.u32(),
             facilities: fields.u32(),
             min_time: fields.u64(),
@@ -383,7 +399,7 @@ impl Header {
             texts: fields.frame(),
             body_crc: fields.u32(),
         };
-        let reserved = u32::from(reserved) | fields.u32();
+        let reserved = fields.u32();
         if reserved != 0 || severities == 0 || header.min_time > header.max_time {
             return Err(BlockError::Contents("header"));
         }
@@ -411,6 +427,11 @@ impl Header {
             Err(BlockError::Checksum { found, expected })
         }
     }
+}
+
+/// Of an application log its source's bit; of a message none.
+const fn kind_bit(source: LogSource) -> u8 {
+    if source.is_application() { 1 << source as u8 } else { 0 }
 }
 
 const fn severity_bit(severity: Severity) -> u8 {

@@ -1,14 +1,18 @@
 //! Measures closing hours and looking them up: `hours fill FOLDER HOURS ADDRESSES FLOWS` makes a store whose hours have
 //! one block and so many addresses and 5-tuples each, all different; `hours find FOLDER` opens it and looks for things
-//! that it does not have, and for one that it has. Prints JSON objects. Drop the page cache between the two.
+//! that it does not have, and for one that it has; `hours stats FOLDER` makes its files small and says what the index has.
+//! Prints JSON objects. Drop the page cache before `find`.
+
+#[path = "../tests/made/mod.rs"]
+mod made;
 
 use std::error::Error;
-use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use model::{App, Block, Direction, EndReason, FlowRecord, LinkId, Timestamp};
+use made::record;
+use model::{Block, Timestamp};
 use store::{Batch, BatchKey, BlockId, Content, Folder, HourIndexBuilder, Keep, Outcome, Probe, Store};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -21,7 +25,8 @@ fn main() -> Result<()> {
     match args.as_slice() {
         ["fill", folder, hours, addresses, flows] => fill(folder, hours.parse()?, addresses.parse()?, flows.parse()?),
         ["find", folder] => find(folder),
-        _ => Err("usage: hours fill FOLDER HOURS ADDRESSES FLOWS, or hours find FOLDER".into()),
+        ["stats", folder] => stats(folder),
+        _ => Err("usage: hours fill FOLDER HOURS ADDRESSES FLOWS, or hours find FOLDER, or hours stats FOLDER".into()),
     }
 }
 
@@ -33,38 +38,6 @@ fn hash(number: u64) -> u64 {
     mixed ^ mixed >> 31
 }
 
-fn record(end: u64) -> FlowRecord {
-    FlowRecord {
-        link: LinkId(1),
-        start: Timestamp::from_secs(end - 1),
-        end: Timestamp::from_secs(end),
-        src_ip: Ipv4Addr::new(10, 0, 0, 2).into(),
-        dst_ip: Ipv4Addr::new(10, 0, 0, 1).into(),
-        src_port: 1,
-        dst_port: 2,
-        protocol: 17,
-        vlan: None,
-        vlan_inner: None,
-        src_mac: None,
-        dst_mac: None,
-        packets: 1,
-        bytes: 100,
-        packets_rev: 0,
-        bytes_rev: 0,
-        tcp_flags: 0,
-        tcp_flags_rev: 0,
-        icmp: None,
-        icmp_rev: None,
-        tos: 0,
-        app: App::UNKNOWN,
-        direction: Direction::In,
-        end_reason: EndReason::Idle,
-        export: None,
-        l7: None,
-        quality: None,
-    }
-}
-
 fn open(folder: &str) -> Result<Store> {
     let now = Timestamp::from_secs(UNTIL);
     Ok(Store::open(Arc::new(Folder::open(folder)?), Keep::default(), now)?)
@@ -74,12 +47,13 @@ fn fill(folder: &str, hours: u64, addresses: u64, flows: u64) -> Result<()> {
     let store = open(folder)?;
     let now = Timestamp::from_secs(UNTIL + 3_600);
     for hour in 0..hours {
+        let end = UNTIL - (hours - hour) * 3_600 + 60;
         let batch = Batch {
             key: BatchKey {
                 epoch: 1,
                 sequence: hour + 1,
             },
-            content: Content::Block(Block::encode(&[record(UNTIL - (hours - hour) * 3_600 + 60)])?),
+            content: Content::Block(Block::encode(&[record(1, end - 1, end)])?),
         };
         if !matches!(
             store.append(&[batch], Timestamp::from_secs(UNTIL)).as_slice(),
@@ -107,8 +81,27 @@ fn fill(folder: &str, hours: u64, addresses: u64, flows: u64) -> Result<()> {
         }
         took += before.elapsed().as_secs_f64();
     }
+    // Whole days are merged.
+    store.hours_to_close(Timestamp::from_secs(UNTIL + 86_400), 1, 1)?;
     let octets = std::fs::metadata(format!("{folder}/index.redb"))?.len();
     println!("{{\"hours\":{hours},\"keys\":{number},\"index_octets\":{octets},\"close_s\":{took:.3}}}");
+    Ok(())
+}
+
+fn stats(folder: &str) -> Result<()> {
+    let store = open(folder)?;
+    let before = Instant::now();
+    store.compact(|file, before, after| println!("{{\"file\":\"{file}\",\"before\":{before},\"after\":{after}}}"))?;
+    println!("{{\"compact_s\":{:.3}}}", before.elapsed().as_secs_f64());
+    for file in store.stats()?.iter().filter(|file| file.file == "index.redb") {
+        for table in &file.tables {
+            println!(
+                "{{\"table\":\"{}\",\"rows\":{},\"octets\":{},\"overhead\":{}}}",
+                table.name, table.rows, table.octets, table.overhead
+            );
+        }
+        println!("{{\"index_octets\":{}}}", file.octets);
+    }
     Ok(())
 }
 

@@ -33,7 +33,7 @@ pub enum Content {
     Gauges(Vec<Gauge>),
     /// What is known of exporters.
     Devices(Vec<(LinkId, DeviceFacts)>),
-    /// Log records.
+    /// Log records, messages or application logs.
     Logs(LogBlock),
 }
 
@@ -106,6 +106,7 @@ impl Outcomes {
 struct Sorted<'a> {
     blocks: ByDay<'a, Block>,
     logs: ByDay<'a, LogBlock>,
+    transactions: ByDay<'a, LogBlock>,
     windows: Vec<(usize, BatchKey, &'a [Window])>,
     exporters: Parts<'a>,
     devices: Vec<(usize, BatchKey, &'a Facts)>,
@@ -139,10 +140,12 @@ impl Store {
             let appended = self.append_blocks(*day, list, now);
             self.note(list, appended, &mut others, &mut outcomes, now);
         }
-        for (day, list) in &sorted.logs {
-            let blocks: Vec<_> = list.iter().map(|(_, key, block)| (*key, *block)).collect();
-            let appended = self.logs.append(*day, &blocks);
-            self.note(list, appended, &mut others, &mut outcomes, now);
+        for (logs, sorted) in [(&self.logs, &sorted.logs), (&self.transactions, &sorted.transactions)] {
+            for (day, list) in sorted {
+                let blocks: Vec<_> = list.iter().map(|(_, key, block)| (*key, *block)).collect();
+                let appended = logs.append(*day, &blocks);
+                self.note(list, appended, &mut others, &mut outcomes, now);
+            }
         }
         self.append_exporters(&sorted, &mut others, &mut outcomes, now);
         self.append_devices(&sorted.devices, &mut others, &mut outcomes, now);
@@ -195,7 +198,11 @@ impl Store {
                 }
                 Content::Logs(block) => {
                     let day = Logs::day_of(block, now);
-                    sorted.logs.entry(day).or_default().push((at, batch.key, block));
+                    let of_class = match block.is_application() {
+                        true => &mut sorted.transactions,
+                        false => &mut sorted.logs,
+                    };
+                    of_class.entry(day).or_default().push((at, batch.key, block));
                 }
                 Content::Devices(devices) => sorted.devices.push((at, batch.key, devices)),
             }

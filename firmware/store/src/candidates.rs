@@ -256,6 +256,8 @@ impl Search {
         let mut met = BTreeSet::new();
         // By level, the first and the last hour of each run: few hours far apart are asked for one by one.
         let mut runs: BTreeMap<u8, Vec<(u32, u32)>> = BTreeMap::new();
+        // By day, the hours that are merged, and their levels.
+        let mut days: BTreeMap<u32, Vec<(u32, u8)>> = BTreeMap::new();
         let mut levels: BTreeMap<u32, u8> = BTreeMap::new();
         for hour in left {
             let level = self.closed.get(hour).and_then(|(row, _)| row.level(kind));
@@ -263,11 +265,22 @@ impl Search {
                 met.insert(*hour);
                 continue;
             };
+            if index.is_merged(*hour) {
+                days.entry(*hour / 24).or_default().push((*hour, level));
+                continue;
+            }
             levels.insert(*hour, level);
             let runs = runs.entry(level).or_default();
             match runs.last_mut() {
                 Some((_, last)) if *hour - *last <= NEAR => *last = *hour,
                 _ => runs.push((*hour, *hour)),
+            }
+        }
+        for (day, hours) in days {
+            for hash in hashes {
+                index.probe_day(kind, *hash, day, &hours, |hour| {
+                    met.insert(hour);
+                })?;
             }
         }
         for (level, runs) in runs {

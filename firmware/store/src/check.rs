@@ -11,7 +11,7 @@ use settings::KeptClass;
 
 use crate::day::Day;
 use crate::file::DbFile;
-use crate::hours::filed;
+use crate::hours::{ClosedHour, filed};
 use crate::{BlockId, BlockMeta, Store, StoreError};
 
 /// Below this share of a file in use, in percent, it is made smaller.
@@ -111,6 +111,7 @@ impl Store {
             (KeptClass::Records, self.blocks.files()),
             (KeptClass::Minutes, self.exporters.files()),
             (KeptClass::Logs, self.logs.files()),
+            (KeptClass::Transactions, self.transactions.files()),
         ] {
             for day in files.days() {
                 let Some(file) = files.existing(day) else { continue };
@@ -158,6 +159,7 @@ impl Store {
                 match (known.class, known.day) {
                     (Some(KeptClass::Records), Some(day)) => self.check_blocks(day, &mut check),
                     (Some(KeptClass::Logs), Some(day)) => self.logs.check(day, &mut check),
+                    (Some(KeptClass::Transactions), Some(day)) => self.transactions.check(day, &mut check),
                     _ => Ok(()),
                 }
             }));
@@ -210,9 +212,14 @@ impl Store {
             hours.entry(filed(meta)).or_default().insert(meta.id);
         }
         let of_day = crate::hours::hours_of(day);
-        let closed: Vec<u32> = self.hours.lock().closed.range(of_day).map(|(hour, _)| *hour).collect();
+        let closed: BTreeMap<u32, ClosedHour> = {
+            let state = self.hours.lock();
+            let closed = state.closed.range(of_day);
+            closed.map(|(hour, (row, _))| (*hour, *row)).collect()
+        };
         self.hours.index.read(|index| {
-            for hour in closed {
+            index.check_day(day, &closed)?;
+            for hour in closed.into_keys() {
                 let indexed: BTreeSet<BlockId> = index.list(hour)?.unwrap_or_default().iter().map(|b| b.id).collect();
                 if hours.get(&hour) != Some(&indexed) {
                     check.problems.push(StoreError::Damaged {
@@ -254,6 +261,7 @@ impl Store {
                     Some(list.iter().map(|meta| u64::from(meta.records)).sum())
                 }
                 (Some(KeptClass::Logs), Some(day)) => Some(self.logs.records_of(day)?),
+                (Some(KeptClass::Transactions), Some(day)) => Some(self.transactions.records_of(day)?),
                 _ => None,
             };
             file.close();

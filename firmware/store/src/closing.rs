@@ -51,11 +51,13 @@ pub struct DayToken {
 
 impl Store {
     /// Hours that are over and not closed, at most `limit`: the newest first, and after them those that were closed with
-    /// other objects. An hour in which records still arrive waits.
+    /// other objects. An hour in which records still arrive waits. Before that, what a few whole days have in the hours'
+    /// index is merged, and of all of them where nothing is to be closed.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// When a file cannot be read, or the index not be written.
     pub fn hours_to_close(&self, now: Timestamp, objects: u64, limit: usize) -> Result<Vec<HourToClose>, StoreError> {
+        let mut more = self.merge_days()?;
         let files = self.blocks.files();
         let mut hours = Vec::new();
         for due in self.hours.due(now, objects, |day| files.existing(day).is_some()) {
@@ -70,7 +72,24 @@ impl Store {
                 Err(problem) => return Err(problem),
             }
         }
+        while hours.is_empty() && more {
+            more = self.merge_days()?;
+        }
         Ok(hours)
+    }
+
+    /// Merges what a few whole days have in the index; answers whether there is more to merge.
+    fn merge_days(&self) -> Result<bool, StoreError> {
+        match self.hours.merge() {
+            Ok(more) => Ok(more),
+            // Where there is no room, there may be some another time; look-ups find what they did before.
+            Err(StoreError::Full { .. }) => Ok(false),
+            Err(problem @ StoreError::Damaged { .. }) => {
+                self.report(problem);
+                Ok(false)
+            }
+            Err(problem) => Err(problem),
+        }
     }
 
     fn to_close(&self, due: Due, now: Timestamp) -> Result<Option<HourToClose>, StoreError> {

@@ -4,7 +4,9 @@
 //! an hour that `rollups.redb` has needs no records. A block that belongs to such an hour is committed only after the
 //! hour's rows were durably taken back; whoever was closing the hour meanwhile finds that out and begins anew.
 
+mod days;
 mod index;
+mod lists;
 mod rollups;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +34,8 @@ const TOUCHED_MAX: usize = 16_384;
 /// After the end of an hour, and after the last block that belongs to it, it waits so long for more.
 const GRACE_S: u64 = 600;
 const QUIET_S: u64 = 180;
+/// Octets of sets that are merged in one transaction, or one day's.
+const MERGE_OCTETS: u64 = 32 << 20;
 
 /// Blocks of an hour that is not in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +88,8 @@ pub(crate) struct State {
     pub(crate) open: BTreeMap<u32, OpenHour>,
     /// Days whose blocks are all in closed hours.
     whole: BTreeSet<Day>,
+    /// Days with closed hours that are merged, each with these: bit h.
+    merged: BTreeMap<Day, u32>,
     pub(crate) rolled: BTreeMap<u32, Rolled>,
     /// By their first hour.
     pub(crate) days: BTreeMap<u32, Rolled>,
@@ -223,6 +229,7 @@ impl Hours {
             .filter(|(hour, _)| days.contains(&day_of(*hour)));
         fresh.closed = here.map(|(hour, row)| (hour, (row, generation))).collect();
         fresh.whole = index.days.into_iter().filter(|day| days.contains(day)).collect();
+        fresh.merged = index.merged;
         let mut now_whole = Vec::new();
         for day in &days {
             if fresh.whole.contains(day) {
@@ -433,9 +440,57 @@ impl Hours {
             let generation = state.generation;
             state.closed.insert(hour, (row, generation));
             state.open.remove(&hour);
+            // Whether it was merged or not, it has rows of its own again.
+            state.merged.entry(day).and_modify(|hours| *hours &= !hour_bit(hour));
             state.whole.extend(whole);
         }
         Ok(true)
+    }
+
+    /// Merges the sets of days that are whole: of as many as one transaction may have, the newest first. Answers whether there
+    /// are more.
+    pub(crate) fn merge(&self) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        while state.closing.is_some() {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let (mut days, mut octets, mut more) = (Vec::new(), 0, false);
+        for day in state.whole.iter().rev() {
+            let merged = state.merged.get(day).copied().unwrap_or(0);
+            let mut unmerged = 0;
+            for (hour, (row, _)) in state.closed.range(hours_of(*day)) {
+                if merged & hour_bit(*hour) == 0 {
+                    unmerged += row.octets.max(1);
+                }
+            }
+            if unmerged == 0 || state.pending.range(hours_of(*day)).next().is_some() {
+                continue;
+            }
+            octets += unmerged;
+            if !days.is_empty() && octets > MERGE_OCTETS {
+                more = true;
+                break;
+            }
+            days.push(*day);
+        }
+        let (Some(newest), Some(oldest)) = (days.first(), days.last()) else {
+            return Ok(false);
+        };
+        // Blocks that would take one of the hours back wait.
+        state.closing = Some(Closing {
+            hours: *hours_of(*oldest).start()..hours_of(*newest).end().saturating_add(1),
+            day: None,
+        });
+        drop(state);
+        let _done = Closed(self);
+        self.index.merge(&days)?;
+        let mut state = self.lock();
+        for day in &days {
+            let hours = state.closed.range(hours_of(*day));
+            let hours = hours.fold(0, |all, (hour, _)| all | hour_bit(*hour));
+            state.merged.insert(*day, hours);
+        }
+        Ok(more)
     }
 
     /// Days that are over, whose hours are closed with these objects, and that are not closed; the newest first.
@@ -554,6 +609,7 @@ impl Hours {
         state.closed.retain(|hour, _| !hours.contains(hour));
         state.open.retain(|hour, _| !hours.contains(hour));
         state.whole.remove(&day);
+        state.merged.remove(&day);
         // Whoever is closing an hour of it fails.
         state.touch(hours.clone(), Timestamp::EPOCH);
         drop(state);
@@ -577,7 +633,16 @@ impl Hours {
 
     /// What the index takes on disk.
     pub(crate) fn index_octets(&self) -> u64 {
-        self.lock().closed.values().map(|(row, _)| on_disk(row.octets)).sum()
+        let state = self.lock();
+        let octets = state.closed.iter().map(|(hour, (row, _))| {
+            let merged = state.merged.get(&Day(u64::from(*hour) / 24)).copied().unwrap_or(0);
+            match merged & hour_bit(*hour) {
+                0 => on_disk(row.octets),
+                // In fewer bits, and in pages that are full.
+                _ => row.octets / 6 * 5,
+            }
+        });
+        octets.sum()
     }
 
     /// Hours that are over and not closed.
@@ -607,6 +672,11 @@ impl Hours {
         };
         Ok(())
     }
+}
+
+/// An hour's bit among those of its day.
+const fn hour_bit(hour: u32) -> u32 {
+    1 << (hour % 24)
 }
 
 /// Says that nothing is being closed any more.

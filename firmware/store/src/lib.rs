@@ -100,6 +100,8 @@ pub struct Store {
     exporters: Exporters,
     devices: Devices,
     logs: Logs,
+    /// Application logs.
+    transactions: Logs,
     state: State,
     events: Mutex<Vec<Event>>,
     /// Damage that queries found.
@@ -126,7 +128,8 @@ impl Store {
             windows: Windows::new(disk.clone()),
             exporters: Exporters::open(disk.clone(), keep.minutes / 86_400, &names),
             devices: Devices::new(disk.clone()),
-            logs: Logs::open(disk.clone(), &names),
+            logs: Logs::open(disk.clone(), logs::MESSAGES, &names),
+            transactions: Logs::open(disk.clone(), logs::TRANSACTIONS, &names),
             state: State::new(disk.clone()),
             events: Mutex::new(Vec::new()),
             found: Mutex::new(Vec::new()),
@@ -151,11 +154,10 @@ impl Store {
             limit: 1,
             ..LogSearch::default()
         };
-        let problems = [
-            store.records((now, now), 1, &Filter::default(), || true).problems,
-            store.logs(&newest_log, || true).problems,
-        ];
-        for problem in problems.into_iter().flatten() {
+        let newest = store.blocks.files().days().pop();
+        let blocks = newest.and_then(|day| store.blocks.list(day, day.next().start()).err());
+        let logs = [&store.logs, &store.transactions].map(|logs| logs.search(&newest_log, || true).problems);
+        for problem in blocks.into_iter().chain(logs.into_iter().flatten()) {
             store.mend(&problem, now);
         }
         store.load_hours(now);
@@ -237,9 +239,14 @@ impl Store {
         }
         let aside = match known.into_iter().find(|f| f.name() == file) {
             Some(found) => Some(found.set_aside(now)),
-            None => [self.blocks.files(), self.logs.files(), self.exporters.files()]
-                .into_iter()
-                .find_map(|files| files.set_aside(file, now)),
+            None => [
+                self.blocks.files(),
+                self.logs.files(),
+                self.transactions.files(),
+                self.exporters.files(),
+            ]
+            .into_iter()
+            .find_map(|files| files.set_aside(file, now)),
         };
         if let Some(Ok(aside)) = aside {
             self.event(Event::SetAside {
@@ -292,7 +299,11 @@ impl Store {
     /// ends there, and the next one goes on.
     #[must_use]
     pub fn logs(&self, search: &LogSearch, go_on: impl FnMut() -> bool) -> LogsFound {
-        self.logs.search(search, go_on)
+        let logs = match search.transactions {
+            true => &self.transactions,
+            false => &self.logs,
+        };
+        logs.search(search, go_on)
     }
 
     /// Tells of a problem that a query found. A damaged file is set aside at the next upkeep: by the

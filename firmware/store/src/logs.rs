@@ -1,4 +1,5 @@
-//! Log blocks: one redb file a day, so that forgetting a day is unlinking a file.
+//! Log blocks of one class, messages or application logs: one redb file a day, so that forgetting a day is unlinking a
+//! file.
 
 mod page;
 mod search;
@@ -15,6 +16,7 @@ use crate::day::Day;
 use crate::dayfiles::DayFiles;
 use crate::disk::Disk;
 use crate::error::StoreError;
+use crate::file::DbFile;
 use crate::value::opened;
 
 use page::Page;
@@ -34,19 +36,31 @@ const INDEX: TableDefinition<Key, u64> = TableDefinition::new("index");
 /// How many records the file has; not in files of the release before.
 const RECORDS: TableDefinition<u8, u64> = TableDefinition::new("records");
 
-const KIND: &str = "logs";
+/// The classes' files: messages, and application logs.
+pub(crate) const MESSAGES: &str = "logs";
+pub(crate) const TRANSACTIONS: &str = "transactions";
 /// Memory for one file's pages.
 const CACHE_BYTES: usize = 4 << 20;
 
 /// A search for log records. All conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogSearch {
+    /// Of application logs; else of messages.
+    pub transactions: bool,
     /// The start, included.
     pub from: Timestamp,
     /// The end, excluded.
     pub to: Timestamp,
     /// Of these exporters alone; empty: of all.
     pub exporters: Vec<model::LinkId>,
+    /// That came in one of these ways; empty: in any.
+    pub kinds: Vec<model::LogSource>,
+    /// The addresses that the record came from: of application logs the client's.
+    pub client: Option<model::AddressRange>,
+    /// The addresses of the server, and its port; only application logs have one.
+    pub server: Option<(model::AddressRange, Option<u16>)>,
+    /// The code, whole, whatever the case.
+    pub code: Option<String>,
     /// A part of the host's name or of the address that the record came from, whatever the case.
     pub host: Option<String>,
     /// At least as grave as this.
@@ -80,18 +94,20 @@ pub struct LogsFound {
     pub problems: Vec<StoreError>,
 }
 
-/// The log files.
+/// The log files of a class.
 #[derive(Debug)]
 pub(crate) struct Logs {
+    kind: &'static str,
     files: DayFiles,
     /// Records of days that were counted.
     counted: Mutex<BTreeMap<Day, u64>>,
 }
 
 impl Logs {
-    pub(crate) fn open(disk: Arc<dyn Disk>, names: &[(String, u64)]) -> Self {
+    pub(crate) fn open(disk: Arc<dyn Disk>, kind: &'static str, names: &[(String, u64)]) -> Self {
         Self {
-            files: DayFiles::open(disk, KIND, CACHE_BYTES, names),
+            kind,
+            files: DayFiles::open(disk, kind, CACHE_BYTES, names),
             counted: Mutex::default(),
         }
     }
@@ -197,7 +213,7 @@ impl Logs {
                         check.records += records.len() as u64;
                     }
                     Err(source) => check.problems.push(StoreError::Block {
-                        file: day.file_name(KIND),
+                        file: day.file_name(self.kind),
                         batch: BatchKey {
                             epoch: key.1,
                             sequence: key.2,
@@ -221,7 +237,7 @@ impl Logs {
         let first = days.last().map_or(Day(0), |last| Day::of(search.from).min(*last));
         for day in days.into_iter().rev().take_while(|day| *day >= first) {
             let Some(file) = self.files.existing(day) else { continue };
-            let read = file.read(|txn| search_day(txn, day, &conditions, &mut page, &mut found, &mut go_on));
+            let read = file.read(|txn| search_day(txn, &file, &conditions, &mut page, &mut found, &mut go_on));
             self.files.close_if_old(day);
             match read {
                 Ok(true) => {}
@@ -247,7 +263,7 @@ fn count(heads: &impl ReadableTable<Key, &'static [u8]>) -> Result<u64, redb::Er
 /// Searches a day's file; answers whether to go on with the day before.
 fn search_day(
     txn: &ReadTransaction,
-    day: Day,
+    file: &DbFile,
     conditions: &Conditions,
     page: &mut Page,
     found: &mut LogsFound,
@@ -293,7 +309,7 @@ fn search_day(
         });
         if let Err(source) = searched {
             found.problems.push(StoreError::Block {
-                file: day.file_name(KIND),
+                file: file.name().to_owned(),
                 batch,
                 source,
             });

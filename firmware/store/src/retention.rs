@@ -19,6 +19,13 @@ const REMOVED: &str = "removed";
 const REMOVED_MAX: usize = 200;
 /// After files were removed from a full disk: readers may still hold their room.
 const PATIENCE_S: u64 = 30;
+/// Classes of which every day is a file, or several: what goes first when the disk is full.
+const BY_FILE: [KeptClass; 4] = [
+    KeptClass::Records,
+    KeptClass::Logs,
+    KeptClass::Transactions,
+    KeptClass::Minutes,
+];
 const GB: u64 = 1_000_000_000;
 const DAY_S: u64 = 86_400;
 
@@ -33,6 +40,8 @@ pub struct Keep {
     pub record_days: u64,
     /// Days that log records are kept.
     pub log_days: u64,
+    /// Days that application logs are kept.
+    pub transaction_days: u64,
     /// Days that rollups are kept.
     pub rollup_days: u64,
     /// Octets that a class may take; a class that is not there: as many as the disk has room for.
@@ -63,6 +72,7 @@ impl Keep {
             minutes: DAY_S * days(retention.minutes),
             record_days: days(retention.records),
             log_days: days(retention.logs),
+            transaction_days: days(retention.transactions),
             rollup_days: days(retention.rollups),
             octets: octets.collect(),
             full_percent: retention.full_percent.into(),
@@ -80,6 +90,7 @@ impl Keep {
             KeptClass::Records => Some(self.record_days),
             KeptClass::Minutes => Some(self.minutes / DAY_S),
             KeptClass::Logs => Some(self.log_days),
+            KeptClass::Transactions => Some(self.transaction_days),
             KeptClass::Rollups => Some(self.rollup_days),
             KeptClass::Seconds | KeptClass::Packets => None,
         }
@@ -175,6 +186,7 @@ impl Store {
             KeptClass::Records => Some(self.blocks.files()),
             KeptClass::Minutes => Some(self.exporters.files()),
             KeptClass::Logs => Some(self.logs.files()),
+            KeptClass::Transactions => Some(self.transactions.files()),
             KeptClass::Seconds | KeptClass::Rollups | KeptClass::Packets => None,
         }
     }
@@ -189,6 +201,7 @@ impl Store {
             KeptClass::Records,
             KeptClass::Minutes,
             KeptClass::Logs,
+            KeptClass::Transactions,
             KeptClass::Rollups,
         ] {
             let went = self.forget_class(class, &keep, &usage, now, &mut removed);
@@ -258,7 +271,7 @@ impl Store {
         }
         let mut left = over(room, keep.full_percent).max(1);
         let usage = self.usage_now()?;
-        let mut classes: Vec<(KeptClass, Days)> = [KeptClass::Records, KeptClass::Logs, KeptClass::Minutes]
+        let mut classes: Vec<(KeptClass, Days)> = BY_FILE
             .into_iter()
             .filter_map(|class| Some((class, usage.days(self.files_of(class)?))))
             .collect();

@@ -75,6 +75,7 @@ impl Store {
         let usage = self.usage_now()?;
         let room = self.room()?;
         let log_records = self.logs.records(LOG_FILES)?;
+        let transactions = self.transactions.records(LOG_FILES)?;
         let seconds = self.windows.sizes(Class::Seconds)?;
         let mut classes = vec![of_seconds(&seconds, &keep, now)];
         for class in [
@@ -82,6 +83,7 @@ impl Store {
             KeptClass::Minutes,
             KeptClass::Rollups,
             KeptClass::Logs,
+            KeptClass::Transactions,
         ] {
             let days = self.days_of(class, &usage)?;
             let mut facts = of_days(class, &days, &keep, now);
@@ -93,6 +95,7 @@ impl Store {
                 }
                 KeptClass::Rollups => facts.octets += self.hours.index_octets(),
                 KeptClass::Logs => facts.records = log_records,
+                KeptClass::Transactions => facts.records = transactions,
                 _ => {}
             }
             if let Some(next) = &mut facts.next {
@@ -101,13 +104,14 @@ impl Store {
                     KeptClass::Records => self.blocks.files().name(oldest),
                     KeptClass::Minutes => self.exporters.files().name(oldest),
                     KeptClass::Logs => self.logs.files().name(oldest),
+                    KeptClass::Transactions => self.transactions.files().name(oldest),
                     _ => oldest.name(),
                 };
             }
             classes.push(facts);
         }
         self.full_next(&mut classes, &usage, room, &keep, now);
-        classes.sort_by_key(|facts| facts.class);
+        classes.sort_by_key(|facts| KeptClass::ALL.into_iter().position(|class| class == facts.class));
         let aside = |(name, octets): (&String, u64)| name.contains(".damaged-").then(|| (name.clone(), octets));
         Ok(StorageFacts {
             room,
@@ -133,6 +137,7 @@ impl Store {
         let files = [
             (KeptClass::Records, self.blocks.files()),
             (KeptClass::Logs, self.logs.files()),
+            (KeptClass::Transactions, self.transactions.files()),
             (KeptClass::Minutes, self.exporters.files()),
         ];
         let several = files.into_iter().filter_map(|(class, files)| {

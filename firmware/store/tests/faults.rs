@@ -1,52 +1,21 @@
 //! Disks that fill up, fail, forget or rot: no acknowledged batch is lost and none is there twice.
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
+mod made;
 mod medium;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use made::record;
 use medium::{Bytes, Medium};
-use model::{App, Block, Direction, EndReason, FlowRecord, LinkId, Timestamp, Window};
+use model::{Block, Direction, FlowRecord, LinkId, Timestamp, Window};
 use store::{Batch, BatchKey, Content, Disk, Event, Filter, Folder, Grain, Keep, Outcome, Room, Store, StoreError};
 
 const NOW: u64 = 1_800_000_000;
 
 fn secs(s: u64) -> Timestamp {
     Timestamp::from_secs(s)
-}
-
-fn record(number: u32, end: u64) -> FlowRecord {
-    FlowRecord {
-        link: LinkId(1),
-        start: secs(end - 1),
-        end: secs(end),
-        src_ip: Ipv4Addr::from(number).into(),
-        dst_ip: Ipv4Addr::new(10, 0, 0, 1).into(),
-        src_port: 1,
-        dst_port: 2,
-        protocol: 17,
-        vlan: None,
-        vlan_inner: None,
-        src_mac: None,
-        dst_mac: None,
-        packets: 1,
-        bytes: 100,
-        packets_rev: 0,
-        bytes_rev: 0,
-        tcp_flags: 0,
-        tcp_flags_rev: 0,
-        icmp: None,
-        icmp_rev: None,
-        tos: 0,
-        app: App::UNKNOWN,
-        direction: Direction::In,
-        end_reason: EndReason::Idle,
-        export: None,
-        l7: None,
-        quality: None,
-    }
 }
 
 fn key(sequence: u64) -> BatchKey {
@@ -58,7 +27,7 @@ fn block(sequence: u64, end: u64) -> Batch {
     let number = u32::try_from(sequence).unwrap();
     Batch {
         key: key(sequence),
-        content: Content::Block(Block::encode(&[record(number, end)]).unwrap()),
+        content: Content::Block(Block::encode(&[record(number, end - 1, end)]).unwrap()),
     }
 }
 

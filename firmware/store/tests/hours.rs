@@ -1,19 +1,20 @@
 //! Closing hours and looking blocks up, against a model that keeps every record.
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
+mod made;
 mod medium;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use made::record;
 use medium::Medium;
-use model::{App, Block, BlockRef, Direction, EndReason, FlowRecord, LinkId, Timestamp};
+use model::{Block, BlockRef, FlowRecord, Timestamp};
 use proptest::prelude::*;
 use store::{
     Batch, BatchKey, BlockId, BlockMeta, Content, Event, Hour, HourIndex, HourIndexBuilder, HourToClose, Keep, Outcome,
-    Period, Probe, RollupRow, Store,
+    Period, Probe, RollupRow, Store, StoreError,
 };
 
 /// At 01:00:00 of a day.
@@ -28,38 +29,6 @@ fn secs(s: u64) -> Timestamp {
 fn hash(number: u64) -> u64 {
     let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed ^ mixed >> 32).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-}
-
-fn record(number: u32, start: u64, end: u64) -> FlowRecord {
-    FlowRecord {
-        link: LinkId(1),
-        start: secs(start),
-        end: secs(end),
-        src_ip: Ipv4Addr::from(number).into(),
-        dst_ip: Ipv4Addr::new(10, 0, 0, 1).into(),
-        src_port: 1,
-        dst_port: 2,
-        protocol: 17,
-        vlan: None,
-        vlan_inner: None,
-        src_mac: None,
-        dst_mac: None,
-        packets: 1,
-        bytes: 100,
-        packets_rev: 0,
-        bytes_rev: 0,
-        tcp_flags: 0,
-        tcp_flags_rev: 0,
-        icmp: None,
-        icmp_rev: None,
-        tos: 0,
-        app: App::UNKNOWN,
-        direction: Direction::In,
-        end_reason: EndReason::Idle,
-        export: None,
-        l7: None,
-        quality: None,
-    }
 }
 
 /// What is stored, as the model keeps it: by batch the records' numbers and times.
@@ -347,6 +316,178 @@ fn a_look_up_leaves_out_the_hours_without() {
     assert!(found.blocks.iter().any(|b| b.id.batch().sequence == 18));
     assert!(found.blocks.len() <= 2, "{}", found.blocks.len());
     assert_eq!(found.in_span, 40);
+}
+
+/// Blocks of 30 hours from 70 hours ago on, each with so many records of addresses that no other has.
+fn busy(store: &Store, records: u32) -> Model {
+    let mut model = Model::new();
+    for hour in 0..30u32 {
+        let at = NOON - u64::from(70 - hour) * 3_600;
+        let list: Vec<FlowRecord> = (0..records).map(|n| record(hour * records + n, at, at + 60)).collect();
+        let sequence = u64::from(hour) + 1;
+        let outcomes = store.append(&[batch(sequence, &list)], secs(NOON));
+        assert!(matches!(outcomes.as_slice(), [Outcome::Stored]));
+        model.insert(sequence, list);
+    }
+    model
+}
+
+/// Closes all that can be closed; what whole days have is merged then.
+fn close_all(store: &Store) {
+    loop {
+        let hours = store.hours_to_close(secs(NOON + 7_200), OBJECTS, 1_000).unwrap();
+        if hours.is_empty() {
+            return;
+        }
+        for hour in hours {
+            assert!(close(store, hour, OBJECTS));
+        }
+    }
+}
+
+/// Rows of the index's tables.
+fn index_rows(store: &Store, name: &str) -> u64 {
+    let files = store.stats().unwrap();
+    let index = files.iter().find(|file| file.file == "index.redb").unwrap();
+    index
+        .tables
+        .iter()
+        .find(|table| table.name == name)
+        .map_or(0, |table| table.rows)
+}
+
+/// That every record is found, and of those that are not there few are looked for, but in the blocks of open hours.
+fn look_up(store: &Store, model: &Model, open: usize) {
+    let find = |probe: &Probe| {
+        let found = store.candidates((Timestamp::EPOCH, secs(NOON * 2)), probe);
+        assert!(found.problems.is_empty(), "{:?}", found.problems);
+        assert_eq!(found.in_span, model.len() as u64);
+        found
+            .blocks
+            .iter()
+            .map(|b| b.id.batch().sequence)
+            .collect::<BTreeSet<u64>>()
+    };
+    let address = |hash| Probe {
+        addresses: vec![vec![hash]],
+        flows: Vec::new(),
+    };
+    let flow = |hash| Probe {
+        addresses: Vec::new(),
+        flows: vec![hash],
+    };
+    for (sequence, list) in model {
+        for wanted in list.iter().step_by(list.len() / 40 + 1).map(number) {
+            assert!(find(&address(hash(wanted))).contains(sequence), "{wanted}");
+            assert!(find(&flow(hash(wanted << 32))).contains(sequence), "{wanted}");
+        }
+    }
+    let others = 1_000_000..1_000_300u64;
+    let wrong = |probe: &dyn Fn(u64) -> Probe| others.clone().map(|n| find(&probe(n)).len()).sum::<usize>();
+    let most = 300 * open + 300 * model.len() / 64;
+    let (addresses, flows) = (wrong(&|n| address(hash(n))), wrong(&|n| flow(hash(n << 32))));
+    assert!(addresses < most && flows < most, "{addresses} {flows} of {most}");
+}
+
+#[test]
+fn whole_days_are_merged_and_found_whatever_comes_late() {
+    let mut disk = Medium::new();
+    let mut store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+    // Of few hours there is one piece a kind and day, of many records several.
+    let mut model = busy(&store, 700);
+    for hour in store.hours_to_close(secs(NOON + 7_200), OBJECTS, 1_000).unwrap() {
+        assert!(close(&store, hour, OBJECTS));
+    }
+    // As the release before left it: rows of hours.
+    let rows = index_rows(&store, "sets");
+    assert!(rows > 100 && index_rows(&store, "pieces") == 0, "{rows}");
+    look_up(&store, &model, 0);
+    drop(store);
+    store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+    close_all(&store);
+    assert_eq!((index_rows(&store, "sets"), index_rows(&store, "merged")), (0, 2));
+    let pieces = index_rows(&store, "pieces");
+    assert!((8..40).contains(&pieces), "{pieces}");
+    look_up(&store, &model, 0);
+    store
+        .check(|file| assert!(file.problems.is_empty(), "{:?}", file.problems))
+        .unwrap();
+    // A late block opens its hour again, in the midst of a day.
+    let at = NOON - 50 * 3_600;
+    let late: Vec<FlowRecord> = (500_000..500_040).map(|n| record(n, at, at + 9)).collect();
+    assert!(matches!(
+        store.append(&[batch(100, &late)], secs(NOON)).as_slice(),
+        [Outcome::Stored]
+    ));
+    model.insert(100, late);
+    look_up(&store, &model, 2);
+    store
+        .check(|file| assert!(file.problems.is_empty(), "{:?}", file.problems))
+        .unwrap();
+    // Closed, and not merged yet: the power goes at each of the steps.
+    for hour in store.hours_to_close(secs(NOON + 7_200), OBJECTS, 1_000).unwrap() {
+        assert!(close(&store, hour, OBJECTS));
+    }
+    assert!(index_rows(&store, "sets") > 0);
+    look_up(&store, &model, 0);
+    disk = disk.lose_power();
+    store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+    look_up(&store, &model, 0);
+    close_all(&store);
+    assert_eq!(index_rows(&store, "sets"), 0);
+    disk = disk.lose_power();
+    store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+    look_up(&store, &model, 0);
+    store
+        .check(|file| assert!(file.problems.is_empty(), "{:?}", file.problems))
+        .unwrap();
+    store.compact(|_, _, _| {}).unwrap();
+    look_up(&store, &model, 0);
+    // What is forgotten leaves nothing behind.
+    store.set_keep(Keep {
+        record_days: 1,
+        ..Keep::default()
+    });
+    while store.maintain(secs(NOON + 86_400)).unwrap() {}
+    assert!(index_rows(&store, "merged") <= 1, "{}", index_rows(&store, "merged"));
+}
+
+#[test]
+fn a_piece_that_is_damaged_is_told_of() {
+    let disk = Medium::new();
+    let store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+    busy(&store, 100);
+    close_all(&store);
+    drop(store);
+    // A row of the first of the days, which begins at 3, knows its version and its hours' levels; redb does not look at
+    // its pages' checksums then.
+    let files = disk.files.lock().unwrap();
+    let mut octets = files["index.redb"].written.lock().unwrap();
+    let head: Vec<u8> = [&[1, 255, 255, 255][..], &[2; 21]].concat();
+    let mut places = Vec::new();
+    for (at, octets) in octets.windows(head.len()).enumerate() {
+        if octets == head {
+            places.push(at);
+        }
+    }
+    assert!(!places.is_empty());
+    for at in places {
+        octets[at + head.len() + 9] ^= 1;
+    }
+    drop(octets);
+    drop(files);
+    let store = Store::open(disk, Keep::default(), secs(NOON)).unwrap();
+    let probe = Probe {
+        addresses: Vec::new(),
+        flows: vec![hash(7 << 32)],
+    };
+    let found = store.candidates((Timestamp::EPOCH, secs(NOON * 2)), &probe);
+    assert!(
+        matches!(found.problems.as_slice(), [StoreError::Damaged { file, .. }] if file == "index.redb"),
+        "{found:?}"
+    );
+    // Nothing is left out.
+    assert_eq!(found.blocks.len(), 30);
 }
 
 #[test]

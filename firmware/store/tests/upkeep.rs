@@ -1,6 +1,7 @@
 //! What is kept how long, what is said of it, and what a look at every octet finds.
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
+mod made;
 mod medium;
 
 use std::net::Ipv4Addr;
@@ -9,9 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use medium::Medium;
-use model::{
-    App, Block, Direction, EndReason, FlowRecord, LinkId, LogBlock, LogRecord, LogSource, Severity, Timestamp, Window,
-};
+use model::{Block, FlowRecord, LinkId, LogBlock, LogRecord, LogSource, Severity, Timestamp, Window};
 use settings::{KeptClass, Retention};
 use store::{
     Batch, BatchKey, ClassFacts, Content, Disk, Event, Folder, HourIndexBuilder, Keep, Outcome, Probe, RemovedWhy,
@@ -36,33 +35,8 @@ fn mixed(n: u32) -> u32 {
 /// Records that do not compress to nothing.
 fn block(sequence: u64, end: u64, records: u32) -> Batch {
     let record = |n: u32| FlowRecord {
-        link: LinkId(1),
-        start: secs(end),
-        end: secs(end),
-        src_ip: Ipv4Addr::from(mixed(n)).into(),
-        dst_ip: Ipv4Addr::new(10, 0, 0, 1).into(),
-        src_port: 1,
-        dst_port: 2,
-        protocol: 17,
-        vlan: None,
-        vlan_inner: None,
-        src_mac: None,
-        dst_mac: None,
-        packets: 1,
         bytes: u64::from(mixed(n + 1_000_000)) << 20 | u64::from(mixed(n + 2_000_000)),
-        packets_rev: 0,
-        bytes_rev: 0,
-        tcp_flags: 0,
-        tcp_flags_rev: 0,
-        icmp: None,
-        icmp_rev: None,
-        tos: 0,
-        app: App::UNKNOWN,
-        direction: Direction::In,
-        end_reason: EndReason::Idle,
-        export: None,
-        l7: None,
-        quality: None,
+        ..made::record(mixed(n), end, end)
     };
     let records: Vec<FlowRecord> = (0..records).map(record).collect();
     Batch {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::columns::{Part, Varints, directory, row, text, unzigzag};
-use super::{LogBlock, RECORD_OVERHEAD, facility_bit, severity_bit};
+use super::{LogBlock, RECORD_OVERHEAD, facility_bit, kind_bit, severity_bit};
 use crate::{BlockError, LinkId, LogRecord, LogSource, Severity, Timestamp};
 
 /// Whom a block's records are of: each once, in the order of their first record.
@@ -66,7 +66,6 @@ pub struct LogRows {
     codes: Vec<String>,
     rows: Vec<LogRow>,
     received: Vec<Timestamp>,
-    sources: Vec<LogSource>,
     lengths: Vec<[u32; 3]>,
 }
 
@@ -79,6 +78,8 @@ pub struct LogRow {
     pub exporter: LinkId,
     /// The address that it came from.
     pub peer: IpAddr,
+    /// How it came.
+    pub source: LogSource,
     /// How grave it is.
     pub severity: Severity,
     /// The facility.
@@ -124,8 +125,6 @@ impl LogRows {
         let severities = part.octets_of(row::SEVERITY, count)?;
         let facilities = part.octets_of(row::FACILITY, count)?;
         let sources = part.octets_of(row::SOURCE, count)?;
-        let source = |octet: &u8| LogSource::from_number(*octet).ok_or(BlockError::Contents("source"));
-        let sources = sources.iter().map(source).collect::<Result<_, _>>()?;
         let length = |number| {
             part.numbers(number, count, |length| {
                 u32::try_from(length).map_err(|_| BlockError::Contents("length of a text"))
@@ -140,14 +139,15 @@ impl LogRows {
         let mut rows = Vec::with_capacity(count);
         let places = hosts.into_iter().zip(apps).zip(code_places);
         let who = exporters.into_iter().zip(peers);
-        let kind = severities.iter().zip(facilities);
-        for (((time, (exporter, peer)), (severity, facility)), ((host, app), code)) in
+        let kind = severities.iter().zip(facilities).zip(sources);
+        for (((time, (exporter, peer)), ((severity, facility), source)), ((host, app), code)) in
             times.into_iter().zip(who).zip(kind).zip(places)
         {
             rows.push(LogRow {
                 time,
                 exporter,
                 peer,
+                source: LogSource::from_number(*source).ok_or(BlockError::Contents("source"))?,
                 severity: Severity::from_number(*severity).ok_or(BlockError::Contents("severity"))?,
                 facility: *facility,
                 host,
@@ -171,7 +171,6 @@ impl LogRows {
             codes,
             rows,
             received,
-            sources,
             lengths,
         })
     }
@@ -204,7 +203,7 @@ impl LogRows {
             received: *self.received.get(place)?,
             exporter: row.exporter,
             peer: row.peer,
-            source: *self.sources.get(place)?,
+            source: row.source,
             severity: row.severity,
             facility: row.facility,
             host: named(&self.directory.hosts, row.host)?,
@@ -226,6 +225,13 @@ impl LogRows {
 
     pub(super) fn severities(&self) -> u8 {
         self.rows.iter().fold(0, |all, r| all | severity_bit(r.severity))
+    }
+
+    /// The kinds of application logs; `None`: messages are among them.
+    pub(super) fn kinds(&self) -> Option<u8> {
+        let kinds = self.rows.iter().fold(0, |all, r| all | kind_bit(r.source));
+        let mixed = kinds != 0 && self.rows.iter().any(|r| !r.source.is_application());
+        (!mixed).then_some(kinds)
     }
 
     pub(super) fn facilities(&self) -> u32 {

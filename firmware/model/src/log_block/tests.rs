@@ -243,6 +243,40 @@ fn many_and_large_records_become_several_blocks_within_bounds() {
 }
 
 #[test]
+fn application_logs_and_messages_are_apart_and_the_head_says_which() {
+    let mut records = sample(40);
+    for (record, source) in records.iter_mut().zip(LogSource::ALL.into_iter().cycle()) {
+        record.source = source;
+    }
+    let blocks = LogBlock::encode(&records).unwrap();
+    assert_eq!(blocks.len(), 2);
+    let mut found = Vec::new();
+    for (block, is_application) in blocks.iter().zip([false, true]) {
+        assert_eq!(block.is_application(), is_application);
+        for source in LogSource::ALL {
+            assert_eq!(
+                block.head().may_have_source(source),
+                source.is_application() == is_application
+            );
+        }
+        found.extend(block.records().unwrap());
+    }
+    assert!(found.iter().is_sorted_by_key(|r| r.source.is_application()));
+    assert_eq!(found.len(), 40);
+    records.retain(|r| r.source == LogSource::Dns);
+    let dns = one(&records);
+    let may_have = |source| dns.head().may_have_source(source);
+    assert!(may_have(LogSource::Dns) && !may_have(LogSource::Http) && !may_have(LogSource::Syslog));
+    // A head that lies about it is found out.
+    for kinds in [0, 1 << 4, 3 << 3] {
+        let mut bytes = dns.bytes().to_vec();
+        bytes[7] = kinds;
+        let block = LogBlock::parse(resealed(bytes)).unwrap();
+        assert_eq!(block.records(), Err(BlockError::Contents("summary of the records")));
+    }
+}
+
+#[test]
 fn a_header_cannot_make_the_reader_allocate() {
     let good = one(&sample(3)).into_bytes();
     for field in [40, 48, 56] {

@@ -1,11 +1,11 @@
 //! The file of the hours' index: which closed hours have which addresses and 5-tuples, and which blocks they have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use model::Timestamp;
-use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use crate::day::Day;
@@ -14,7 +14,11 @@ use crate::file::DbFile;
 use crate::hour_index::Hashes;
 use crate::rice::{self, put_varint, take_varint};
 use crate::value::{self, opened};
-use crate::{BlockId, BlockMeta, HourIndex, StoreError};
+use crate::{BlockMeta, HourIndex, StoreError};
+
+use super::days::{self, MERGED, PIECES, PieceKey};
+use super::hour_bit;
+use super::lists::{pack_list, unpack_list};
 
 pub(crate) const FILE: &str = "index.redb";
 const CACHE_BYTES: usize = 8 << 20;
@@ -27,7 +31,7 @@ const STALE: TableDefinition<u32, &[u8]> = TableDefinition::new("stale");
 /// The blocks of closed hours.
 const LISTS: TableDefinition<u32, &[u8]> = TableDefinition::new("lists");
 /// (kind, level, bucket, group of hours) → the sets of the group's hours.
-type SetKey = (u8, u8, u16, u32);
+pub(super) type SetKey = (u8, u8, u16, u32);
 const SETS: TableDefinition<SetKey, &[u8]> = TableDefinition::new("sets");
 /// Days whose blocks are all in closed hours.
 const DAYS: TableDefinition<u32, ()> = TableDefinition::new("days");
@@ -37,7 +41,7 @@ pub(crate) const GROUP: u32 = 8;
 /// Hashes that a bucket of an hour has, at least half of it on average.
 const BUCKET: usize = 48;
 /// An hour has at most 2^12 buckets a kind.
-const LEVEL_MAX: u8 = 12;
+pub(super) const LEVEL_MAX: u8 = 12;
 /// The level of an hour that may have anything.
 const ANYTHING: u8 = u8::MAX;
 
@@ -49,9 +53,9 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Address, Self::Flow];
+    pub(super) const ALL: [Self; 2] = [Self::Address, Self::Flow];
 
-    const fn number(self) -> u8 {
+    pub(super) const fn number(self) -> u8 {
         match self {
             Self::Address => 1,
             Self::Flow => 2,
@@ -86,12 +90,12 @@ impl ClosedHour {
 }
 
 /// The bucket of a hash.
-fn bucket(hash: u64, level: u8) -> u16 {
+pub(super) fn bucket(hash: u64, level: u8) -> u16 {
     u16::try_from(hash.checked_shr(64 - u32::from(level)).unwrap_or(0)).unwrap_or(u16::MAX)
 }
 
 /// The hash within its bucket, spread over 64 bits.
-const fn within(hash: u64, level: u8) -> u64 {
+pub(super) const fn within(hash: u64, level: u8) -> u64 {
     hash << level
 }
 
@@ -106,6 +110,8 @@ pub(crate) struct Index {
 pub(crate) struct Loaded {
     pub(crate) hours: BTreeMap<u32, ClosedHour>,
     pub(crate) days: Vec<Day>,
+    /// By day, which of its hours are merged: bit h.
+    pub(crate) merged: BTreeMap<Day, u32>,
 }
 
 impl Index {
@@ -133,6 +139,8 @@ impl Index {
                     loaded.days.push(Day(entry?.0.value().into()));
                 }
             }
+            let merged = read_merged(txn)?.into_iter();
+            loaded.merged = merged.map(|(day, hours)| (Day(day.into()), hours)).collect();
             Ok(loaded)
         })
     }
@@ -150,8 +158,11 @@ impl Index {
             let mut stale = txn.open_table(STALE)?;
             for before in [hours.remove(hour)?, stale.remove(hour)?].into_iter().flatten() {
                 let before = unpack(before.value())?;
-                for kind in Kind::ALL {
-                    take_out(txn, kind, &before, hour)?;
+                // What is in the day's pieces stays there until they are made anew, and means nothing.
+                if !take_from_merged(txn, hour)? {
+                    for kind in Kind::ALL {
+                        take_out(txn, kind, &before, hour)?;
+                    }
                 }
             }
             let list = value::seal(&pack_list(blocks));
@@ -220,28 +231,29 @@ impl Index {
     pub(crate) fn forget(&self, day: Day) -> Result<(), StoreError> {
         self.file.write(|txn| {
             let hours = hours_of(day);
-            let mut levels: BTreeMap<(u8, u8), Kind> = BTreeMap::new();
+            let merged = merged_of(txn, day)?;
+            let mut in_sets = BTreeMap::new();
             for definition in [HOURS, STALE] {
                 let mut table = txn.open_table(definition)?;
                 for entry in table.extract_from_if(hours.clone(), |_, _| true)? {
-                    let row = unpack(entry?.1.value())?;
-                    for kind in Kind::ALL {
-                        levels.extend(row.level(kind).map(|level| ((kind.number(), level), kind)));
+                    let (hour, row) = entry?;
+                    if merged & hour_bit(hour.value()) == 0 {
+                        in_sets.insert(hour.value(), unpack(row.value())?);
                     }
                 }
             }
-            txn.open_table(LISTS)?.retain_in(hours.clone(), |_, _| false)?;
-            let mut sets = txn.open_table(SETS)?;
-            for (kind, level) in levels.into_keys() {
-                for bucket in buckets(level) {
-                    for group in hours.start() / GROUP..=hours.end() / GROUP {
-                        sets.remove((kind, level, bucket, group))?;
-                    }
-                }
-            }
+            txn.open_table(LISTS)?.retain_in(hours, |_, _| false)?;
+            remove_rows(txn, &in_sets)?;
+            days::forget(txn, number(day))?;
             txn.open_table(DAYS)?.remove(number(day))?;
             Ok(())
         })
+    }
+
+    /// Merges the sets of the days' hours into rows that fill pages; the hours' own rows are gone then.
+    pub(crate) fn merge(&self, days: &[Day]) -> Result<(), StoreError> {
+        self.file
+            .write(|txn| days.iter().try_for_each(|day| merge_day(txn, *day)))
     }
 
     /// Runs a read.
@@ -254,6 +266,9 @@ impl Index {
 pub(crate) struct Reader {
     lists: Option<redb::ReadOnlyTable<u32, &'static [u8]>>,
     sets: Option<redb::ReadOnlyTable<SetKey, &'static [u8]>>,
+    pieces: Option<redb::ReadOnlyTable<PieceKey, &'static [u8]>>,
+    /// By day, which of its hours are in pieces, and not in sets: bit h.
+    merged: BTreeMap<u32, u32>,
 }
 
 impl Reader {
@@ -261,6 +276,8 @@ impl Reader {
         Ok(Self {
             lists: opened(txn.open_table(LISTS))?,
             sets: opened(txn.open_table(SETS))?,
+            pieces: opened(txn.open_table(PIECES))?,
+            merged: read_merged(txn)?,
         })
     }
 
@@ -270,6 +287,50 @@ impl Reader {
         let row = lists.get(hour)?;
         row.map(|row| unpack_list(hour, value::unseal(row.value())?))
             .transpose()
+    }
+
+    /// Whether an hour is to be asked of its day.
+    pub(crate) fn is_merged(&self, hour: u32) -> bool {
+        self.merged
+            .get(&(hour / 24))
+            .is_some_and(|hours| hours & hour_bit(hour) != 0)
+    }
+
+    /// Gives each hour of a day, of those given with their levels, whose set may hold the hash to `hit`. All are merged.
+    pub(crate) fn probe_day(
+        &self,
+        kind: Kind,
+        hash: u64,
+        day: u32,
+        hours: &[(u32, u8)],
+        mut hit: impl FnMut(u32),
+    ) -> Result<(), redb::Error> {
+        let Some(pieces) = &self.pieces else {
+            return Err(damaged());
+        };
+        let hours: Vec<(u8, u8)> = hours.iter().map(|(hour, level)| (of_day(*hour), *level)).collect();
+        let first = day.saturating_mul(24);
+        days::probe(pieces, (kind, day), hash, &hours, |hour| {
+            hit(first.saturating_add(hour.into()));
+        })
+    }
+
+    /// Whether a day's pieces are those of its closed hours that are merged.
+    pub(crate) fn check_day(&self, day: Day, closed: &BTreeMap<u32, ClosedHour>) -> Result<(), redb::Error> {
+        let merged = self.merged.get(&number(day)).copied().unwrap_or(0);
+        let (Some(pieces), true) = (&self.pieces, merged != 0) else {
+            return Ok(());
+        };
+        // Those that are not closed any more are in there still.
+        if closed.keys().fold(0, |all, hour| all | hour_bit(*hour)) & merged != merged {
+            return Ok(());
+        }
+        for kind in Kind::ALL {
+            let merged = closed.iter().filter(|(hour, _)| merged & hour_bit(**hour) != 0);
+            let levels = merged.filter_map(|(hour, row)| Some((of_day(*hour), row.level(kind)?)));
+            days::check(pieces, (kind, number(day)), &levels.collect())?;
+        }
+        Ok(())
     }
 
     /// Gives each hour whose set at this level may hold the hash to `hit`, among those of the level in `hours`.
@@ -288,7 +349,7 @@ impl Reader {
             let first = key.value().3.saturating_mul(GROUP);
             for part in parts(value::unseal(row.value())?) {
                 let (place, set) = part?;
-                if rice::may_hold(set, within(hash, level)).ok_or_else(no_set)? {
+                if rice::may_hold(set, within(hash, level)).ok_or_else(damaged)? {
                     hit(first.saturating_add(place.into()));
                 }
             }
@@ -311,11 +372,105 @@ pub(crate) fn hours_of(day: Day) -> RangeInclusive<u32> {
     first..=first.saturating_add(23)
 }
 
+/// An hour's place in its day.
+fn of_day(hour: u32) -> u8 {
+    u8::try_from(hour % 24).unwrap_or(u8::MAX)
+}
+
+fn read_merged(txn: &ReadTransaction) -> Result<BTreeMap<u32, u32>, redb::Error> {
+    let mut merged = BTreeMap::new();
+    if let Some(table) = opened(txn.open_table(MERGED))? {
+        for entry in table.iter()? {
+            let (day, hours) = entry?;
+            merged.insert(day.value(), hours.value());
+        }
+    }
+    Ok(merged)
+}
+
+fn merged_of(txn: &WriteTransaction, day: Day) -> Result<u32, redb::Error> {
+    let hours = txn.open_table(MERGED)?.get(number(day))?.map(|hours| hours.value());
+    Ok(hours.unwrap_or(0))
+}
+
+/// Notes that an hour is not merged; answers whether it was.
+fn take_from_merged(txn: &WriteTransaction, hour: u32) -> Result<bool, redb::Error> {
+    let mut table = txn.open_table(MERGED)?;
+    let hours = table.get(hour / 24)?.map_or(0, |hours| hours.value());
+    let was = hours & hour_bit(hour) != 0;
+    if was {
+        table.insert(hour / 24, hours & !hour_bit(hour))?;
+    }
+    Ok(was)
+}
+
+fn merge_day(txn: &WriteTransaction, day: Day) -> Result<(), redb::Error> {
+    let merged = merged_of(txn, day)?;
+    let mut hours = BTreeMap::new();
+    for entry in txn.open_table(HOURS)?.range(hours_of(day))? {
+        let (hour, row) = entry?;
+        hours.insert(hour.value(), unpack(row.value())?);
+    }
+    let all = hours.keys().fold(0, |all, hour| all | hour_bit(*hour));
+    // What was closed once and is not any more goes.
+    let mut rows: BTreeMap<u32, ClosedHour> = BTreeMap::new();
+    for entry in txn.open_table(STALE)?.extract_from_if(hours_of(day), |_, _| true)? {
+        let (hour, row) = entry?;
+        rows.insert(hour.value(), unpack(row.value())?);
+    }
+    rows.extend(&hours);
+    rows.retain(|hour, _| merged & hour_bit(*hour) == 0);
+    let by_place = hours.iter().map(|(hour, row)| (of_day(*hour), *row)).collect();
+    {
+        let sets = txn.open_table(SETS)?;
+        for kind in Kind::ALL {
+            days::merge(txn, &sets, (kind, number(day)), &by_place, merged)?;
+        }
+    }
+    remove_rows(txn, &rows)?;
+    txn.open_table(MERGED)?.insert(number(day), all)?;
+    Ok(())
+}
+
+/// Removes the rows of sets that hours have, and others of their groups and levels.
+fn remove_rows(txn: &WriteTransaction, hours: &BTreeMap<u32, ClosedHour>) -> Result<(), redb::Error> {
+    let keys = hours.iter().flat_map(|(hour, row)| {
+        let levels = Kind::ALL.into_iter().filter_map(|kind| Some((kind, row.level(kind)?)));
+        levels.map(move |(kind, level)| (kind.number(), level, hour / GROUP))
+    });
+    let keys: BTreeSet<(u8, u8, u32)> = keys.collect();
+    let mut sets = txn.open_table(SETS)?;
+    for (kind, level, group) in keys {
+        for bucket in buckets(level) {
+            sets.remove((kind, level, bucket, group))?;
+        }
+    }
+    Ok(())
+}
+
+/// The numbers of an hour's set; `None`: it has none in this bucket.
+pub(super) fn hour_set(
+    sets: &Table<'_, SetKey, &'static [u8]>,
+    (kind, level, bucket): (Kind, u8, u16),
+    hour: u32,
+) -> Result<Option<Vec<u64>>, redb::Error> {
+    let Some(row) = sets.get((kind.number(), level, bucket, hour / GROUP))? else {
+        return Ok(None);
+    };
+    for part in parts(value::unseal(row.value())?) {
+        let (place, set) = part?;
+        if u32::from(place) == hour % GROUP {
+            return rice::places(set).ok_or_else(damaged).map(Some);
+        }
+    }
+    Ok(None)
+}
+
 fn buckets(level: u8) -> RangeInclusive<u16> {
     0..=u16::try_from((1u32 << level.min(LEVEL_MAX)) - 1).unwrap_or(u16::MAX)
 }
 
-fn no_set() -> redb::Error {
+pub(super) fn damaged() -> redb::Error {
     redb::Error::Corrupted("a row of the hours' index is not readable".to_owned())
 }
 
@@ -331,7 +486,7 @@ fn parts(mut row: &[u8]) -> impl Iterator<Item = Result<(u8, &[u8]), redb::Error
             }
             None => {
                 row = &[];
-                Some(Err(no_set()))
+                Some(Err(damaged()))
             }
         }
     })
@@ -419,59 +574,4 @@ fn put_in(txn: &WriteTransaction, kind: Kind, hashes: &Hashes, hour: u32) -> Res
         )?;
     }
     Ok((level, octets))
-}
-
-/// A list of an hour's blocks (docs/formats.md).
-fn pack_list(blocks: &[BlockMeta]) -> Vec<u8> {
-    let mut blocks: Vec<&BlockMeta> = blocks.iter().collect();
-    blocks.sort_unstable_by_key(|b| b.id);
-    let mut out = vec![VERSION];
-    let mut before = (0u64, 0u64, 0u64);
-    for block in blocks {
-        let key = block.id.key;
-        put_varint(key.0.wrapping_sub(before.0), &mut out);
-        put_varint(zigzag(key.1.wrapping_sub(before.1)), &mut out);
-        put_varint(zigzag(key.2.wrapping_sub(before.2)), &mut out);
-        put_varint(key.0.wrapping_sub(block.min_start.as_nanos()), &mut out);
-        put_varint(block.records.into(), &mut out);
-        before = key;
-    }
-    out
-}
-
-fn unpack_list(hour: u32, row: &[u8]) -> Result<Vec<BlockMeta>, redb::Error> {
-    let damaged = || redb::Error::Corrupted("a list of an hour's blocks is not readable".to_owned());
-    let day = Day(u64::from(hour) / 24);
-    let mut rest = match row.split_first() {
-        Some((&VERSION, rest)) => rest,
-        _ => return Err(damaged()),
-    };
-    let mut key = (0u64, 0u64, 0u64);
-    let mut blocks = Vec::with_capacity(rest.len() / 12);
-    while !rest.is_empty() {
-        let mut number = || {
-            let (number, after) = take_varint(rest).ok_or_else(damaged)?;
-            rest = after;
-            Ok::<_, redb::Error>(number)
-        };
-        key.0 = key.0.wrapping_add(number()?);
-        key.1 = key.1.wrapping_add(unzigzag(number()?));
-        key.2 = key.2.wrapping_add(unzigzag(number()?));
-        let long = number()?;
-        blocks.push(BlockMeta {
-            id: BlockId { day, key },
-            min_start: Timestamp::from_nanos(key.0.wrapping_sub(long)),
-            max_end: Timestamp::from_nanos(key.0),
-            records: u32::try_from(number()?).map_err(|_| damaged())?,
-        });
-    }
-    Ok(blocks)
-}
-
-const fn zigzag(difference: u64) -> u64 {
-    (difference << 1) ^ (difference >> 63).wrapping_neg()
-}
-
-const fn unzigzag(number: u64) -> u64 {
-    (number >> 1) ^ (number & 1).wrapping_neg()
 }

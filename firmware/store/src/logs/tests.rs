@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{LinkId, LogBlock, LogRecord, LogSource, Severity, Timestamp, fold};
+use model::{AddressRange, LinkId, LogBlock, LogRecord, LogSource, Severity, Timestamp, fold};
 use proptest::prelude::*;
 
 use super::{LogCursor, LogSearch, Logs};
@@ -59,7 +59,40 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn transaction()(
+        record in record(),
+        source in prop::sample::select(vec![LogSource::Dns, LogSource::Http, LogSource::Tls]),
+        server in prop::sample::select(vec!["10.1.0.1:53", "10.1.0.2:53", "10.1.0.1:443", "[2001:db8::1]:443"]),
+        said in any::<bool>(),
+    ) -> LogRecord {
+        let server = if said { format!(" server=\"{server}\"") } else { String::new() };
+        LogRecord {
+            source,
+            data: format!("client=\"{}:50000\"{server} path=\"/\"", record.peer),
+            ..record
+        }
+    }
+}
+
+fn ranges() -> impl Strategy<Value = Option<AddressRange>> {
+    let range = prop::sample::select(vec![
+        "10.0.0.1",
+        "10.0.0.2",
+        "10.0.0.0/31",
+        "10.1.0.1",
+        "10.1.0.0/24",
+        "2001:db8::1",
+    ]);
+    prop::option::weighted(0.3, range.prop_map(|text| text.parse().unwrap()))
+}
+
+prop_compose! {
     fn search()(
+        kinds in prop::collection::vec(prop::sample::select(LogSource::ALL.to_vec()), 0..3),
+        client in ranges(),
+        server in ranges(),
+        port in prop::option::of(prop::sample::select(vec![53u16, 443])),
+        code in prop::option::weighted(0.2, prop::sample::select(vec!["updown", "IF_STATE", "STATE", ""])),
         span in prop_oneof![Just((0u64, 4 * 86_400)), (0u64..3 * 86_400, 0u64..3 * 86_400)],
         exporters in prop::collection::vec((1u32..5).prop_map(LinkId::of_exporter), 0..3),
         host in prop::option::weighted(0.3, prop::sample::select(vec!["core", "-2", "10.0.0.1", "机", "none", ""])),
@@ -76,6 +109,10 @@ prop_compose! {
     ) -> LogSearch {
         let base = NOW.as_secs() - 3 * 86_400;
         LogSearch {
+            kinds,
+            client,
+            server: server.map(|range| (range, port)),
+            code: code.map(str::to_owned),
             from: Timestamp::from_secs(base + span.0.min(span.1)),
             to: Timestamp::from_secs(base + span.0.max(span.1)),
             exporters,
@@ -85,7 +122,7 @@ prop_compose! {
             app: app.map(str::to_owned),
             keywords: keywords.into_iter().map(str::to_owned).collect(),
             limit,
-            before: None,
+            ..LogSearch::default()
         }
     }
 }
@@ -94,8 +131,22 @@ prop_compose! {
 fn is_wanted(search: &LogSearch, r: &LogRecord) -> bool {
     let has = |text: &str, word: &str| fold(text).contains(&*fold(word));
     let strings = [&r.text, &r.data, &r.host, &r.app, &r.code];
+    let server = || {
+        let fields = r.fields();
+        let (_, server) = fields.into_iter().find(|(name, _)| *name == "server")?;
+        server.parse::<std::net::SocketAddr>().ok()
+    };
     search.from <= r.time
         && r.time < search.to
+        && (search.kinds.is_empty() || search.kinds.contains(&r.source))
+        && search.client.is_none_or(|range| range.contains(r.peer))
+        && search.server.is_none_or(|(range, port)| {
+            server().is_some_and(|s| range.contains(s.ip()) && port.is_none_or(|port| port == s.port()))
+        })
+        && search
+            .code
+            .as_deref()
+            .is_none_or(|code| code.is_empty() || fold(code) == fold(&r.code))
         && (search.exporters.is_empty() || search.exporters.contains(&r.exporter))
         && search
             .host
@@ -115,7 +166,7 @@ struct Fixture {
 /// Batches as they would be appended: one block each.
 fn stored(batches: &[Vec<LogRecord>]) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    let logs = Logs::open(Arc::new(Folder::open(folder.path()).unwrap()), &[]);
+    let logs = Logs::open(Arc::new(Folder::open(folder.path()).unwrap()), super::MESSAGES, &[]);
     for (number, records) in batches.iter().enumerate() {
         let block = &LogBlock::encode(records).unwrap()[0];
         assert_eq!(block.len(), records.len());
@@ -166,11 +217,16 @@ proptest! {
 
     #[test]
     fn a_search_finds_what_a_scan_of_all_records_finds(
-        batches in prop::collection::vec(prop::collection::vec(record(), 1..25), 0..8),
+        batches in prop_oneof![
+            prop::collection::vec(prop::collection::vec(record(), 1..25), 0..8),
+            prop::collection::vec(prop::collection::vec(transaction(), 1..25), 0..8),
+        ],
         searches in prop::collection::vec((search(), prop::option::of(0usize..3)), 1..12),
     ) {
         let fixture = stored(&batches);
-        for (search, patience) in searches {
+        let transactions = batches.iter().flatten().any(|r| r.source.is_application());
+        for (mut search, patience) in searches {
+            search.transactions = transactions;
             let expected = batches.iter().flatten().filter(|r| is_wanted(&search, r)).cloned().collect();
             let found = pages(&fixture.logs, search.clone(), patience);
             prop_assert!(found.is_sorted_by_key(|r| std::cmp::Reverse(r.time)));
