@@ -21,6 +21,7 @@ fn fits(target: &str, protocol: u8, port: u16, datagram: &[u8]) -> bool {
         "inspect" => [80, 53, 25, 21, 110, 143, 22, 5353].contains(&port) && !datagram.is_empty(),
         "tls_quic" if protocol == TCP => starts(&[22, 3]) || (port == 443 && starts(&[0x80])),
         "tls_quic" => starts(&[22, 0xfe]) || (port == 443 && !datagram.is_empty()),
+        "recognise" => (4..400).contains(&datagram.len()) && !matches!(port, 53 | 80 | 443),
         _ if protocol != UDP => false,
         "netflow_v5" => starts(&[0, 5]) || starts(&[0, 1]) || starts(&[0, 7]),
         "netflow_v9" => starts(&[0, 9]),
@@ -63,6 +64,15 @@ fn made(target: &str) -> Vec<Vec<u8>> {
             ]
             .map(|line| line.as_bytes().to_vec())
             .to_vec();
+        }
+        "signatures" => {
+            let texts = [
+                include_str!("../../../firmware/dissect/signatures/builtin.sig"),
+                "app qq udp ports 7000-7010,8000 payload 0 hex a55a??01",
+                "app ssh tcp payload 0 text \"OA/1.\" payload server 4 text \"\\r\\nOK\" # a comment",
+                "app zoom udp length 20-48 payload 2 hex 00ff\napp zoom host =zoom.us",
+            ];
+            return texts.map(|text| text.as_bytes().to_vec()).to_vec();
         }
         // The first octet says where the cursor stands.
         "filter" => {
