@@ -18,7 +18,7 @@ const GRACE: u64 = 250_000_000;
 /// Seconds that the clock must go back to be taken for one that was set.
 const BACK_MIN: u64 = 2;
 /// Records, or log lines, that leave together.
-const TOGETHER: usize = 4_096;
+const TOGETHER: usize = 1_024;
 
 /// What leaves a ring.
 #[derive(Debug)]

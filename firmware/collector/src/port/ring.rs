@@ -102,6 +102,8 @@ struct Reader<'a> {
     opening: u64,
     tap: Option<Tap>,
     waiting: VecDeque<Part>,
+    /// Where the thread is to be held, and where it is.
+    wanted: Option<usize>,
     held: Option<usize>,
     totals: RingStatus,
 }
@@ -117,6 +119,7 @@ pub(super) fn run(port: &Port, seat: &Seat, tools: Tools) {
         opening: 0,
         tap: None,
         waiting: VecDeque::new(),
+        wanted: None,
         held: None,
     };
     let mut look_at = Instant::now();
@@ -183,7 +186,8 @@ impl Reader<'_> {
     fn look(&mut self) {
         let cpu = self.seat.cpu.load(Ordering::Relaxed);
         let wanted = (cpu != ANY).then_some(cpu);
-        if wanted != self.held {
+        if wanted != self.wanted {
+            self.wanted = wanted;
             self.held = self.tools.machine.sit(wanted);
         }
         let totals = &mut self.totals;

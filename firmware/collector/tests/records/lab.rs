@@ -102,7 +102,10 @@ impl Lab {
         );
         run("ip", &["-n", tx, "link", "set", "tx0", "up"]);
         run("ip", &["-n", rx, "link", "set", "rx0", "up"]);
-        run("ip", &["-n", tx, "addr", "add", "10.9.0.1/24", "dev", "tx0"]);
+        for host in (1..=30).filter(|host| *host != 2) {
+            let address = format!("10.9.0.{host}/24");
+            run("ip", &["-n", tx, "addr", "add", &address, "dev", "tx0"]);
+        }
         run(
             "ip",
             &[
@@ -223,11 +226,16 @@ impl Lab {
 
     /// A UDP socket in the sender's namespace.
     pub(crate) fn socket(&self) -> UdpSocket {
+        self.socket_of(1)
+    }
+
+    /// A UDP socket of the sender's address 10.9.0.`host`, 1–30.
+    pub(crate) fn socket_of(&self, host: u8) -> UdpSocket {
         let namespace = std::fs::File::open(Path::new("/run/netns").join(&self.sender)).unwrap();
         let thread = std::thread::spawn(move || {
             // The socket stays in the namespace that it was made in; the thread ends there.
             nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
-            UdpSocket::bind("10.9.0.1:0").unwrap()
+            UdpSocket::bind((std::net::Ipv4Addr::new(10, 9, 0, host), 0)).unwrap()
         });
         thread.join().unwrap()
     }

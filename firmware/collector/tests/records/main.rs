@@ -50,6 +50,74 @@ fn what_was_sent_is_what_is_stored() {
     assert_eq!(status.analyzer, Ok(()));
 }
 
+#[test]
+fn several_rings_are_one_port() {
+    let Some(mut lab) = Lab::new() else { return };
+    let three = settings::Port {
+        rings: Some(3),
+        ..settings::Port::default()
+    };
+    lab.settings.ports.insert("rx0".to_owned(), three);
+    lab.start_analyzer();
+    lab.start_collector();
+    let send = |lab: &Lab| {
+        for host in 3..=30 {
+            let socket = lab.socket_of(host);
+            for _ in 0..10 {
+                socket.send_to(&[7; 50], ("10.9.0.2", 4_000)).unwrap();
+            }
+        }
+    };
+    send(&lab);
+    lab.wait_for_packets(4_000, 280);
+    let octets = 280 * (ETHERNET + UDP_HEADERS + 50);
+    lab.wait("all frames in the windows", |lab| {
+        (lab.frames() == (280, octets)).then_some(())
+    });
+    assert!(lab.series().points.iter().all(|p| p.seconds == 1));
+    let status = lab.wait("all frames in the status", |lab| {
+        let port = lab.collector_status().unwrap().ports.remove(0);
+        let frames: u64 = port.rings.iter().map(|r| r.frames).sum();
+        (frames == 280 && port.counters.frames.total.packets == 280).then_some(port)
+    });
+    assert_eq!(status.rings.len(), 3);
+    // 28 pairs of addresses: the chance that all meet on one ring is 3⁻²⁷.
+    assert!(
+        status.rings.iter().filter(|r| r.frames > 0).count() > 1,
+        "{:?}",
+        status.rings
+    );
+    assert!(
+        status
+            .rings
+            .iter()
+            .all(|r| r.frames % 10 == 0 && r.memory_bytes > 0 && r.drops == 0)
+    );
+    assert_eq!(status.counters.sizes, [0, 280, 0, 0, 0, 0, 0]);
+    assert_eq!(status.counters.nic.crc, None, "no cable, no checksum");
+    assert_eq!((status.driver.as_deref(), status.mtu), (Some("veth"), Some(1_500)));
+    assert_eq!(status.timestamps, api::collector::Timestamps::Software);
+
+    // Another interface of the same name: the group is opened again.
+    lab.unplug();
+    let trouble = |lab: &Lab| lab.collector_status().unwrap().ports[0].trouble.clone();
+    lab.wait("the trouble", |lab| trouble(lab));
+    lab.plug_in();
+    lab.wait("the port captures again", |lab| trouble(lab).is_none().then_some(()));
+    send(&lab);
+    lab.wait_for_packets(4_000, 560);
+
+    // Other settings: fewer rings, and nothing of before is lost.
+    lab.settings.ports.clear();
+    lab.reload();
+    lab.wait("one ring", |lab| {
+        let port = lab.collector_status().unwrap().ports.remove(0);
+        (port.rings.len() == 1 && port.trouble.is_none()).then_some(())
+    });
+    send(&lab);
+    lab.wait_for_packets(4_000, 840);
+}
+
 /// An application on a UDP port.
 fn application(name: &str, port: u16) -> Application {
     let endpoint = Endpoint {
