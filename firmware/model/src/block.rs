@@ -11,6 +11,7 @@ mod directory;
 mod field;
 mod fuse;
 mod hashes;
+mod outline;
 mod pack;
 mod places;
 mod planes;
@@ -26,6 +27,7 @@ pub use builder::BlockBuilder;
 pub use field::{Dictionary, Field, TextDictionary};
 pub use fuse::{Filter, address_hash, flow_hash};
 pub use hashes::BlockHashes;
+pub use outline::BlockOutline;
 pub use texts::Texts;
 pub use unpack::{Addresses, Codes, Column, Unpacker, Values, address_order};
 
@@ -136,6 +138,18 @@ impl Head {
 
     /// Header and directory of a block; its body is not looked at, but must be there.
     fn parse(bytes: &[u8]) -> Result<Self, BlockError> {
+        let (head, announced) = Self::begin(bytes)?;
+        if announced != bytes.len() {
+            return Err(BlockError::Length {
+                found: bytes.len(),
+                expected: announced,
+            });
+        }
+        Ok(head)
+    }
+
+    /// Header and directory of a block, which must be there, and how long all of it is.
+    fn begin(bytes: &[u8]) -> Result<(Self, usize), BlockError> {
         let length = |expected| BlockError::Length {
             found: bytes.len(),
             expected,
@@ -158,10 +172,10 @@ impl Head {
         let [min_start, max_start, min_end, max_end] = std::array::from_fn(|_| fields.u64());
         let expected = fields.u32();
         let announced = HEADER.saturating_add(directory_len).saturating_add(body_len);
-        if announced > Block::BYTES_MAX || announced != bytes.len() {
+        let body = HEADER.saturating_add(directory_len);
+        if announced > Block::BYTES_MAX || bytes.len() < body {
             return Err(length(announced));
         }
-        let body = HEADER + directory_len;
         let directory = bytes.get(HEADER..body).unwrap_or_default();
         let found = checksum(bytes.get(..CRC_AT).unwrap_or_default(), directory);
         if found != expected {
@@ -178,7 +192,7 @@ impl Head {
         if ends != (min_end, max_end) {
             return Err(BlockError::Contents("time span"));
         }
-        Ok(Self {
+        let head = Self {
             count,
             min_start,
             max_start,
@@ -186,7 +200,8 @@ impl Head {
             max_end,
             directory,
             body,
-        })
+        };
+        Ok((head, announced))
     }
 
     fn column<'a>(&self, bytes: &'a [u8], field: Field) -> Result<Column<'a>, BlockError> {

@@ -21,8 +21,8 @@ mod window;
 pub use addr::{HomeNetworks, MacAddr, ParsePrefixError, Prefix};
 pub use app::App;
 pub use block::{
-    Addresses, Block, BlockBuilder, BlockError, BlockHashes, BlockRef, Codes, Column, Dictionary, Field, Filter,
-    TextDictionary, Texts, Unpacker, Values, address_hash, address_order, flow_hash,
+    Addresses, Block, BlockBuilder, BlockError, BlockHashes, BlockOutline, BlockRef, Codes, Column, Dictionary, Field,
+    Filter, TextDictionary, Texts, Unpacker, Values, address_hash, address_order, flow_hash,
 };
 pub use device::{ArpEntry, DeviceFacts, ForwardingEntry, Gauge, GaugeKind, Neighbour, Storage, SystemFacts};
 pub use export::{EnterpriseFields, Exported, MplsLabels, Observed, Translated};

@@ -61,6 +61,18 @@ fn questions() -> Vec<(&'static str, &'static str, Ask)> {
     vec![
         ("totals", "", totals(&[])),
         ("filter-port", "dst port 443 and proto tcp", totals(&[])),
+        (
+            "filter-443",
+            "proto tcp and dst port 443 and bytes > 10000",
+            totals(&[]),
+        ),
+        ("filter-53", "src net 10.1.0.0/16 and dst port 53", totals(&[])),
+        ("filter-or", "packets > 100 or dst port 22", totals(&[])),
+        (
+            "top-src-wk",
+            "dst port 1-1023",
+            top(&[Key::SrcIp, Key::DstPort], Measure::Bytes),
+        ),
         ("filter-net", "src 10.1.0.0/16 and bytes > 10k", totals(&[])),
         ("filter-host", "host 10.1.0.77", totals(&[])),
         ("filter-rare", "dst port 179", totals(&[])),

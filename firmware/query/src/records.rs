@@ -80,6 +80,11 @@ impl Page {
         self.settle();
     }
 
+    /// The numbers of the best so far, in no order.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.found.iter().map(|(rank, ..)| rank.number)
+    }
+
     /// The records after `offset`, and whether there are more after them.
     pub(crate) fn finish(mut self, offset: usize) -> (Vec<FlowRecord>, Vec<App>, bool) {
         self.found.sort_unstable_by_key(|(rank, ..)| *rank);

@@ -133,6 +133,20 @@ impl Compiled {
         self.0.probe.clone()
     }
 
+    /// The columns that the question may look at; `None`: all of them.
+    #[must_use]
+    pub fn fields(&self) -> Option<Vec<Field>> {
+        let defined = !self.0.lore.definitions.is_empty();
+        compile::needs::fields(&self.0.node, &self.0.plan.work, defined)
+    }
+
+    /// Whether the question looks at blocks' filters.
+    #[must_use]
+    pub fn needs_filters(&self) -> bool {
+        let probe = &self.0.probe;
+        !(probe.addresses.is_empty() && probe.flows.is_empty())
+    }
+
     /// In which span records end that count: from, included, to, excluded. Covers the span before too, where it is
     /// compared with.
     #[must_use]
@@ -187,6 +201,11 @@ impl Compiled {
     pub fn partial(&self) -> Partial {
         Partial::new(self, self.0.memory / 2)
     }
+}
+
+/// What a record that ends then is ordered by on a page of the latest: smaller ones come first.
+pub(crate) const fn latest_number(end: Timestamp) -> u64 {
+    crate::records::number(end.as_nanos(), false)
 }
 
 /// Groups meet in tables by hashes that senders of flows must not be able to foresee.
@@ -274,6 +293,13 @@ impl Worker {
     #[must_use]
     pub fn settled_at(&self, max_end: Timestamp) -> bool {
         self.partial.settled_at(&self.compiled, max_end)
+    }
+
+    /// Of a page of the latest records: how many it has at most, and what those on it are ordered by, smaller first;
+    /// [`latest_number`] says it of a time.
+    pub(crate) fn latest(&self) -> Option<(usize, Vec<u64>)> {
+        let (most, numbers) = self.partial.latest()?;
+        Some((most, numbers.collect()))
     }
 
     /// What was gathered so far.

@@ -21,6 +21,7 @@ use crate::{BatchKey, BlockId, BlockMeta, StoreError};
 
 pub use filter::Filter;
 pub use flows::InterfaceRecord;
+pub(crate) use pieces::Wanted;
 
 /// (latest end of a record, epoch, sequence): a batch that comes twice has the same key.
 pub(crate) type Key = (u64, u64, u64);
@@ -133,10 +134,11 @@ impl Blocks {
         list
     }
 
-    /// Gives the octets of blocks of one day to `each`.
+    /// Gives the octets of blocks of one day to `each`: all of them, or those that are wanted in their places.
     pub(crate) fn read(
         &self,
         ids: &[&BlockId],
+        wanted: Option<Wanted<'_>>,
         each: &mut impl FnMut(&BlockId, Result<&[u8], StoreError>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let Some(day) = ids.first().map(|id| id.day) else {
@@ -146,7 +148,7 @@ impl Blocks {
         let read = ids
             .chunks(BLOCKS_A_READ)
             .try_for_each(|ids| match self.files.existing(day) {
-                Some(file) => read_some(&file, ids, each),
+                Some(file) => read_some(&file, ids, wanted, each),
                 None => {
                     let gone = || StoreError::Gone {
                         file: day.file_name(KIND),
@@ -230,6 +232,7 @@ impl Blocks {
 fn read_some(
     file: &DbFile,
     ids: &[&BlockId],
+    wanted: Option<Wanted<'_>>,
     each: &mut impl FnMut(&BlockId, Result<&[u8], StoreError>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let gone = || StoreError::Gone {
@@ -240,7 +243,10 @@ fn read_some(
         let blocks = pieces::Reader::open(txn)?;
         let mut buffer = Vec::new();
         for id in ids {
-            let octets = blocks.get(id.key, &mut buffer)?;
+            let octets = match &wanted {
+                Some(wanted) => blocks.get_some(id.key, wanted, &mut buffer)?,
+                None => blocks.get(id.key, &mut buffer)?,
+            };
             done += 1;
             let went = match octets {
                 Some(octets) => each(id, Ok(octets)),

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use model::Timestamp;
+use model::{Field, Timestamp};
 
-use crate::blocks::Key;
+use crate::blocks::{Key, Wanted};
 use crate::day::Day;
 use crate::hours::{ClosedHour, Hours, Kind, Reader, filed};
 use crate::{BatchKey, Store, StoreError};
@@ -139,6 +139,27 @@ impl Store {
     pub fn read_blocks(
         &self,
         blocks: &[BlockId],
+        each: impl FnMut(&BlockId, Result<&[u8], StoreError>) -> ControlFlow<()>,
+    ) {
+        self.read_wanted(blocks, None, each);
+    }
+
+    /// The same, but of each block's octets no more than its beginning, some columns and, where `filters`, its filters
+    /// have to be what they are: others may be anything. [`model::BlockRef`] can read these columns of it, and no others.
+    pub fn read_columns(
+        &self,
+        blocks: &[BlockId],
+        fields: &[Field],
+        filters: bool,
+        each: impl FnMut(&BlockId, Result<&[u8], StoreError>) -> ControlFlow<()>,
+    ) {
+        self.read_wanted(blocks, Some(Wanted { fields, filters }), each);
+    }
+
+    fn read_wanted(
+        &self,
+        blocks: &[BlockId],
+        wanted: Option<Wanted<'_>>,
         mut each: impl FnMut(&BlockId, Result<&[u8], StoreError>) -> ControlFlow<()>,
     ) {
         let mut ordered: Vec<(usize, &BlockId)> = Vec::with_capacity(blocks.len());
@@ -153,7 +174,7 @@ impl Store {
         ordered.sort_by_key(|(place, _)| *place);
         for day in ordered.chunk_by(|a, b| a.0 == b.0) {
             let ids: Vec<&BlockId> = day.iter().map(|(_, id)| *id).collect();
-            if self.blocks.read(&ids, &mut each).is_break() {
+            if self.blocks.read(&ids, wanted, &mut each).is_break() {
                 return;
             }
         }

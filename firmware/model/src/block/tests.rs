@@ -750,6 +750,38 @@ fn flow_of(record: &FlowRecord) -> u64 {
 }
 
 #[test]
+fn an_outline_says_where_columns_lie() {
+    let block = Block::encode(&served(2_000)).unwrap();
+    let begin = BlockOutline::needs(&block.bytes()[..BlockOutline::BEGIN]).unwrap();
+    assert_eq!(BlockOutline::needs(&block.bytes()[..BlockOutline::BEGIN - 1]), None);
+    assert!(BlockOutline::read(&block.bytes()[..begin - 1]).is_err());
+    let outline = BlockOutline::read(&block.bytes()[..begin]).unwrap();
+    assert_eq!(outline.len(), block.bytes().len());
+    // It follows from the source's address.
+    let fields = [Field::SrcAs, Field::Host];
+    let places = outline.places(&fields, true);
+    let mut spoilt = block.bytes().to_vec();
+    for (at, octet) in spoilt.iter_mut().enumerate().skip(begin) {
+        *octet ^= u8::from(!places.iter().any(|place| place.contains(&at)));
+    }
+    let read = BlockRef::open(&spoilt).unwrap();
+    let (mut unpacker, mut found, mut expected) = (Unpacker::new(), Values::default(), Values::default());
+    for field in fields {
+        unpacker.unpack(&read.column(field).unwrap(), &mut found).unwrap();
+        unpacker.unpack(&block.column(field).unwrap(), &mut expected).unwrap();
+        assert!(
+            (0..block.len()).all(|at| found.get(at) == expected.get(at)),
+            "{field:?}"
+        );
+    }
+    assert!(read.address_filter().unwrap().is_some() && read.flow_filter().unwrap().is_some());
+    assert!(read.records().is_err());
+    let without = outline.places(&fields, false);
+    let octets = |places: &[std::ops::Range<usize>]| places.iter().map(ExactSizeIterator::len).sum::<usize>();
+    assert!(octets(&without) < octets(&places) && octets(&places) < block.bytes().len() / 4);
+}
+
+#[test]
 fn a_filter_of_a_kind_that_is_not_known_is_stepped_over_and_one_that_lies_is_refused() {
     let block = Block::encode(&sample(5)).unwrap();
     let bytes = block.bytes();

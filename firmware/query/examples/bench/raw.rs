@@ -24,7 +24,8 @@ pub(crate) fn ask(folder: &Path, question: &str, rounds: u32) -> Result<()> {
         let ids: Vec<_> = candidates.blocks.iter().map(|meta| meta.id).collect();
         let mut worker = compiled.worker();
         let (mut records, mut problem) = (0, None);
-        store.read_blocks(&ids, |_, octets| {
+        let fields = compiled.fields().unwrap_or_default();
+        store.read_columns(&ids, &fields, compiled.needs_filters(), |_, octets| {
             let read = octets.map_err(|e| e.to_string()).and_then(|octets| {
                 let block = BlockRef::open(octets).map_err(|e| e.to_string())?;
                 worker.block(&block).map_err(|e| e.to_string())

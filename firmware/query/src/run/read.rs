@@ -1,15 +1,15 @@
 //! Reads records with several threads.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use model::BlockRef;
+use model::{BlockRef, Field, Timestamp};
 use store::{BlockId, BlockMeta, Store, StoreError};
 
 use super::{Question, Tally, Watch};
 use crate::plan::Span;
-use crate::work::{Partial, Worker};
+use crate::work::{Partial, Worker, latest_number};
 
 /// Blocks that a thread takes at a time, at most: few enough that all end together.
 const CHUNK: usize = 16;
@@ -31,6 +31,51 @@ struct Work<'a> {
     jobs: Vec<Job>,
     next: AtomicUsize,
     found: Mutex<Found>,
+    latest: Latest,
+    /// What of blocks is to be read; `None`: all of it.
+    fields: Option<Vec<Field>>,
+}
+
+/// What all threads together have of a page of the latest records: which ends are too early to be on it.
+struct Latest {
+    /// What each thread's records are ordered by.
+    numbers: Mutex<Vec<Vec<u64>>>,
+    /// Of as many records as the page has, the last number, where there are more than these; else the largest of all.
+    last: AtomicU64,
+}
+
+/// Pages of more records are not looked at together.
+const LATEST_MAX: usize = 1_000;
+
+impl Latest {
+    fn new(threads: usize) -> Self {
+        Self {
+            numbers: Mutex::new(vec![Vec::new(); threads]),
+            last: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// What a thread has now.
+    fn tell(&self, thread: usize, worker: &Worker) {
+        let Some((most, own)) = worker.latest().filter(|(most, _)| *most <= LATEST_MAX) else {
+            return;
+        };
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        match numbers.get_mut(thread) {
+            Some(place) if *place != own => *place = own,
+            _ => return,
+        }
+        let mut all = numbers.concat();
+        if most > 0 && all.len() > most {
+            let (_, last, _) = all.select_nth_unstable(most - 1);
+            self.last.fetch_min(*last, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether records that end then or before cannot be on the page, and that there are more is known.
+    fn settled_at(&self, end: Timestamp) -> bool {
+        latest_number(end) > self.last.load(Ordering::Relaxed)
+    }
 }
 
 #[derive(Default)]
@@ -81,7 +126,13 @@ impl Question {
         for problem in candidates.problems {
             tally.problem(store, problem);
         }
-        let chunk = (blocks.len() / (self.threads.get() * 8)).clamp(1, CHUNK);
+        // Of the latest records a few blocks have enough: no more than those are to be read.
+        let most = if self.compiled.worker().latest().is_some() {
+            1
+        } else {
+            CHUNK
+        };
+        let chunk = (blocks.len() / (self.threads.get() * 8)).clamp(1, most);
         let chunks = blocks.chunks(chunk);
         chunks
             .map(|blocks| Job {
@@ -101,6 +152,8 @@ impl Question {
             jobs,
             next: AtomicUsize::new(0),
             found: Mutex::default(),
+            latest: Latest::new(threads),
+            fields: self.compiled.fields(),
         };
         if threads > 0 {
             std::thread::scope(|scope| {
@@ -159,6 +212,7 @@ impl Work<'_> {
                 }
             };
             self.do_job(job, &mut at, &mut found);
+            self.latest.tell(thread, &at);
             if wish != self.watch.wish() {
                 wish = self.watch.wish();
                 let mut copy = at.partial().clone();
@@ -181,13 +235,13 @@ impl Work<'_> {
         let needed: Vec<BlockId> = job
             .blocks
             .iter()
-            .take_while(|block| !worker.settled_at(block.max_end))
+            .take_while(|block| !worker.settled_at(block.max_end) && !self.latest.settled_at(block.max_end))
             .map(|block| block.id)
             .collect();
         let settled = (job.blocks.len() - needed.len()) as u64;
         found.skipped += settled;
         self.watch.did(settled, 0, 0);
-        self.store.read_blocks(&needed, |id, octets| {
+        let read = |id: &BlockId, octets: Result<&[u8], StoreError>| {
             if self.watch.stops() {
                 return ControlFlow::Break(());
             }
@@ -210,6 +264,13 @@ impl Work<'_> {
                 }
             }
             ControlFlow::Continue(())
-        });
+        };
+        match &self.fields {
+            Some(fields) => {
+                let filters = self.question.compiled.needs_filters();
+                self.store.read_columns(&needed, fields, filters, read);
+            }
+            None => self.store.read_blocks(&needed, read),
+        }
     }
 }

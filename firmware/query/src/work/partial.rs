@@ -330,21 +330,35 @@ impl Partial {
         !self.cut && self.groups.as_ref().is_none_or(whole) && self.distinct.iter().all(Distinct::is_exact)
     }
 
+    /// Of a page of the latest records: how many it has at most, and the numbers of those on it, of which smaller ones
+    /// come first.
+    pub(super) fn latest(&self) -> Option<(usize, impl Iterator<Item = u64>)> {
+        let page = self.page.as_ref().filter(|_| is_latest(&self.inner.ask))?;
+        Some((page.most(), page.numbers()))
+    }
+
     pub(super) fn settled_at(&self, compiled: &Compiled, max_end: Timestamp) -> bool {
-        let Ask::Records {
-            order: Order::End,
-            ascending: false,
-            ..
-        } = compiled.ask()
-        else {
+        if !is_latest(compiled.ask()) {
             return false;
-        };
+        }
         // A record of the same end may still come to stand before another.
         let number = number(max_end.as_nanos(), false);
         self.page
             .as_ref()
             .is_some_and(|page| page.knows_of_more() && !page.takes_number(number))
     }
+}
+
+/// Whether the latest records are asked for.
+const fn is_latest(ask: &Ask) -> bool {
+    matches!(
+        ask,
+        Ask::Records {
+            order: Order::End,
+            ascending: false,
+            ..
+        }
+    )
 }
 
 pub(super) fn add(sums: &mut [u64], more: &[u64]) {

@@ -1,6 +1,7 @@
 //! Blocks' octets in a file, cut so that redb's pages are full: it gives a value that is longer than a page a run of 2ⁿ
 //! pages, of which a block of just over 1 MiB would leave half empty.
 
+use model::{BlockOutline, Field};
 use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition};
 
 use super::Key;
@@ -17,20 +18,36 @@ const LARGEST: usize = 128 << 10;
 const PAGE: usize = 4 << 10;
 const ROOM: usize = 64;
 
-/// Cuts octets into pieces that fill runs of pages, the longest first.
-fn cut(mut octets: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The lengths of the pieces that so many octets are cut into: they fill runs of pages, the longest first.
+fn lengths(mut octets: usize) -> impl Iterator<Item = usize> {
     let mut run = LARGEST;
     std::iter::from_fn(move || {
-        if octets.is_empty() {
+        if octets == 0 {
             return None;
         }
-        while run > PAGE && run - ROOM > octets.len() {
+        while run > PAGE && run - ROOM > octets {
             run /= 2;
         }
-        let (piece, rest) = octets.split_at(octets.len().min(run - ROOM));
-        octets = rest;
-        Some(piece)
+        let length = octets.min(run - ROOM);
+        octets -= length;
+        Some(length)
     })
+}
+
+/// Cuts octets into pieces.
+fn cut(mut octets: &[u8]) -> impl Iterator<Item = &[u8]> {
+    lengths(octets.len()).map(move |length| {
+        let (piece, rest) = octets.split_at(length);
+        octets = rest;
+        piece
+    })
+}
+
+/// What is read of a block: these columns, and its filters or not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'w> {
+    pub(crate) fields: &'w [Field],
+    pub(crate) filters: bool,
 }
 
 /// The blocks of a file, open for writing.
@@ -61,6 +78,50 @@ impl Reader {
             pieces: opened(txn.open_table(PIECES))?,
             whole: opened(txn.open_table(WHOLE))?,
         })
+    }
+
+    /// Of a block's octets its header and directory and the columns and filters of `wanted`, in their places in `buffer`;
+    /// what lies between may be anything. All of it where that is no more to read, or its beginning is damaged.
+    pub(super) fn get_some<'b>(
+        &self,
+        key: Key,
+        wanted: &Wanted<'_>,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<Option<&'b [u8]>, redb::Error> {
+        let piece = |place: u16| match &self.pieces {
+            Some(pieces) => pieces.get((key.0, key.1, key.2, place)),
+            None => Ok(None),
+        };
+        let Some(first) = piece(0)? else {
+            return self.get(key, buffer);
+        };
+        let first = first.value();
+        let outline = BlockOutline::needs(first)
+            .filter(|needs| *needs <= first.len())
+            .and_then(|_| BlockOutline::read(first).ok());
+        let Some(outline) = outline else {
+            return self.get(key, buffer);
+        };
+        // What is there of the block before is as good as anything.
+        buffer.resize(outline.len(), 0);
+        let wanted = outline.places(wanted.fields, wanted.filters);
+        let (mut places, mut from) = (wanted.iter().peekable(), 0);
+        for (place, length) in (0..=u16::MAX).zip(lengths(outline.len())) {
+            let to = from + length;
+            while places.next_if(|wanted| wanted.end <= from).is_some() {}
+            let needed = place == 0 || places.peek().is_some_and(|wanted| wanted.start < to);
+            if needed {
+                let found = piece(place)?;
+                let octets = found.as_ref().map_or(&[][..], |found| found.value());
+                match buffer.get_mut(from..to) {
+                    Some(room) if room.len() == octets.len() => room.copy_from_slice(octets),
+                    // Not as this release cuts blocks.
+                    _ => return self.get(key, buffer),
+                }
+            }
+            from = to;
+        }
+        Ok(Some(buffer.as_slice()))
     }
 
     /// A block's octets, in `buffer`; `None` where there is no such block.
@@ -103,6 +164,7 @@ mod tests {
             let octets = &octets[..length];
             let pieces: Vec<&[u8]> = cut(octets).collect();
             assert_eq!(pieces.concat(), octets);
+            assert!(pieces.iter().map(|piece| piece.len()).eq(lengths(length)));
             let pages = pieces.iter().map(|p| (p.len() + ROOM).next_power_of_two().max(PAGE));
             let taken: usize = pages.sum();
             assert!(taken <= length + length / 200 + 2 * PAGE, "{length}: {taken}");
