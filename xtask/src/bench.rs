@@ -3,6 +3,7 @@
 
 mod datagrams;
 mod ingest;
+mod line;
 mod store;
 mod traffic;
 
@@ -77,6 +78,11 @@ pub(crate) fn flows() -> Result<Vec<Row>> {
 /// Exported records, beside nfcapd.
 pub(crate) fn export() -> Result<Vec<Row>> {
     ingest::rows()
+}
+
+/// Frames that are lost on a fast link, beside softflowd and suricata.
+pub(crate) fn line() -> Result<Vec<Row>> {
+    line::rows()
 }
 
 /// The record store, beside nfdump, DuckDB and chdb.

@@ -26,7 +26,7 @@ cargo xtask COMMAND
   image                  leave the disk image, its manifest and kernel.config in build/
   test [--long]          everything that CI runs; --long adds the long tests
   test-suite NAME...     only the named suites of `test`
-  bench [NAME...]        measure the promised figures beside their peers: flows, export, store, image
+  bench [NAME...]        measure the promised figures beside their peers: flows, export, line, store, image
   fuzz [--seconds N] [TARGET...]
                          run the fuzz targets, 180 s each unless told
   deps                   install what the builds and tests need from apt

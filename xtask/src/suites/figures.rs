@@ -11,9 +11,10 @@ use crate::qemu::Machine;
 
 /// What is measured together: its name, and how.
 type Part = (&'static str, fn() -> Result<Vec<Row>>);
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     ("flows", bench::flows),
     ("export", bench::export),
+    ("line", bench::line),
     ("store", bench::store),
     ("image", image),
 ];
