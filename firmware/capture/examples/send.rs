@@ -66,8 +66,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Where a frame begins, and how many octets it has.
+type Place = (usize, usize);
+
 /// A capture's frames one after the other, and where each is.
-fn read(path: &Path) -> Result<(Vec<u8>, Vec<(usize, usize)>), Box<dyn Error>> {
+fn read(path: &Path) -> Result<(Vec<u8>, Vec<Place>), Box<dyn Error>> {
     let mut source = CaptureFile::open(path)?;
     let (mut octets, mut places) = (Vec::new(), Vec::new());
     loop {
