@@ -29,6 +29,7 @@ const PACKAGES: &[&str] = &[
     "iputils-ping",
     "kmod",
     "libelf-dev",
+    "libndpi-bin",
     "libssl-dev",
     "make",
     "mmdebstrap",

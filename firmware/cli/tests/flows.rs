@@ -72,7 +72,10 @@ fn json_has_these_keys_in_this_order() {
         "{\"src_ip\":\"192.0.2.1\",\"dst_ip\":\"192.0.2.2\",\"src_port\":49152,\"dst_port\":22,\"protocol\":6,\
          \"ip_version\":4,\"start\":\"2023-11-14T22:13:20.001000Z\",\"end\":\"2023-11-14T22:13:20.003000Z\",\
          \"packets\":2,\"bytes\":80,\"packets_rev\":1,\"bytes_rev\":40,\"tcp_flags\":18,\"tcp_flags_rev\":18,\
-         \"vlan\":7,\"src_mac\":\"02:00:00:00:00:01\",\"dst_mac\":\"02:00:00:00:00:02\",\"app\":\"ssh\"}\n"
+         \"vlan\":7,\"src_mac\":\"02:00:00:00:00:01\",\"dst_mac\":\"02:00:00:00:00:02\",\"app\":\"ssh\",\"l7\":null,\
+         \"quality\":{\"connect_client_us\":1000,\"connect_server_us\":1000,\"responses\":0,\
+         \"retransmitted\":0,\"out_of_order\":0,\"zero_windows\":1,\"resets\":0,\
+         \"retransmitted_rev\":0,\"out_of_order_rev\":0,\"zero_windows_rev\":0,\"resets_rev\":0}}\n"
     );
     assert_eq!(
         text(&output.stderr),
@@ -87,16 +90,93 @@ fn csv_and_table_say_the_same() {
     assert_eq!(
         text(&output.stdout),
         "src_ip,dst_ip,src_port,dst_port,protocol,ip_version,start,end,packets,bytes,packets_rev,bytes_rev,\
-         tcp_flags,tcp_flags_rev,vlan,src_mac,dst_mac,app\r\n\
+         tcp_flags,tcp_flags_rev,vlan,src_mac,dst_mac,app,confidence,host,alpn,ja4,tls_version,cipher,subject,issuer,\
+         certificate_names,dns_type,dns_code,method,path,status,agent,server,content_type,user,anomaly,version,ja3,\
+         tls_client_version,valid_from,valid_until,key_algorithm,dns_answers,connect_client_us,connect_server_us,\
+         responses,response_us,response_max_us,retransmitted,out_of_order,zero_windows,resets,rtp_packets,rtp_lost,\
+         rtp_jitter_us,retransmitted_rev,out_of_order_rev,zero_windows_rev,resets_rev,rtp_packets_rev,rtp_lost_rev,\
+         rtp_jitter_us_rev\r\n\
          192.0.2.1,192.0.2.2,49152,22,6,4,2023-11-14T22:13:20.001000Z,2023-11-14T22:13:20.003000Z,2,80,1,40,18,18,7,\
-         02:00:00:00:00:01,02:00:00:00:00:02,ssh\r\n"
+         02:00:00:00:00:01,02:00:00:00:00:02,ssh,,,,,,,,,,,,,,,,,,,,,,,,,,,1000,1000,0,,,0,0,1,0,,,,0,0,0,0,,,\r\n"
     );
     let output = flows(&["-"], &capture());
     assert_eq!(
         text(&output.stdout),
-        "START (UTC)              DURATION  PROTO  SOURCE           DESTINATION   PACKETS  BACK  BYTES  BACK  FLAGS     APP\n\
-         2023-11-14 22:13:20.001   0.002 s  TCP    192.0.2.1:49152  192.0.2.2:22        2     1   80 B  40 B  ...A..S.  ssh\n"
+        "START (UTC)              DURATION  PROTO  SOURCE           DESTINATION   PACKETS  BACK  BYTES  BACK  FLAGS      CONNECT  RESPONSE  RETRANS  APP  HOST\n\
+         2023-11-14 22:13:20.001   0.002 s  TCP    192.0.2.1:49152  192.0.2.2:22        2     1   80 B  40 B  ...A..S.  2.000 ms                  0  ssh\n"
     );
+}
+
+/// A DNS question and the answer that there is no such name, 7 ms later.
+fn dns() -> Vec<u8> {
+    let mut file = capture()[..24].to_vec();
+    for (forward, micros, flags) in [(true, 1_000_u32, [1, 0]), (false, 8_000, [0x81, 0x83])] {
+        let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
+        frame.extend([0x45, 0, 0, 57, 0, 0, 0, 0, 64, 17, 0, 0]);
+        let mut ends = [[192, 0, 2, 1], [192, 0, 2, 53]];
+        let mut ports = [[0xc0, 0, 0, 53], [0, 53, 0xc0, 0]];
+        if !forward {
+            ends.reverse();
+            ports.reverse();
+        }
+        frame.extend(ends.concat());
+        frame.extend(ports[0]);
+        frame.extend([0, 37, 0, 0, 7, 7]);
+        frame.extend(flags);
+        frame.extend([0, 1, 0, 0, 0, 0, 0, 0]);
+        frame.extend(b"\x07Example\x03com\0");
+        frame.extend([0, 1, 0, 1]);
+        let length = u32::try_from(frame.len()).expect("a small frame");
+        for value in [1_700_000_000, micros, length, length] {
+            file.extend(value.to_le_bytes());
+        }
+        file.extend(frame);
+    }
+    file
+}
+
+#[test]
+fn layer_7_is_told_of_a_flow_and_logged_by_transaction() {
+    let said = text(&flows(&["-", "--format", "json"], &dns()).stdout);
+    let expected = "\"app\":\"dns\",\"l7\":{\"app\":\"dns\",\"confidence\":\"parsed\",\"host\":\"example.com\",\
+                    \"dns\":{\"query\":\"example.com\",\"type\":\"A\",\"code\":\"NXDOMAIN\"}},\
+                    \"quality\":{\"responses\":1,\"response_us\":7000,\"response_max_us\":7000}}\n";
+    assert!(said.ends_with(expected), "{said}");
+    let by_port = text(&flows(&["-", "--format", "json", "--ports-only"], &dns()).stdout);
+    assert!(by_port.contains("\"app\":\"dns\",\"l7\":null"), "{by_port}");
+    let logs = text(&flows(&["-", "--format", "json", "--logs"], &dns()).stdout);
+    let log: serde_json::Value = serde_json::from_str(logs.trim()).expect("one line of JSON");
+    for (key, value) in [
+        ("kind", "dns"),
+        ("severity", "warning"),
+        ("client_ip", "192.0.2.1"),
+        ("app", "dns"),
+        ("code", "NXDOMAIN"),
+        ("client", "192.0.2.1:49152"),
+        ("server", "192.0.2.53:53"),
+        ("response_us", "7000"),
+    ] {
+        assert_eq!(log[key], value, "{logs}");
+    }
+    for format in ["csv", "table"] {
+        let logs = text(&flows(&["-", "--format", format, "--logs"], &dns()).stdout);
+        assert!(logs.contains("example.com") && logs.contains("NXDOMAIN"), "{logs}");
+    }
+}
+
+#[test]
+fn signatures_name_applications_and_their_errors_have_a_place() {
+    let path = std::env::temp_dir().join(format!("spanwatch-signatures-{}.sig", std::process::id()));
+    let file = path.display().to_string();
+    std::fs::write(&path, "app ssh udp payload 0 hex 0707\n").expect("a file for the test");
+    let output = flows(&["-", "--format", "json", "--signatures", &file], &dns());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    std::fs::write(&path, "# ours\napp erp host erp.example.com\n").expect("a file for the test");
+    let output = flows(&["-", "--signatures", &file], &dns());
+    std::fs::remove_file(&path).expect("the file was there");
+    let said = text(&output.stderr);
+    assert!(said.contains(&file) && said.contains("line 2, column 5"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

@@ -46,7 +46,10 @@ impl Config {
             linger: Some(Duration::from_secs(2)),
             vlan_in_key: false,
             deltas: true,
-            layer7: Some(l7::Config::default()),
+            layer7: Some(l7::Config {
+                max_inspections: 1 << 16,
+                ..l7::Config::default()
+            }),
         }
     }
 
