@@ -150,7 +150,8 @@ impl Track {
         if self.state & (KNOWN << side) == 0 {
             self.state |= KNOWN << side;
             *next = end;
-        } else if span == 0 {
+        } else if span == 0 && distance(*next, packet.tcp_seq) <= 0 {
+            // An acknowledgement ahead of its side's octets tells of a hole as they do.
             return;
         } else if packet.tcp_seq == *next && !(octets == 1 && span == 1 && other_closed) {
             *next = end;

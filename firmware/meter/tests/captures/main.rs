@@ -4,6 +4,7 @@ mod applications;
 mod causes;
 mod corpus;
 mod flowtest;
+mod layer7;
 mod mapping;
 mod names;
 mod ndpi;

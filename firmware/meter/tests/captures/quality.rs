@@ -8,7 +8,15 @@ use crate::ndpi::{Key, key};
 use crate::{corpus, tshark};
 
 /// Captures where segments are judged otherwise, and why.
-const SEGMENTS: &[(&str, &str)] = &[];
+const SEGMENTS: &[(&str, &str)] = &[
+    ("ajp.pcap", DAMAGED),
+    ("reasm_crash_anon.pcapng", DAMAGED),
+    (
+        "tls_multiple_synack_different_seq.pcapng",
+        "SYN/ACKs of several numbers: each that is far from the one before opens a connection",
+    ),
+];
+const DAMAGED: &str = "IP lengths beyond the packet: such packets are malformed, and their octets not seen";
 /// Captures where delays differ, and why.
 const DELAYS: &[(&str, &str)] = &[];
 
