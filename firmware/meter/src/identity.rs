@@ -93,6 +93,7 @@ impl Identities {
     }
 
     /// Identities that are kept.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
     }
