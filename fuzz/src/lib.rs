@@ -1,6 +1,7 @@
 //! What the targets of the decoder do with octets.
 
 pub mod flows;
+pub mod frames;
 
 use std::net::{IpAddr, Ipv4Addr};
 

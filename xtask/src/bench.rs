@@ -43,8 +43,8 @@ pub(crate) struct Row {
 /// `spanwatch flows` with layer 7 on captures of a million and a half packets, beside softflowd and ndpiReader, and the
 /// memory of a million flows.
 pub(crate) fn flows() -> Result<Vec<Row>> {
-    let mixed = capture("traffic-mixed.pcap", traffic::write)?;
-    let small = capture("traffic-small.pcap", traffic::write_small)?;
+    let mixed = capture()?;
+    let small = made("traffic-small.pcap", traffic::write_small)?;
     let spanwatch = crate::programs::build()?.join("spanwatch");
     let mut best = [f64::INFINITY; 5];
     // In turns: what slows one down slows the others.
@@ -152,8 +152,13 @@ pub(crate) fn store() -> Result<Vec<Row>> {
     store::rows()
 }
 
+/// The traffic of a busy link.
+fn capture() -> Result<PathBuf> {
+    made("traffic-mixed.pcap", traffic::write)
+}
+
 /// A capture to measure with, made once.
-fn capture(name: &str, write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<PathBuf> {
+fn made(name: &str, write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<PathBuf> {
     let folder = crate::build_dir()?.join("bench");
     std::fs::create_dir_all(&folder)?;
     let path = folder.join(name);

@@ -53,6 +53,7 @@ pub(super) fn write(target: &str, folder: &Path) -> Result<usize> {
 
 fn made(target: &str) -> Vec<Vec<u8>> {
     let version = match target {
+        "frame" => return frames(),
         "netflow_v9" => Version::V9,
         "ipfix" => Version::Ipfix,
         "syslog" => {
@@ -135,4 +136,20 @@ fn each_payload(path: &Path, each: &mut dyn FnMut(u8, u16, &[u8])) -> Result<()>
             return Ok(());
         }
     }
+}
+
+/// Runs of frames of a busy link, each behind the three octets that the target wants: Ethernet, and its length.
+fn frames() -> Vec<Vec<u8>> {
+    let mut mix = meter::craft::Mix::new(9);
+    let mut seed = || {
+        let mut run = Vec::new();
+        for _ in 0..24 {
+            let frame = mix.next_frame();
+            run.push(0);
+            run.extend(u16::try_from(frame.octets.len()).unwrap_or(0).to_be_bytes());
+            run.extend(frame.octets);
+        }
+        run
+    };
+    (0..100).map(|_| seed()).collect()
 }
