@@ -264,7 +264,11 @@ impl Worker {
         Ok(outcome)
     }
 
-    fn may_match(&self, block: &BlockRef<'_>) -> Result<bool, BlockError> {
+    /// Whether a block may have a record that is meant, by its span and filters; no column is looked at.
+    ///
+    /// # Errors
+    /// When a filter is damaged.
+    pub(crate) fn may_match(&self, block: &BlockRef<'_>) -> Result<bool, BlockError> {
         let probe = &self.compiled.0.probe;
         let (min, max) = block.ends();
         let (from, to) = self.compiled.span();

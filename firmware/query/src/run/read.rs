@@ -230,6 +230,29 @@ impl Work<'_> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).add(found);
     }
 
+    /// Those blocks that their filters do not rule out: of the others no more is read. A block that cannot be read is
+    /// among them, so that it is said.
+    fn may_match(&self, blocks: &[BlockId], worker: &Worker, found: &mut Found) -> Vec<BlockId> {
+        let mut kept = Vec::with_capacity(blocks.len());
+        self.store.read_columns(blocks, &[], true, |id, octets| {
+            let may = octets.map_or(true, |octets| {
+                let block = BlockRef::open(octets);
+                block.and_then(|block| worker.may_match(&block)).unwrap_or(true)
+            });
+            if may {
+                kept.push(*id);
+            } else {
+                found.skipped += 1;
+                self.watch.did(1, 0, 0);
+            }
+            match self.watch.stops() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        kept
+    }
+
     fn do_job(&self, job: &Job, worker: &mut Worker, found: &mut Found) {
         // The latest end comes first: once one cannot change the answer, none after it can.
         let needed: Vec<BlockId> = job
@@ -241,6 +264,12 @@ impl Work<'_> {
         let settled = (job.blocks.len() - needed.len()) as u64;
         found.skipped += settled;
         self.watch.did(settled, 0, 0);
+        let filters = self.question.compiled.needs_filters();
+        let needed = if filters {
+            self.may_match(&needed, worker, found)
+        } else {
+            needed
+        };
         let read = |id: &BlockId, octets: Result<&[u8], StoreError>| {
             if self.watch.stops() {
                 return ControlFlow::Break(());
@@ -267,7 +296,6 @@ impl Work<'_> {
         };
         match &self.fields {
             Some(fields) => {
-                let filters = self.question.compiled.needs_filters();
                 self.store.read_columns(&needed, fields, filters, read);
             }
             None => self.store.read_blocks(&needed, read),
