@@ -151,10 +151,10 @@ mod tests {
     fn l7(number: u32) -> L7 {
         let mut l7 = L7 {
             confidence: Confidence::Parsed,
-            host: (number % 3 != 0).then(|| format!("host{}.example.org", number % 7).into()),
+            host: (!number.is_multiple_of(3)).then(|| format!("host{}.example.org", number % 7).into()),
             ..L7::default()
         };
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             l7.details.set(DetailKey::Path, &"é".repeat(200));
             l7.details.set(DetailKey::Alpn, "h2");
         }

@@ -124,9 +124,12 @@ fn says(record: &FlowRecord, name: &str, value: &str) -> Option<bool> {
 fn compare(folder: &Path) -> (usize, Vec<(String, String, String, String)>) {
     let (mut compared, mut found) = (0, Vec::new());
     for path in corpus::files(&folder.join("expected")) {
-        let annotation = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let pcap = text.lines().find_map(|line| line.strip_prefix("pcap: ")).unwrap();
+        let annotation = path.file_stem().expect("a file's name").to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).expect("an annotation");
+        let pcap = text
+            .lines()
+            .find_map(|line| line.strip_prefix("pcap: "))
+            .expect("its capture");
         let records = corpus::meter(&folder.join("pcap").join(pcap)).records;
         for (name, value) in fields(&text) {
             // A record of the capture says it: there is one each, but for two of them.

@@ -62,7 +62,7 @@ impl Row {
     }
 
     /// Protocol and ends, by IPv6 where the packet has it and `prefer_v6`.
-    fn ends(&self, prefer_v6: bool) -> Option<(u8, (String, u16), (String, u16))> {
+    fn ends(&self, prefer_v6: bool) -> Option<Key> {
         let (protocol, ports) = match self.get("tcp.srcport") {
             Some(_) => (6, ["tcp.srcport", "tcp.dstport"]),
             None => (17, ["udp.srcport", "udp.dstport"]),
