@@ -33,8 +33,28 @@ impl Header {
     }
 }
 
+/// A line's fields. A quoted one may hold commas and, doubled, quotes, which stay doubled here (RFC 4180, section 2);
+/// line breaks it cannot hold.
 fn fields(line: &str) -> impl Iterator<Item = &str> {
-    line.split(',').map(|field| field.trim().trim_matches('"'))
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut quoted = false;
+        let end = text.find(|c| {
+            quoted ^= c == '"';
+            c == ',' && !quoted
+        });
+        // A quote that is never closed quotes nothing.
+        let end = end.or_else(|| if quoted { text.find(',') } else { None });
+        let (field, after) = match end {
+            Some(at) => (text.get(..at)?, text.get(at + 1..)),
+            None => (text, None),
+        };
+        rest = after;
+        let field = field.trim();
+        let inner = field.strip_prefix('"').and_then(|field| field.strip_suffix('"'));
+        Some(inner.unwrap_or(field.trim_matches('"')))
+    })
 }
 
 /// Whether a file begins with such a header line.
@@ -122,5 +142,22 @@ fn row(header: &Header, line: &str, around: &Around<'_>) -> Result<Row, (String,
     match columns.len() {
         0 => Ok(row),
         _ => Err(("it has fewer columns than the header".to_owned(), String::new())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fields;
+
+    #[test]
+    fn quoted_fields_hold_commas() {
+        let of = |line| fields(line).collect::<Vec<_>>();
+        assert_eq!(of("a, b ,\"c\",,d"), ["a", "b", "c", "", "d"]);
+        assert_eq!(
+            of("1,\"h2,http/1.1\",\"say \"\"x, y\"\"\",2"),
+            ["1", "h2,http/1.1", "say \"\"x, y\"\"", "2"]
+        );
+        assert_eq!(of("1,\"open,2"), ["1", "open", "2"]);
+        assert_eq!(of(""), [""]);
     }
 }
