@@ -283,13 +283,16 @@ fn captures_have_the_flows_that_flows_prints_and_every_form_of_them_is_the_same(
             printed.push(other.records());
         }
         assert!(printed[0] == printed[1], "{capture}");
-        // What is printed has neither the types of ICMP nor inner VLANs, nor why a flow ended.
+        // What is printed has neither the types of ICMP nor inner VLANs, nor why a flow ended; what it has of layer 7
+        // and quality is not read back.
         let less = |record: &FlowRecord| FlowRecord {
             icmp: None,
             icmp_rev: None,
             vlan_inner: None,
             tos: 0,
             end_reason: model::EndReason::Idle,
+            l7: None,
+            quality: None,
             ..record.clone()
         };
         let less = |records: &[FlowRecord]| sorted(records.iter().map(less).collect());
