@@ -140,7 +140,7 @@ export async function flows({ page, url, step: tried, assert, eventually, button
     await filter.fill('');
     await filter.pressSequentially('app htt');
     const list = page.getByRole('listbox', { name: '补全' });
-    await list.getByRole('option', { name: /https/ }).waitFor();
+    await list.getByRole('option', { name: /^https\b/ }).waitFor();
     await picture('filter-completion');
     await filter.press('ArrowDown');
     const chosen = await list.locator('[aria-selected="true"] .mono').innerText();
@@ -441,14 +441,14 @@ export async function flows({ page, url, step: tried, assert, eventually, button
     await button('保存').click();
     await page.getByRole('alert').filter({ hasText: '1–3650' }).waitFor();
     await age.fill('120');
-    await page.getByLabel('日志最多占用').fill('20');
+    await page.getByLabel('日志最多占用', { exact: true }).fill('20');
     await button('保存').click();
     await page.getByText('保留策略已保存').waitFor();
     await page.reload();
     await table.waitFor();
-    assert((await age.inputValue()) === '120' && (await page.getByLabel('日志最多占用').inputValue()) === '20', 'not kept');
+    assert((await age.inputValue()) === '120' && (await page.getByLabel('日志最多占用', { exact: true }).inputValue()) === '20', 'not kept');
     await age.fill(old);
-    await page.getByLabel('日志最多占用').fill('');
+    await page.getByLabel('日志最多占用', { exact: true }).fill('');
     await button('保存').click();
     await page.getByText('保留策略已保存').waitFor();
     await noAlert();

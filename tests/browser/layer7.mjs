@@ -203,7 +203,7 @@ export async function layer7({ page, url, step: tried, assert, eventually, butto
     const ports = page.getByTestId('ports');
     await eventually('frames', async () => /帧速率\s*[1-9]/.test(await ports.innerText().catch(() => '')));
     for (const name of ['单播', '组播', '广播', '1024–1518', 'CRC 错误', '采集环满', '时间戳']) await ports.getByRole('rowheader', { name, exact: true }).waitFor();
-    await eventually('frames of a size', async () => /[1-9]/.test(await ports.getByRole('row').filter({ hasText: '1024–1518' }).first().locator('td').innerText()));
+    await eventually('frames of a size', async () => /[1-9]/.test(await ports.getByRole('row').filter({ hasText: '1024–1518' }).first().innerText().then((text) => text.replace('1024–1518', ''))));
     await page.getByTestId('rings').locator('tbody tr').first().waitFor();
     await page.getByRole('application').waitFor();
     await noAlert();

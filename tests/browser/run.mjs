@@ -245,7 +245,8 @@ await step('after the network was away the page finds its way back and fills the
   await button('以图表显示').click();
 });
 
-const navigate = (name) => page.getByRole('navigation').first().getByRole('link', { name }).click();
+// A name as text is the whole name: 日志 is no 应用日志.
+const navigate = (name) => page.getByRole('navigation').first().getByRole('link', { name, exact: true }).click();
 const alerts = async () => (await page.getByRole('alert').allInnerTexts()).join(' | ');
 async function noAlert() {
   const said = await alerts();
