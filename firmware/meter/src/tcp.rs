@@ -60,7 +60,8 @@ pub(crate) struct Measured {
     /// Delays of the handshake, client and server, in microseconds plus one; 0 where there is none. They stay after they
     /// were reported.
     connect: [u32; 2],
-    connect_reported: bool,
+    /// Whether each was reported: a record may end between the two.
+    connect_reported: [bool; 2],
     responses: u32,
     response_max_us: u32,
     response_total_us: u64,
@@ -140,7 +141,7 @@ impl Track {
         } else {
             self.set(CLOSED << side, false);
         }
-        if flags & SYN != 0 || self.is(SYN_SENT | SYN_ACKED) {
+        if flags & SYN != 0 || (flags & ACK != 0 && self.is(SYN_SENT | SYN_ACKED)) {
             self.handshake(packet, side, now, measured, trouble);
         }
         let octets = packet.payload.length;
@@ -237,7 +238,7 @@ impl Track {
                     // Another connection on the same ports, whose end was not seen.
                     self.state = 0;
                     measured.connect = [0; 2];
-                    measured.connect_reported = false;
+                    measured.connect_reported = [false; 2];
                     if let Some(trouble) = trouble {
                         trouble.holes = Default::default();
                     }
@@ -245,6 +246,7 @@ impl Track {
                     return;
                 }
                 self.set(CLIENT_REVERSE, side != 0);
+                self.set(ASKED, false);
                 self.set(SYN_SENT, true);
                 self.mark = now;
             }
@@ -268,7 +270,7 @@ impl Track {
                     return;
                 }
                 self.set(CLIENT_REVERSE, side == 0);
-                self.set(SYN_SENT, false);
+                self.set(SYN_SENT | ASKED, false);
                 self.set(SYN_ACKED, true);
                 self.mark = now;
             }
@@ -315,9 +317,9 @@ impl Measured {
 
     /// Moves what was measured since the last time into `quality`.
     pub(crate) fn take(&mut self, quality: &mut Quality) {
-        if !std::mem::replace(&mut self.connect_reported, self.connect != [0; 2]) {
-            [quality.connect_client_us, quality.connect_server_us] = self.connect.map(|us| us.checked_sub(1));
-        }
+        let reported = std::mem::replace(&mut self.connect_reported, self.connect.map(|us| us != 0));
+        [quality.connect_client_us, quality.connect_server_us] =
+            [0, 1].map(|side| self.connect[side].checked_sub(1).filter(|_| !reported[side]));
         quality.response = Delays {
             count: std::mem::take(&mut self.responses),
             total_us: std::mem::take(&mut self.response_total_us),

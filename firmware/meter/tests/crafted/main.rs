@@ -1,0 +1,3 @@
+//! Made traffic through dissection and metering, against models that know what was made.
+
+mod quality;
