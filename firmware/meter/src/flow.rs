@@ -39,6 +39,18 @@ pub(crate) const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 const RTP_APP: App = App::named("rtp");
+/// Applications that media streams are in: STUN opens the way for them (RFC 7983), and may name whose they are.
+const MEDIA_APPS: [App; 9] = [
+    RTP_APP,
+    App::named("stun"),
+    App::named("whatsapp"),
+    App::named("zoom"),
+    App::named("teams"),
+    App::named("google-meet"),
+    App::named("messenger"),
+    App::named("telegram"),
+    App::named("viber"),
+];
 /// Applications over UDP in which each request has its response.
 const TURN_APPS: [App; 6] = [
     App::named("dns"),
@@ -189,6 +201,10 @@ impl Flow {
             if self.marks & MEDIA != 0 {
                 self.media(side, payload, arrival.last);
             } else if packet.payload.length != 0 {
+                if self.marks & (DECIDED | TURNS) == 0 {
+                    // A media stream is known by its second packet at best; the first ones count as well.
+                    self.media(side, payload, arrival.last);
+                }
                 let turns = self.marks & TURNS != 0;
                 self.track.datagram(side, arrival.last, turns, &mut self.measured);
             }
@@ -235,17 +251,25 @@ impl Flow {
 
     /// The application that layer 7 knows. `payload` is the packet's that made it known.
     pub(crate) fn identify(&mut self, app: Option<App>, forward: bool, payload: &[u8], now: u64) {
+        if app.is_none_or(|app| !MEDIA_APPS.contains(&app))
+            && self.marks & MEDIA == 0
+            && let Some(trouble) = &mut self.trouble
+        {
+            trouble.rtp = None;
+        }
         let Some(app) = app else { return };
         self.app = app;
         if self.key.protocol() != UDP {
             return;
         }
-        if app == RTP_APP && self.marks & MEDIA == 0 {
+        if MEDIA_APPS.contains(&app) && self.marks & MEDIA == 0 {
             self.marks |= MEDIA;
-            if self.track.leave_responses() {
+            if app == RTP_APP && self.track.leave_responses() {
                 self.measured.forget_responses();
             }
-            self.media(usize::from(!forward), payload, now);
+            if self.trouble.as_ref().is_none_or(|trouble| trouble.rtp.is_none()) {
+                self.media(usize::from(!forward), payload, now);
+            }
         }
         if TURN_APPS.contains(&app) {
             self.marks |= TURNS;
@@ -388,7 +412,7 @@ impl Flow {
         let mut quality = Quality::default();
         self.measured.take(&mut quality);
         if let Some(trouble) = &mut self.trouble {
-            trouble.take(&mut quality);
+            trouble.take(&mut quality, self.marks & MEDIA != 0);
         }
         (!quality.is_empty()).then(|| Box::new(quality))
     }

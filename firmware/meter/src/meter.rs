@@ -337,7 +337,11 @@ impl Meter {
 
     fn flow(&self, place: &Place, packet: &Packet, arrival: &Arrival, direction: Direction) -> Flow {
         let definitions = &self.config.definitions;
-        Flow::new(place.key, place.from_low, packet, arrival.first, direction, definitions)
+        let mut flow = Flow::new(place.key, place.from_low, packet, arrival.first, direction, definitions);
+        if self.layer7.is_none() {
+            flow.decide();
+        }
+        flow
     }
 
     /// When a flow has to be looked at next.

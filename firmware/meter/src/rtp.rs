@@ -66,12 +66,14 @@ impl Header {
 impl Rtp {
     /// Counts a packet that arrived at `now`, nanoseconds since the epoch.
     pub(crate) fn packet(&mut self, header: &Header, now: u64) {
-        self.packets = self.packets.saturating_add(1);
         if !self.is_open || header.ssrc != self.ssrc || !self.advance(header.sequence) {
             self.begin(header, now);
             return;
         }
         self.received += 1;
+        // One packet alone is no stream (appendix A.1): octets that nobody can read look like that by chance.
+        let confirmed = if self.received == 2 { 2 } else { 1 };
+        self.packets = self.packets.saturating_add(confirmed);
         if header.payload_type != self.payload_type {
             // Comfort noise (13) and telephone events keep the clock of the stream that they are in (RFC 3389,
             // section 5.1; RFC 4733, section 2.1), another codec need not: its first packet is compared with nothing.

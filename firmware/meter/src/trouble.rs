@@ -77,9 +77,9 @@ impl Trouble {
         since
     }
 
-    /// Moves what was counted since the last time into `quality`.
-    pub(crate) fn take(&mut self, quality: &mut Quality) {
-        if let Some(rtp) = &mut self.rtp {
+    /// Moves what was counted since the last time into `quality`; of media where the flow is known to be that.
+    pub(crate) fn take(&mut self, quality: &mut Quality, is_media: bool) {
+        if let Some(rtp) = self.rtp.as_mut().filter(|_| is_media) {
             for (of, side) in rtp.iter_mut().zip(&mut self.sides) {
                 of.take(side);
             }

@@ -6,6 +6,7 @@ mod corpus;
 mod flowtest;
 mod layer7;
 mod mapping;
+mod media;
 mod names;
 mod ndpi;
 mod quality;

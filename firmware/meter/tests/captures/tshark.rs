@@ -1,7 +1,7 @@
 //! What Wireshark's dissectors say of the same captures.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::ndpi::{Key, key};
@@ -30,6 +30,9 @@ const FIELDS: [&str; 21] = [
     "dns.flags.response",
     "rtp.ssrc",
 ];
+
+/// What is said of streams.
+const STREAMS: &str = "streams";
 
 /// A packet of TCP or UDP.
 #[derive(Debug, Clone)]
@@ -94,33 +97,49 @@ impl Row {
     }
 }
 
-/// The packets of TCP and UDP in a capture; `None`, said aloud, where there is no tshark. What it said is kept beside
-/// the test's program, since it takes its time.
+/// The packets of TCP and UDP in a capture; `None`, said aloud, where there is no tshark.
 pub(crate) fn rows(path: &Path) -> Option<Vec<Row>> {
-    let name = path.file_name()?.to_string_lossy().into_owned();
-    let length = std::fs::metadata(path).ok()?.len();
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.{length}.{}.tshark", FIELDS.len()));
-    let text = match std::fs::read_to_string(&kept) {
-        Ok(text) => text,
-        Err(_) => {
-            let mut command = Command::new("tshark");
-            command
-                .args(["-n", "-Y", "tcp or udp", "-T", "fields", "-E", "occurrence=l", "-r"])
-                .arg(path);
-            for field in FIELDS {
-                command.args(["-e", field]);
-            }
-            let Ok(output) = command.output() else {
-                eprintln!("skipped: tshark is not there (Debian's package of that name)");
-                return None;
-            };
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            std::fs::write(&kept, &text).expect("a place beside the test's program");
-            text
-        }
-    };
+    let mut args = vec!["-Y", "tcp or udp", "-T", "fields", "-E", "occurrence=l"];
+    args.extend(FIELDS.iter().flat_map(|field| ["-e", field]));
+    let text = said(path, &FIELDS.len().to_string(), &args)?;
     let rows = text.lines().map(|line| Row {
         values: line.split('\t').map(str::to_owned).collect(),
     });
     Some(rows.collect())
+}
+
+/// The table of media streams in a capture, of which Wireshark guesses those that nobody announced; `None`, said aloud,
+/// where there is no tshark.
+pub(crate) fn streams(path: &Path) -> Option<String> {
+    let args = ["--enable-heuristic", "rtp_udp", "-q", "-z", "rtp,streams"];
+    said(path, STREAMS, &args)
+}
+
+/// What tshark says of a capture. It is kept beside the test's program, since it takes its time.
+fn said(path: &Path, of: &str, args: &[&str]) -> Option<String> {
+    let kept = kept(path, of)?;
+    if let Ok(text) = std::fs::read_to_string(&kept) {
+        return Some(text);
+    }
+    let Ok(output) = Command::new("tshark").arg("-n").arg("-r").arg(path).args(args).output() else {
+        eprintln!("skipped: tshark is not there (Debian's package of that name)");
+        return None;
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    std::fs::write(&kept, &text).expect("a place beside the test's program");
+    Some(text)
+}
+
+/// Where it is kept.
+fn kept(path: &Path, of: &str) -> Option<PathBuf> {
+    let name = path.file_name()?.to_string_lossy();
+    let length = std::fs::metadata(path).ok()?.len();
+    Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.{length}.{of}.tshark")))
+}
+
+/// Forgets what was said of the streams of a capture that is another one now.
+pub(crate) fn forget(path: &Path) {
+    if let Some(kept) = kept(path, STREAMS) {
+        let _ = std::fs::remove_file(kept);
+    }
 }

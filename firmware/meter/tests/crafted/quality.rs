@@ -219,7 +219,8 @@ impl Model {
         if side == self.client {
             self.request = Some(now);
         } else if let Some(asked) = self.request.take() {
-            self.response.add(u32::try_from((now - asked) / 1_000).unwrap());
+            self.response
+                .add(u32::try_from((now - asked) / 1_000).expect("a short time"));
         }
     }
 
@@ -266,7 +267,7 @@ impl Model {
     }
 
     fn quality(&self) -> Quality {
-        let us = |us: Option<u64>| us.map(|us| u32::try_from(us).unwrap());
+        let us = |us: Option<u64>| us.map(|us| u32::try_from(us).expect("a short time"));
         Quality {
             connect_client_us: us(self.connect[0]),
             connect_server_us: us(self.connect[1]),
