@@ -8,6 +8,7 @@ use model::{
 };
 use std::net::IpAddr;
 
+use crate::fragments::Odd;
 use crate::identity::NOBODY;
 use crate::key::Key;
 use crate::rtp;
@@ -32,8 +33,10 @@ const NAMED: u16 = 128;
 const MEDIA: u16 = 256;
 /// Datagrams go to and fro, a request and its response each.
 const TURNS: u16 = 512;
-/// Fragments overlapped.
+/// Fragments overlapped, cut TCP's header, or were beyond the longest datagram.
 const OVERLAP: u16 = 1024;
+const TINY: u16 = 2048;
+const TOO_LONG: u16 = 4096;
 
 pub(crate) const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -284,14 +287,26 @@ impl Flow {
         self.measured.add(responses);
     }
 
-    /// Fragments of one of its datagrams overlap.
-    pub(crate) const fn mark_overlap(&mut self) {
-        self.marks |= OVERLAP;
+    /// Something is wrong with the fragments of one of its datagrams.
+    pub(crate) const fn mark_odd(&mut self, odd: Odd) {
+        if odd.overlaps {
+            self.marks |= OVERLAP;
+        }
+        if odd.tiny {
+            self.marks |= TINY;
+        }
+        if odd.too_long {
+            self.marks |= TOO_LONG;
+        }
     }
 
-    /// Whether fragments of one of its datagrams overlap.
-    pub(crate) const fn has_overlap(&self) -> bool {
-        self.marks & OVERLAP != 0
+    /// What is wrong with the fragments of its datagrams.
+    pub(crate) const fn odd(&self) -> Odd {
+        Odd {
+            overlaps: self.marks & OVERLAP != 0,
+            tiny: self.marks & TINY != 0,
+            too_long: self.marks & TOO_LONG != 0,
+        }
     }
 
     /// Whether nothing was counted since the last record.

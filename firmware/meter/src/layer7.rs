@@ -9,8 +9,10 @@ use crate::flow::Flow;
 use crate::identity::{Identities, NOBODY};
 use crate::sink::Sink;
 
-/// What [`DetailKey::Anomaly`] says of fragments that overlap.
+/// What [`DetailKey::Anomaly`] says of fragments.
 const OVERLAP: &str = "overlapping fragments";
+const TINY: &str = "tiny fragments";
+const TOO_LONG: &str = "fragments too long";
 
 /// The inspector with what it said.
 #[derive(Debug)]
@@ -118,8 +120,14 @@ impl Layer7 {
             self.identities.release(flow.identity);
             flow.identity = NOBODY;
         }
-        if flow.has_overlap() {
-            l7.get_or_insert_default().details.add(DetailKey::Anomaly, OVERLAP);
+        let odd = flow.odd();
+        if odd.is_any() {
+            let details = &mut l7.get_or_insert_default().details;
+            for (is, word) in [(odd.overlaps, OVERLAP), (odd.tiny, TINY), (odd.too_long, TOO_LONG)] {
+                if is {
+                    details.add(DetailKey::Anomaly, word);
+                }
+            }
         }
         l7.map(Box::new)
     }

@@ -45,6 +45,8 @@ pub struct Statistics {
     pub active: usize,
     /// Fragments that overlap others of their datagram, other than the same once more.
     pub overlapping_fragments: u64,
+    /// Fragments that cut TCP's header into pieces, or lie behind the end of the longest datagram.
+    pub odd_fragments: u64,
 }
 
 /// Where a packet belongs.
@@ -208,11 +210,13 @@ impl Meter {
         let is_first = packet.fragment.is_none_or(|f| f.offset == 0);
         let payload = if is_first { payload } else { &[] };
         let direction = match self.fragments.resolve(&mut packet, arrival) {
-            Resolved::Counts { arrival, overlaps } => {
+            Resolved::Counts { arrival, odd } => {
                 let place = self.place(&packet);
                 let direction = self.count(&packet, payload, &place, &arrival, sink);
-                if overlaps && let Some(number) = self.index.find(place.hash, |n| self.flows[n].key == place.key) {
-                    self.flows[number].mark_overlap();
+                if odd.is_any()
+                    && let Some(number) = self.index.find(place.hash, |n| self.flows[n].key == place.key)
+                {
+                    self.flows[number].mark_odd(odd);
                 }
                 direction
             }
@@ -481,6 +485,7 @@ impl Meter {
     pub fn statistics(&self) -> Statistics {
         Statistics {
             overlapping_fragments: self.fragments.overlapping(),
+            odd_fragments: self.fragments.odd(),
             ..self.statistics
         }
     }

@@ -1,3 +1,5 @@
 //! Made traffic through dissection and metering, against models that know what was made.
 
+mod evasion;
+mod frames;
 mod quality;
