@@ -1,11 +1,13 @@
 # Each target is a line that calls xtask; `cargo xtask help` lists what else it does.
 CAPTURE ?=
 
-.PHONY: run test image test-long test-fuzz bench
+.PHONY: run test image bundle test-long test-fuzz bench
 run:
 	cargo xtask run $(if $(CAPTURE),--capture "$(CAPTURE)")
 test:
 	cargo xtask test
+bundle:
+	cargo xtask bundle
 image:
 	cargo xtask image
 test-long:

@@ -1,9 +1,14 @@
 #!/bin/sh
 # Finishes the root tree; both image builders run it. $1 is TARGET_DIR. Needs in the environment:
-# SPANWATCH_VERSION, and in PATH systemd-sysusers and systemctl that take --root.
+# SPANWATCH_VERSION and SPANWATCH_BUNDLE_CA, and in PATH systemd-sysusers and systemctl that take --root.
 set -eu
 target=$1
-: "${SPANWATCH_VERSION:?is the version of the firmware}"
+: "${SPANWATCH_VERSION:?is the version of the firmware}" "${SPANWATCH_BUNDLE_CA:?is who may sign updates}"
+
+# Who may sign updates, and the lowest version that may follow once this one was found good.
+mkdir -p "$target/usr/lib/spanwatch"
+install -m 0644 "$SPANWATCH_BUNDLE_CA" "$target/usr/lib/spanwatch/bundle-ca.pem"
+[ -z "${SPANWATCH_FLOOR:-}" ] || echo "$SPANWATCH_FLOOR" >"$target/usr/lib/spanwatch/version-floor"
 
 # Identity. The version is in VERSION_ID alone: the boot loader must not order slots by it.
 mkdir -p "$target/etc" "$target/usr/lib"
@@ -37,7 +42,7 @@ protocols: files
 END
 
 # Mount points of a read-only root.
-for dir in data dev proc run sys tmp var boot efi root; do
+for dir in data dev identity proc run sys tmp var boot efi root; do
     mkdir -p "$target/$dir"
 done
 chmod 1777 "$target/tmp"

@@ -1,5 +1,7 @@
 //! The disk image.
 
+pub(crate) mod bundle;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::cache::Key;
 use crate::kernel::Kernel;
-use crate::rootfs::{Rootfs, Tools, VERSION};
+use crate::keys::Keys;
+use crate::rootfs::{Release, Rootfs, Tools};
 use crate::step::{cached, exec_logged, output, step};
 
 /// The most that the image may take, raw and compressed, in bytes.
@@ -19,17 +22,24 @@ pub(crate) const LIMITS: (u64, u64) = (400_000_000, 90_000_000);
 /// How the root image is packed; chosen by measurement, see docs/decisions/image.md.
 const EROFS: [&str; 4] = ["-zlz4hc,12", "-C16384", "--all-root", "-x-1"];
 
-/// Builds `build/spanwatch-x86_64.img` with its manifest and kernel.config, and returns the image's path.
+/// Builds the image of the current release, see [`build_release`].
 pub(crate) fn build() -> Result<PathBuf> {
+    build_release(&Release::current()?)
+}
+
+/// Builds `spanwatch-x86_64.img` with its manifest and kernel.config in the release's folder, and
+/// returns the image's path. What it is made of stays in `image/` beside it: root.img, the signed kernels.
+pub(crate) fn build_release(release: &Release) -> Result<PathBuf> {
     let kernel = crate::kernel::build()?;
-    let rootfs = crate::rootfs::build()?;
+    let rootfs = crate::rootfs::build_release(release)?;
     let tools = Tools::get()?;
-    let build = crate::build_dir()?;
+    let keys = Keys::get()?;
+    let build = &release.dir;
     let image = build.join("spanwatch-x86_64.img");
     let manifest = build.join("spanwatch-x86_64.manifest.json");
     let stamp = build.join("image.built-from");
     let epoch = epoch()?;
-    let key = key(&kernel, &rootfs, &tools, &epoch)?;
+    let key = key(&kernel, &rootfs, &tools, &keys, &epoch)?;
     let done = [&image, &manifest, &build.join("kernel.config")]
         .iter()
         .all(|file| file.exists());
@@ -51,7 +61,7 @@ pub(crate) fn build() -> Result<PathBuf> {
             .arg(&rootfs.tree);
         exec_logged(&mut mkfs, &build.join("erofs.log"))
     })?;
-    step("image", "dm-verity, unified kernel images, partitions", || {
+    step("image", "dm-verity, signed kernels, partitions", || {
         std::fs::copy(&kernel.image, parts.join("bzImage"))?;
         std::fs::write(parts.join("kernel.release"), &kernel.release)?;
         let mut script = Command::new(crate::root().join("board/x86_64/post-image.sh"));
@@ -59,13 +69,15 @@ pub(crate) fn build() -> Result<PathBuf> {
             .arg(&parts)
             .env("PATH", tools.path())
             .env("SOURCE_DATE_EPOCH", &epoch)
-            .env("SYSTEMD_BOOT_DIR", tools.boot());
+            .env("SYSTEMD_BOOT_DIR", tools.boot())
+            .env("SPANWATCH_SB_KEY", &keys.sb_key)
+            .env("SPANWATCH_SB_CERT", &keys.sb_cert);
         exec_logged(&mut script, &build.join("post-image.log"))?;
         std::fs::rename(parts.join("disk.img"), &image)?;
         Ok(())
     })?;
     let text = step("manifest", "sizes, hashes, versions", || {
-        let value = describe(&image, &parts, &kernel, &rootfs)?;
+        let value = describe(release, &image, &parts, &kernel, &rootfs)?;
         Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
     })?;
     std::fs::write(&manifest, text)?;
@@ -75,7 +87,7 @@ pub(crate) fn build() -> Result<PathBuf> {
 }
 
 /// The time that every file of the image bears: that of the last commit.
-fn epoch() -> Result<String> {
+pub(crate) fn epoch() -> Result<String> {
     if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
         return Ok(epoch);
     }
@@ -88,7 +100,7 @@ fn epoch() -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-fn key(kernel: &Kernel, rootfs: &Rootfs, tools: &Tools, epoch: &str) -> Result<String> {
+fn key(kernel: &Kernel, rootfs: &Rootfs, tools: &Tools, keys: &Keys, epoch: &str) -> Result<String> {
     let board = crate::root().join("board/x86_64");
     let mut key = Key::default()
         .text("rootfs", &rootfs.key)
@@ -98,15 +110,23 @@ fn key(kernel: &Kernel, rootfs: &Rootfs, tools: &Tools, epoch: &str) -> Result<S
         .text("erofs", &EROFS.join(" "))
         .text("release", &kernel.release)
         .file(&kernel.image)?;
-    for file in ["cmdline", "loader.conf", "partitions.sfdisk", "post-image.sh"] {
+    for file in [
+        "cmdline",
+        "guard.lds",
+        "guard.rs",
+        "loader.conf",
+        "partitions.sfdisk",
+        "post-image.sh",
+    ] {
         key = key.file(&board.join(file))?;
     }
-    Ok(key
+    Ok(keys
+        .key(key)?
         .file(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/image.rs")))?
         .finish())
 }
 
-fn describe(image: &Path, parts: &Path, kernel: &Kernel, rootfs: &Rootfs) -> Result<Value> {
+fn describe(release: &Release, image: &Path, parts: &Path, kernel: &Kernel, rootfs: &Rootfs) -> Result<Value> {
     let raw = std::fs::metadata(image)?.len();
     let compressed = compressed_size(image)?;
     anyhow::ensure!(raw <= LIMITS.0, "the image has {raw} bytes, more than {}", LIMITS.0);
@@ -136,12 +156,12 @@ fn describe(image: &Path, parts: &Path, kernel: &Kernel, rootfs: &Rootfs) -> Res
         .map(str::trim);
     let programs: Vec<Value> = crate::programs::PROGRAMS
         .iter()
-        .map(|name| json!({"name": name, "version": VERSION}))
+        .map(|name| json!({"name": name, "version": release.version}))
         .collect();
     Ok(json!({
         "name": "spanwatch",
         "board": "x86_64",
-        "version": VERSION,
+        "version": release.version,
         "commit": output(Command::new("git").current_dir(crate::root()).args(["rev-parse", "HEAD"])).ok().map(|text| text.trim().to_owned()),
         "image": {
             "file": "spanwatch-x86_64.img",
@@ -152,6 +172,7 @@ fn describe(image: &Path, parts: &Path, kernel: &Kernel, rootfs: &Rootfs) -> Res
         },
         "rootfs": file(&parts.join("root.img"))?,
         "root_hash": root_hash,
+        "signer": sha256(&Keys::get()?.sb_cert)?,
         "uki": {"a": file(&parts.join("spanwatch-a.efi"))?, "b": file(&parts.join("spanwatch-b.efi"))?},
         "kernel": {
             "release": kernel.release,

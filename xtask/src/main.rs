@@ -6,6 +6,7 @@ mod deps;
 mod fuzz;
 mod image;
 mod kernel;
+mod keys;
 mod programs;
 mod qemu;
 mod rootfs;
@@ -24,6 +25,8 @@ cargo xtask COMMAND
 
   run [--capture FILE]   build everything, boot it in QEMU and replay a capture into it
   image                  leave the disk image, its manifest and kernel.config in build/
+  bundle                 the update bundle of the image: build/spanwatch-x86_64-VERSION.raucb
+  keys                   make development keys, unless there are some, and say where all are
   test [--long]          everything that CI runs; --long adds the long tests
   test-suite NAME...     only the named suites of `test`
   bench [NAME...]        measure the promised figures beside their peers: flows, export, line, store, image
@@ -53,6 +56,8 @@ fn command(name: &str, rest: &[String]) -> Result<()> {
     match name {
         "run" => run::run(rest),
         "image" => image::build().map(drop),
+        "bundle" => image::bundle::build(&rootfs::Release::current()?).map(drop),
+        "keys" => keys::command(),
         "test" => suites::test(rest),
         "test-suite" => suites::some(rest),
         "bench" => suites::bench(rest),

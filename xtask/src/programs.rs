@@ -8,7 +8,15 @@ use anyhow::Result;
 use crate::step::{exec, step};
 
 /// The programs that go onto the appliance.
-pub(crate) const PROGRAMS: [&str; 6] = ["supervisor", "collector", "analyzer", "console", "storage", "spanwatch"];
+pub(crate) const PROGRAMS: [&str; 7] = [
+    "supervisor",
+    "collector",
+    "analyzer",
+    "console",
+    "storage",
+    "slots",
+    "spanwatch",
+];
 
 /// Builds the programs for x86-64-v2 and returns the folder that holds them.
 pub(crate) fn build() -> Result<PathBuf> {

@@ -14,6 +14,7 @@ pub(crate) use security::security;
 pub(crate) use tools::Tools;
 
 use crate::cache::Key;
+use crate::keys::Keys;
 use crate::programs::PROGRAMS;
 use crate::step::{cached, exec_logged, step};
 
@@ -27,27 +28,69 @@ pub(crate) struct Rootfs {
     pub(crate) packages: String,
 }
 
-/// The firmware's version.
+/// Which version is built, and where to. Tests of updates build several side by side.
+#[derive(Clone, Debug)]
+pub(crate) struct Release {
+    /// The firmware's version.
+    pub(crate) version: String,
+    /// The lowest version that may be installed once this one was marked good; the overlay's file
+    /// when there is none.
+    pub(crate) floor: Option<String>,
+    /// Where the artefacts go.
+    pub(crate) dir: PathBuf,
+}
+
+impl Release {
+    /// What `make image` builds: the workspace's version, or that of `SPANWATCH_VERSION`, with the
+    /// floor of `SPANWATCH_FLOOR` when it is set, into `build/`.
+    pub(crate) fn current() -> Result<Self> {
+        Ok(Self {
+            version: std::env::var("SPANWATCH_VERSION").unwrap_or_else(|_| VERSION.to_owned()),
+            floor: std::env::var("SPANWATCH_FLOOR").ok(),
+            dir: crate::build_dir()?,
+        })
+    }
+
+    /// Another version, for tests, into `build/releases/VERSION`.
+    pub(crate) fn other(version: &str, floor: Option<&str>) -> Result<Self> {
+        let dir = crate::build_dir()?.join("releases").join(version);
+        std::fs::create_dir_all(&dir)?;
+        Ok(Self {
+            version: version.to_owned(),
+            floor: floor.map(str::to_owned),
+            dir,
+        })
+    }
+}
+
+/// The workspace's version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Builds the root tree in `build/rootfs`, unless nothing that it is made of changed. With
-/// `SPANWATCH_PROGRAMS` set, takes the programs from that folder and leaves out those that it lacks.
+/// Builds the root tree of the current release, see [`build_release`].
 pub(crate) fn build() -> Result<Rootfs> {
+    build_release(&Release::current()?)
+}
+
+/// Builds the root tree in `rootfs` of the release's folder, unless nothing that it is made of
+/// changed. With `SPANWATCH_PROGRAMS` set, takes the programs from that folder and leaves out those that it lacks.
+pub(crate) fn build_release(release: &Release) -> Result<Rootfs> {
     let root = crate::root();
     let board = root.join("board/x86_64");
     let packages = debian::packages("rootfs", &board.join("packages.list"))?;
     let tools = Tools::get()?;
+    let keys = Keys::get()?;
     let programs = programs()?;
     let overlay = root.join("rootfs-overlay");
     let keep = board.join("keep.list");
     let finish = board.join("post-build.sh");
 
     let mut key = Key::default()
-        .text("version", VERSION)
+        .text("version", &release.version)
+        .text("floor", release.floor.as_deref().unwrap_or_default())
         .text("packages", &packages.key)
         .text("tools", &tools.key);
     key = key.text("versions", &std::fs::read_to_string(&packages.versions)?);
-    key = key.file(&keep)?.file(&finish)?;
+    key = key.file(&keep)?.file(&finish)?.file(&keys.bundle_ca)?;
     for file in [
         concat!(env!("CARGO_MANIFEST_DIR"), "/src/rootfs.rs"),
         concat!(env!("CARGO_MANIFEST_DIR"), "/src/rootfs/keep.rs"),
@@ -62,8 +105,8 @@ pub(crate) fn build() -> Result<Rootfs> {
     }
     let key = key.finish();
 
-    let tree = crate::build_dir()?.join("rootfs");
-    let stamp = crate::build_dir()?.join("rootfs.built-from");
+    let tree = release.dir.join("rootfs");
+    let stamp = release.dir.join("rootfs.built-from");
     let built = Rootfs {
         tree: tree.clone(),
         key: key.clone(),
@@ -86,15 +129,15 @@ pub(crate) fn build() -> Result<Rootfs> {
         for (name, path) in &programs {
             install(path, &tree.join(place(name)))?;
         }
-        let log = crate::build_dir()?.join("post-build.log");
-        exec_logged(
-            Command::new(&finish)
-                .arg(&tree)
-                .env("PATH", tools.path())
-                .env("SPANWATCH_VERSION", VERSION)
-                .env("LC_ALL", "C"),
-            &log,
-        )
+        let mut script = Command::new(&finish);
+        script
+            .arg(&tree)
+            .env("PATH", tools.path())
+            .env("SPANWATCH_VERSION", &release.version)
+            .env("SPANWATCH_FLOOR", release.floor.as_deref().unwrap_or_default())
+            .env("SPANWATCH_BUNDLE_CA", &keys.bundle_ca)
+            .env("LC_ALL", "C");
+        exec_logged(&mut script, &release.dir.join("post-build.log"))
     })?;
     std::fs::write(&stamp, &key)?;
     Ok(built)

@@ -9,17 +9,27 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::debian;
-use crate::cache;
+use crate::cache::{self, Key};
 
-/// The programs that get a starter; the third is a Python script.
-const PROGRAMS: [&str; 6] = [
+/// The programs that get a starter; ukify and virt-fw-vars are Python scripts.
+const PROGRAMS: [&str; 13] = [
     "bin/mkfs.erofs",
     "bin/systemd-analyze",
     "bin/ukify",
     "bin/systemd-sysusers",
     "bin/systemctl",
     "bin/systemd-tmpfiles",
+    "sbin/mke2fs",
+    "bin/openssl",
+    "bin/rauc",
+    "bin/mksquashfs",
+    "bin/sbsign",
+    "bin/sbverify",
+    "bin/virt-fw-vars",
 ];
+
+/// What puts a time into a signature; it is that of SOURCE_DATE_EPOCH, where that is set.
+const SIGNERS: [&str; 2] = ["bin/rauc", "bin/sbsign"];
 
 /// The unpacked tools.
 pub(crate) struct Tools {
@@ -32,15 +42,17 @@ impl Tools {
     /// Unpacks the tools into the cache, unless they are there.
     pub(crate) fn get() -> Result<Self> {
         let packages = debian::packages("tools", &crate::root().join("board/x86_64/tools.list"))?;
-        let root = cache::dir()?.join(format!("tools-{}", packages.key));
-        if !root.join("starters/ukify").exists() {
+        let starters = Key::default()
+            .text("programs", &PROGRAMS.join(" "))
+            .text("source", include_str!("tools.rs"));
+        let root = cache::dir()?.join(format!("tools-{}-{}", packages.key, starters.finish()));
+        if !root.exists() {
             let work = root.with_extension("new");
             debian::unpack(&packages.tar, &work)?;
-            let _ = std::fs::remove_dir_all(&root);
-            std::fs::rename(&work, &root)?;
             for program in PROGRAMS {
-                starter(&root, program)?;
+                starter(&work, &root, program)?;
             }
+            std::fs::rename(&work, &root)?;
         }
         Ok(Self {
             root,
@@ -65,25 +77,37 @@ impl Tools {
     }
 }
 
-fn starter(root: &Path, program: &str) -> Result<()> {
+/// Writes the starter of a program unpacked in `work`, which will be moved to `root`.
+fn starter(work: &Path, root: &Path, program: &str) -> Result<()> {
     let usr = root.join("usr");
     let usr = usr.display();
-    let file = root.join("usr").join(program);
+    let file = work.join("usr").join(program);
     let text = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let python = text.starts_with(b"#!");
-    let (env, interpreter) = if python {
-        (
-            format!("PYTHONDONTWRITEBYTECODE=1 PYTHONHOME='{usr}' PYTHONPATH='{usr}/lib/python3/dist-packages' "),
-            format!("'{usr}/bin/python3' "),
-        )
-    } else {
-        (String::new(), String::new())
-    };
     let libs = format!("{usr}/lib/x86_64-linux-gnu:{usr}/lib/x86_64-linux-gnu/systemd");
-    let script = format!(
-        "#!/bin/sh\n{env}exec '{usr}/lib64/ld-linux-x86-64.so.2' --library-path '{libs}' {interpreter}'{usr}/{program}' \"$@\"\n"
+    let mut script = format!(
+        "#!/bin/sh\nexport OPENSSL_ENGINES='{usr}/lib/x86_64-linux-gnu/engines-3' OPENSSL_MODULES='{usr}/lib/x86_64-linux-gnu/ossl-modules'\n"
     );
-    let starters = root.join("starters");
+    let arguments = if SIGNERS.contains(&program) {
+        // the time stands still: a signature of the same bytes is the same bytes
+        script.push_str(&format!(
+            "if [ -n \"${{SOURCE_DATE_EPOCH:-}}\" ]; then\n    export FAKETIME=\"$SOURCE_DATE_EPOCH\" FAKETIME_FMT=%s TZ=UTC NO_FAKE_STAT=1\n    set -- --preload '{usr}/lib/x86_64-linux-gnu/faketime/libfaketime.so.1' '{usr}/{program}' \"$@\"\nelse\n    set -- '{usr}/{program}' \"$@\"\nfi\n"
+        ));
+        "\"$@\"".to_owned()
+    } else {
+        let interpreter = if text.starts_with(b"#!") {
+            script.push_str(&format!(
+                "export PYTHONDONTWRITEBYTECODE=1 PYTHONHOME='{usr}' PYTHONPATH='{usr}/lib/python3/dist-packages'\n"
+            ));
+            format!("'{usr}/bin/python3' ")
+        } else {
+            String::new()
+        };
+        format!("{interpreter}'{usr}/{program}' \"$@\"")
+    };
+    script.push_str(&format!(
+        "exec '{usr}/lib64/ld-linux-x86-64.so.2' --library-path '{libs}' {arguments}\n"
+    ));
+    let starters = work.join("starters");
     std::fs::create_dir_all(&starters)?;
     let path = starters.join(Path::new(program).file_name().unwrap_or_default());
     std::fs::write(&path, script)?;

@@ -188,13 +188,15 @@ impl Partition {
 fn data_partition(disk: &Path) -> Result<Partition> {
     let text = output(Command::new("sfdisk").arg("--json").arg(disk))?;
     let table: Value = serde_json::from_str(&text)?;
-    let field = |name: &str| {
-        let place = format!("/partitiontable/partitions/3/{name}");
-        table.pointer(&place).and_then(Value::as_u64)
-    };
+    let partitions = table.pointer("/partitiontable/partitions").and_then(Value::as_array);
+    let data = partitions
+        .into_iter()
+        .flatten()
+        .find(|partition| partition.get("name").and_then(Value::as_str) == Some("spanwatch-data"));
+    let field = |name: &str| data.and_then(|data| data.get(name)).and_then(Value::as_u64);
     let (start, size) = field("start")
         .zip(field("size"))
-        .context("the disk has no fourth partition")?;
+        .context("the disk has no data partition")?;
     Ok(Partition {
         start: start * 512,
         bytes: size * 512,

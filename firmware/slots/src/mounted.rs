@@ -1,0 +1,198 @@
+//! The mounted EFI system partition, and the identity partition's version floor.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
+
+use slots::{Esp, Step};
+
+const PLACE: &str = "/run/spanwatch-esp";
+const IDENTITY: &str = "/identity";
+const FLOOR_OF_IMAGE: &str = "/usr/lib/spanwatch/version-floor";
+const KERNELS: &str = "EFI/Linux";
+
+/// The EFI system partition, mounted until this is dropped.
+pub(crate) struct Mounted {
+    _lock: File,
+}
+
+impl Mounted {
+    /// Mounts the EFI system partition of the disk that the root came from; waits while another
+    /// command has it mounted.
+    pub(crate) fn read_only() -> Result<Self> {
+        let lock = File::create("/run/spanwatch-esp.lock").context("cannot make a lock in /run")?;
+        lock.lock().context("cannot lock the EFI system partition")?;
+        let device = partition()?;
+        std::fs::create_dir_all(PLACE).with_context(|| format!("cannot make {PLACE}"))?;
+        let flags =
+            MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::DIRSYNC | MountFlags::RDONLY;
+        // continue: names that share clusters must not make the partition unwritable
+        let options = CString::new("umask=0077,errors=continue")?;
+        mount(&device, PLACE, c"vfat", flags, options.as_c_str())
+            .with_context(|| format!("cannot mount the EFI system partition {}", device.display()))?;
+        Ok(Self { _lock: lock })
+    }
+
+    /// The kernels that are there.
+    pub(crate) fn listing(&self) -> Result<Esp> {
+        let dir = Path::new(PLACE).join(KERNELS);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))? {
+            names.extend(entry?.file_name().into_string());
+        }
+        Ok(Esp::of(names.iter().map(String::as_str)))
+    }
+
+    /// Carries out steps, each on the disk before the next; `kernel` is what is written.
+    pub(crate) fn carry_out(&mut self, steps: &[Step], kernel: Option<&Path>) -> Result<()> {
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::DIRSYNC;
+        mount_remount(PLACE, flags, c"umask=0077,errors=continue")
+            .context("cannot make the EFI system partition writable")?;
+        let dir = Path::new(PLACE).join(KERNELS);
+        for step in steps {
+            one(&dir, step, kernel)?;
+            File::open(&dir)
+                .and_then(|dir| dir.sync_all())
+                .with_context(|| format!("cannot flush {}", dir.display()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if let Err(error) = unmount(PLACE, UnmountFlags::empty()) {
+            eprintln!("slots: cannot unmount the EFI system partition: {error}");
+        }
+    }
+}
+
+fn one(dir: &Path, step: &Step, kernel: Option<&Path>) -> Result<()> {
+    match step {
+        Step::Write(new) => {
+            let kernel = kernel.context("there is no kernel to install")?;
+            let to = dir.join(new.to_string());
+            copy(kernel, &to).with_context(|| format!("cannot write {}", to.display()))
+        }
+        Step::Publish(from, to) => rename(&dir.join(from.to_string()), &dir.join(to.to_string())),
+        Step::Rename(from, to) => rename(&dir.join(from.to_string()), &dir.join(to.to_string())),
+        Step::Discard(file) => remove(&dir.join(file.to_string())),
+        Step::Remove(file) => remove(&dir.join(file.to_string())),
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    ensure!(!to.exists(), "{} exists already", to.display());
+    std::fs::rename(from, to).with_context(|| format!("cannot rename {}", from.display()))
+}
+
+fn remove(file: &Path) -> Result<()> {
+    std::fs::remove_file(file).with_context(|| format!("cannot remove {}", file.display()))
+}
+
+/// Copies a file, flushes it and reads it back.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    ensure!(!bytes.is_empty(), "{} is empty", from.display());
+    let mut file = File::create(to)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    ensure!(std::fs::read(to)? == bytes, "{} reads back differently", to.display());
+    Ok(())
+}
+
+/// The EFI system partition of the disk that the root's partition is on, by sysfs: names in
+/// /dev/disk may be those of another disk with the same image, a USB stick.
+fn partition() -> Result<PathBuf> {
+    esp_beside(Path::new("/sys"), "dm-0").map(|name| Path::new("/dev").join(name))
+}
+
+fn esp_beside(sys: &Path, root: &str) -> Result<String> {
+    let slaves = sys.join("class/block").join(root).join("slaves");
+    let below = std::fs::read_dir(&slaves)
+        .with_context(|| format!("cannot tell which partition is behind {root}"))?
+        .next()
+        .with_context(|| format!("{root} has no partition behind it"))??;
+    let partition = std::fs::canonicalize(below.path())?;
+    let disk = partition.parent().context("the root's partition has no disk")?;
+    for entry in std::fs::read_dir(disk)? {
+        let entry = entry?;
+        let Ok(uevent) = std::fs::read_to_string(entry.path().join("uevent")) else {
+            continue;
+        };
+        if uevent.lines().any(|line| line == "PARTNAME=spanwatch-esp") {
+            return entry.file_name().into_string().ok().context("a device has an odd name");
+        }
+    }
+    bail!("no partition of {} is called spanwatch-esp", disk.display())
+}
+
+/// Writes the image's version floor to the identity partition when it is higher than what is there.
+pub(crate) fn raise_floor() -> Result<String> {
+    let image = std::fs::read_to_string(FLOOR_OF_IMAGE).with_context(|| format!("cannot read {FLOOR_OF_IMAGE}"))?;
+    let image = image.trim();
+    let file = Path::new(IDENTITY).join("version-floor");
+    let kept = match std::fs::read_to_string(&file) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+    };
+    let kept = kept.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    if kept.is_some_and(|kept| slots::floor::version(kept) >= slots::floor::version(image)) {
+        return Ok(String::new());
+    }
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME;
+    mount_remount(IDENTITY, flags, c"").context("cannot make the identity partition writable")?;
+    let written = replace(&file, image);
+    let back = mount_remount(IDENTITY, flags | MountFlags::RDONLY, c"");
+    written.with_context(|| format!("cannot write {}", file.display()))?;
+    back.context("cannot make the identity partition read-only again")?;
+    Ok(String::new())
+}
+
+fn replace(file: &Path, text: &str) -> Result<()> {
+    let new = file.with_extension("new");
+    let mut out = File::create(&new)?;
+    out.write_all(format!("{text}\n").as_bytes())?;
+    out.sync_all()?;
+    std::fs::rename(&new, file)?;
+    let dir = file.parent().context("a file without a folder")?;
+    File::open(dir)?.sync_all()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_partition_is_on_the_roots_own_disk() {
+        let sys = tempfile::tempdir().expect("a folder");
+        let sys = sys.path();
+        for (disk, parts) in [("vda", ["vda1", "vda2"]), ("sda", ["sda1", "sda2"])] {
+            for (part, name) in parts.iter().zip(["spanwatch-esp", "spanwatch-root-a"]) {
+                let dir = sys.join("devices").join(disk).join(part);
+                std::fs::create_dir_all(&dir).expect("a folder");
+                std::fs::write(dir.join("uevent"), format!("DEVNAME={part}\nPARTNAME={name}\n")).expect("a file");
+            }
+        }
+        let slaves = sys.join("class/block/dm-0/slaves");
+        std::fs::create_dir_all(&slaves).expect("a folder");
+        std::os::unix::fs::symlink(sys.join("devices/vda/vda2"), slaves.join("vda2")).expect("a link");
+        assert_eq!(esp_beside(sys, "dm-0").expect("it is there"), "vda1");
+    }
+
+    #[test]
+    fn the_floor_is_replaced_whole() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("version-floor");
+        replace(&file, "1.2.0").expect("a file");
+        replace(&file, "1.3.0").expect("a file");
+        assert_eq!(std::fs::read_to_string(&file).expect("a file"), "1.3.0\n");
+    }
+}
