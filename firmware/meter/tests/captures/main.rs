@@ -4,6 +4,9 @@ mod applications;
 mod causes;
 mod corpus;
 mod flowtest;
+#[path = "../crafted/frames.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod frames;
 mod layer7;
 mod mapping;
 mod media;
@@ -12,3 +15,4 @@ mod ndpi;
 mod quality;
 mod totals;
 mod tshark;
+mod tunnels;

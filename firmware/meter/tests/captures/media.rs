@@ -135,8 +135,9 @@ impl Dice {
     }
 }
 
-/// A capture of telephone calls, each with its own port: packets lost, late and out of order, numbers that wrap around.
-fn calls(calls: u16) -> Vec<u8> {
+/// Telephone calls, each with its own port: packets lost, late and out of order, numbers that wrap around. Microseconds
+/// and frames.
+fn calls(calls: u16) -> Vec<(u64, Vec<u8>)> {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut frames: Vec<(u64, Vec<u8>)> = Vec::new();
     for call in 0..calls {
@@ -164,35 +165,13 @@ fn calls(calls: u16) -> Vec<u8> {
         }
     }
     frames.sort();
-    // <https://ietf-opsawg-wg.github.io/draft-ietf-opsawg-pcap/draft-ietf-opsawg-pcap.html>
-    let mut pcap = Vec::new();
-    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
-        pcap.extend(word.to_le_bytes());
-    }
-    for (micros, frame) in frames {
-        let length = u32::try_from(frame.len()).expect("a frame");
-        let time = |part: u64| u32::try_from(part).expect("a time");
-        for word in [
-            1_700_000_000 + time(micros / 1_000_000),
-            time(micros % 1_000_000),
-            length,
-            length,
-        ] {
-            pcap.extend(word.to_le_bytes());
-        }
-        pcap.extend(frame);
-    }
-    pcap
+    frames
 }
 
 #[test]
 fn losses_of_made_calls_are_those_of_wireshark() {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("calls.pcap");
     let calls = calls(40);
-    if std::fs::read(&path).ok().as_deref() != Some(&calls) {
-        std::fs::write(&path, &calls).expect("a place beside the test's program");
-        tshark::forget(&path);
-    }
+    let path = tshark::written("calls", calls.iter().map(|(micros, frame)| (*micros, frame.as_slice())));
     let Some(text) = tshark::streams(&path) else { return };
     let (ours, theirs) = (ours(&path), theirs(&text));
     assert_eq!(ours.len(), 40);

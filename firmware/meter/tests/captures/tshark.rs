@@ -1,5 +1,6 @@
 //! What Wireshark's dissectors say of the same captures.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,9 +31,6 @@ const FIELDS: [&str; 21] = [
     "dns.flags.response",
     "rtp.ssrc",
 ];
-
-/// What is said of streams.
-const STREAMS: &str = "streams";
 
 /// A packet of TCP or UDP.
 #[derive(Debug, Clone)]
@@ -100,6 +98,8 @@ impl Row {
 /// The packets of TCP and UDP in a capture; `None`, said aloud, where there is no tshark.
 pub(crate) fn rows(path: &Path) -> Option<Vec<Row>> {
     let mut args = vec!["-Y", "tcp or udp", "-T", "fields", "-E", "occurrence=l"];
+    // A label does not say what it carries: that of the made frames is told.
+    args.extend(["-d", "mpls.label==1000000,pwethcw"]);
     args.extend(FIELDS.iter().flat_map(|field| ["-e", field]));
     let text = said(path, &FIELDS.len().to_string(), &args)?;
     let rows = text.lines().map(|line| Row {
@@ -112,12 +112,14 @@ pub(crate) fn rows(path: &Path) -> Option<Vec<Row>> {
 /// where there is no tshark.
 pub(crate) fn streams(path: &Path) -> Option<String> {
     let args = ["--enable-heuristic", "rtp_udp", "-q", "-z", "rtp,streams"];
-    said(path, STREAMS, &args)
+    said(path, "streams", &args)
 }
 
 /// What tshark says of a capture. It is kept beside the test's program, since it takes its time.
 fn said(path: &Path, of: &str, args: &[&str]) -> Option<String> {
-    let kept = kept(path, of)?;
+    let name = path.file_name()?.to_string_lossy();
+    let length = std::fs::metadata(path).ok()?.len();
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.{length}.{of}.tshark"));
     if let Ok(text) = std::fs::read_to_string(&kept) {
         return Some(text);
     }
@@ -130,16 +132,30 @@ fn said(path: &Path, of: &str, args: &[&str]) -> Option<String> {
     Some(text)
 }
 
-/// Where it is kept.
-fn kept(path: &Path, of: &str) -> Option<PathBuf> {
-    let name = path.file_name()?.to_string_lossy();
-    let length = std::fs::metadata(path).ok()?.len();
-    Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.{length}.{of}.tshark")))
-}
-
-/// Forgets what was said of the streams of a capture that is another one now.
-pub(crate) fn forget(path: &Path) {
-    if let Some(kept) = kept(path, STREAMS) {
-        let _ = std::fs::remove_file(kept);
+/// Writes a capture of Ethernet frames, each with its microseconds, beside the test's program; the same frames have the
+/// same file, so that what was said of others is not said of them.
+pub(crate) fn written<'a>(name: &str, frames: impl IntoIterator<Item = (u64, &'a [u8])>) -> PathBuf {
+    // <https://ietf-opsawg-wg.github.io/draft-ietf-opsawg-pcap/draft-ietf-opsawg-pcap.html>
+    let mut pcap = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
+        pcap.extend(word.to_le_bytes());
     }
+    for (micros, frame) in frames {
+        let length = u32::try_from(frame.len()).expect("a frame");
+        let time = |part: u64| u32::try_from(part).expect("a time");
+        for word in [
+            1_700_000_000 + time(micros / 1_000_000),
+            time(micros % 1_000_000),
+            length,
+            length,
+        ] {
+            pcap.extend(word.to_le_bytes());
+        }
+        pcap.extend(frame);
+    }
+    let mut hasher = DefaultHasher::new();
+    pcap.hash(&mut hasher);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{:016x}.pcap", hasher.finish()));
+    std::fs::write(&path, &pcap).expect("a place beside the test's program");
+    path
 }
