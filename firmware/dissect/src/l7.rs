@@ -22,6 +22,7 @@ mod reader;
 mod recognise;
 mod sample;
 mod sasl;
+mod sctp;
 mod session;
 mod signatures;
 mod ssh;

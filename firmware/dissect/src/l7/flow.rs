@@ -11,12 +11,14 @@ use super::names::Names;
 use super::reader::Reader;
 use super::recognise;
 use super::sample::Sample;
+use super::sctp;
 use super::session;
 use super::signatures::Signatures;
 use super::stream::{Held, Kept, Piece, Segment, Stream};
 use crate::Packet;
 
 pub(super) const TCP: u8 = 6;
+const SCTP: u8 = 132;
 const SYN: u8 = 2;
 const ACK: u8 = 16;
 /// Packets with payload of one side, after which a flow stays what it is.
@@ -301,6 +303,13 @@ impl Flow {
         let side = usize::from(!forward);
         if self.transport == TCP {
             self.segment(packet, payload, side, env);
+        } else if self.transport == SCTP {
+            for message in sctp::messages(payload) {
+                if self.stage != Stage::Over {
+                    self.count_packet(side);
+                    self.piece(side, Piece::Octets(message), env);
+                }
+            }
         } else if !payload.is_empty() {
             self.count_packet(side);
             self.piece(side, Piece::Octets(payload), env);

@@ -283,3 +283,83 @@ fn tshark_sees_the_same_ends_and_names_inside() {
         }
     }
 }
+
+/// An SCTP association of Diameter (RFC 6733): the messages stand behind the chunks of control.
+#[test]
+fn messages_of_sctp_are_looked_into_behind_other_chunks() {
+    let sctp = |ports: (u16, u16), chunks: &[Vec<u8>]| {
+        let mut packet = Vec::new();
+        packet.extend(ports.0.to_be_bytes());
+        packet.extend(ports.1.to_be_bytes());
+        packet.extend([0, 0, 0, 1, 0, 0, 0, 0]);
+        packet.extend(chunks.concat());
+        packet
+    };
+    let chunk = |kind: u8, body: &[u8]| {
+        let length = u16::try_from(body.len() + 4).expect("a short chunk").to_be_bytes();
+        octets(&[&[kind, 3, length[0], length[1]], body])
+    };
+    // Capabilities-Exchange, request and answer, with Origin-Host.
+    let diameter = |request: bool| {
+        let avp = [&[0, 0, 1, 8, 0x40, 0, 0, 16][..], b"a.exampl"].concat();
+        let header = [
+            1,
+            0,
+            0,
+            36,
+            if request { 0x80 } else { 0 },
+            0,
+            1,
+            1,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            1,
+            0,
+            0,
+            0,
+            2,
+        ];
+        let mut data = vec![0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 46];
+        data.extend(header);
+        data.extend(avp);
+        data
+    };
+    let (there, back) = ((50_000, 50_001), (50_001, 50_000));
+    let sack = chunk(3, &[0; 12]);
+    let packets = [
+        (true, sctp(there, &[chunk(1, &[0; 16])])),
+        (false, sctp(back, &[chunk(2, &[0; 16])])),
+        (true, sctp(there, &[chunk(10, &[0; 8]), chunk(0, &diameter(true))])),
+        (
+            false,
+            sctp(back, &[chunk(11, &[]), sack.clone(), chunk(0, &diameter(false))]),
+        ),
+        (true, sctp(there, &[sack])),
+    ];
+    for (name, wrap) in WRAPS {
+        let frames: Vec<Vec<u8>> = packets
+            .iter()
+            .map(|(forward, packet)| {
+                let (a, b) = INNER;
+                let ends = if *forward { (a, b) } else { (b, a) };
+                wrap(0x0800, &ipv4(ends, 132, (1, 0), packet))
+            })
+            .collect();
+        let got = frames::meter(&frames);
+        let [record] = got.records.as_slice() else {
+            panic!("{name}: {:?}", got.records)
+        };
+        assert_eq!(
+            (record.src_port, record.dst_port, record.protocol),
+            (50_000, 50_001, 132),
+            "{name}"
+        );
+        assert_eq!((record.packets, record.packets_rev), (3, 2), "{name}");
+        assert_eq!(record.app.to_string(), "diameter", "{name}");
+    }
+}
