@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::step::{cached, exec_logged, step};
 
 /// Debian packages that building, running and testing need, on Debian 12 and 13 alike.
-const PACKAGES: &[&str] = &[
+pub(crate) const PACKAGES: &[&str] = &[
     "bc",
     "binutils",
     "bison",

@@ -20,7 +20,7 @@ use crate::step::{cached, exec_logged, output, step};
 pub(crate) const LIMITS: (u64, u64) = (400_000_000, 90_000_000);
 
 /// How the root image is packed; chosen by measurement, see docs/decisions/image.md.
-const EROFS: [&str; 4] = ["-zlz4hc,12", "-C16384", "--all-root", "-x-1"];
+pub(crate) const EROFS: [&str; 4] = ["-zlz4hc,12", "-C16384", "--all-root", "-x-1"];
 
 /// Builds the image of the current release, see [`build_release`].
 pub(crate) fn build() -> Result<PathBuf> {

@@ -143,6 +143,17 @@ pub(crate) fn build_release(release: &Release) -> Result<Rootfs> {
     Ok(built)
 }
 
+/// Unpacks Debian's packages into `dir`; with `cut` leaves what keep.list names and what that links to.
+pub(crate) fn debian_files(dir: &Path, cut: bool) -> Result<()> {
+    let board = crate::root().join("board/x86_64");
+    let packages = debian::packages("rootfs", &board.join("packages.list"))?;
+    debian::unpack(&packages.tar, dir)?;
+    match cut {
+        true => keep::apply(dir, &std::fs::read_to_string(board.join("keep.list"))?, &[]),
+        false => Ok(()),
+    }
+}
+
 /// The words of a list file: one a line, `#` starts a comment.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
@@ -211,7 +222,7 @@ fn copy_overlay(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Every file and link below `dir`, sorted.
-fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut dirs = vec![dir.to_owned()];
     while let Some(dir) = dirs.pop() {

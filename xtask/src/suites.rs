@@ -2,6 +2,7 @@
 
 mod answers;
 mod appliance;
+mod builders;
 mod check;
 mod exporters;
 mod faults;
@@ -37,6 +38,12 @@ const SUITES: &[Suite] = &[
         about: "format, lints, licences, the tree itself",
         long: false,
         run: check::run,
+    },
+    Suite {
+        name: "builders",
+        about: "what the two image builders declare",
+        long: false,
+        run: builders::run,
     },
     Suite {
         name: "unit",
