@@ -1,6 +1,6 @@
 //! What layer 7 said of flows, packed, and each saying kept once: many flows of a client to a server say the same.
 
-use model::{Confidence, DetailKey, Details, L7};
+use model::{Confidence, Details, L7};
 
 use crate::index::Index;
 use crate::key::Hasher;
@@ -8,9 +8,12 @@ use crate::key::Hasher;
 /// No identity.
 pub(crate) const NOBODY: u32 = u32::MAX;
 
-/// Octets of confidence and host's length in front of the host, then for each detail its key, its length and its text.
-/// Lengths are octets: neither a host nor a value is longer (see [`L7::HOST_MAX`], [`Details::VALUE_MAX`]).
-type Packed = Box<[u8]>;
+/// Confidence and the host's length as three ASCII characters (the length in two digits of 128), the host, and the details as
+/// they are packed. A host is no longer than [`L7::HOST_MAX`].
+type Packed = Box<str>;
+
+/// Octets in front of the host.
+const HEAD: usize = 3;
 
 #[derive(Debug)]
 struct Entry {
@@ -27,7 +30,7 @@ pub(crate) struct Identities {
     entries: Vec<Entry>,
     free: Vec<u32>,
     /// For packing, so that what is known already allocates nothing.
-    scratch: Vec<u8>,
+    scratch: String,
 }
 
 impl Identities {
@@ -37,14 +40,14 @@ impl Identities {
             index: Index::new(),
             entries: Vec::new(),
             free: Vec::new(),
-            scratch: Vec::new(),
+            scratch: String::new(),
         }
     }
 
     /// Keeps an identity for one more flow; its number.
     pub(crate) fn keep(&mut self, l7: &L7) -> u32 {
         pack(l7, &mut self.scratch);
-        let hash = self.hasher.octets(&self.scratch);
+        let hash = self.hasher.octets(self.scratch.as_bytes());
         let entries = &mut self.entries;
         let known = self.index.find(hash, |n| *entries[n as usize].packed == *self.scratch);
         if let Some(number) = known {
@@ -52,7 +55,7 @@ impl Identities {
             return number;
         }
         let entry = Entry {
-            packed: self.scratch.as_slice().into(),
+            packed: self.scratch.as_str().into(),
             flows: 1,
         };
         let number = match self.free.pop() {
@@ -82,7 +85,7 @@ impl Identities {
         entry.flows -= 1;
         if entry.flows == 0 {
             let packed = std::mem::take(&mut entry.packed);
-            self.index.remove(self.hasher.octets(&packed), number);
+            self.index.remove(self.hasher.octets(packed.as_bytes()), number);
             self.free.push(number);
         }
     }
@@ -99,53 +102,33 @@ impl Identities {
     }
 }
 
-fn pack(l7: &L7, out: &mut Vec<u8>) {
+fn pack(l7: &L7, out: &mut String) {
+    let host = l7.host.as_deref().unwrap_or_default();
+    let length = u8::try_from(host.len()).unwrap_or(0);
+    let host = host.get(..usize::from(length)).unwrap_or_default();
     out.clear();
-    out.push(l7.confidence as u8);
-    push(out, l7.host.as_deref().unwrap_or_default());
-    for (key, value) in l7.details.iter() {
-        out.push(key as u8);
-        push(out, value);
-    }
+    out.extend([l7.confidence as u8, length >> 7, length & 0x7f].map(char::from));
+    out.push_str(host);
+    out.push_str(l7.details.packed());
 }
 
-fn push(out: &mut Vec<u8>, text: &str) {
-    let text = text.as_bytes();
-    let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
-    out.push(length);
-    out.extend_from_slice(text.get(..usize::from(length)).unwrap_or_default());
-}
-
-fn unpack(packed: &[u8]) -> L7 {
-    let mut l7 = L7::default();
-    let Some((&confidence, rest)) = packed.split_first() else {
-        return l7;
+fn unpack(packed: &str) -> L7 {
+    let Some(&[confidence, high, low]) = packed.as_bytes().first_chunk::<HEAD>() else {
+        return L7::default();
     };
-    l7.confidence = Confidence::from_number(confidence).unwrap_or_default();
-    let (host, mut rest) = pop(rest);
-    l7.host = (!host.is_empty()).then(|| host.into());
-    let mut details = Details::default();
-    while let Some((&key, value)) = rest.split_first() {
-        let (value, after) = pop(value);
-        if let Some(key) = DetailKey::from_number(key) {
-            details.set(key, value);
-        }
-        rest = after;
+    let end = HEAD + (usize::from(high) << 7 | usize::from(low));
+    let host = packed.get(HEAD..end).unwrap_or_default();
+    L7 {
+        confidence: Confidence::from_number(confidence).unwrap_or_default(),
+        host: (!host.is_empty()).then(|| host.into()),
+        details: Details::from_packed(packed.get(end..).unwrap_or_default()),
     }
-    l7.details = details;
-    l7
-}
-
-fn pop(packed: &[u8]) -> (&str, &[u8]) {
-    let Some((&length, rest)) = packed.split_first() else {
-        return ("", &[]);
-    };
-    let (text, rest) = rest.split_at_checked(usize::from(length)).unwrap_or_default();
-    (std::str::from_utf8(text).unwrap_or_default(), rest)
 }
 
 #[cfg(test)]
 mod tests {
+    use model::DetailKey;
+
     use super::*;
 
     fn l7(number: u32) -> L7 {

@@ -1,6 +1,9 @@
 //! What the first packets of a flow say of its application.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// How sure a flow's application is; a higher one replaces a lower one. A flow without an [`L7`] is known by its port or
 /// IP protocol alone.
@@ -158,53 +161,142 @@ impl DetailKey {
 }
 
 /// Facts about a flow, each key once, by key; the first transaction's where there are several.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Details(Vec<(DetailKey, Box<str>)>);
+///
+/// One text holds them all, so that a flow's facts cost one allocation: for each the key's number and the value's length
+/// as three ASCII characters (the length in two digits of 128), then the value.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Details(String);
 
 impl Details {
     /// The most octets of a value; longer ones are cut.
     pub const VALUE_MAX: usize = 255;
+    /// Octets in front of a value.
+    const HEAD: usize = 3;
+    /// Room that is made at first: what most flows say.
+    const ROOM: usize = 160;
 
     /// Sets what is not set yet; an empty value says nothing. Control characters become `?`.
     pub fn set(&mut self, key: DetailKey, value: &str) {
-        if let Err(at) = self.0.binary_search_by_key(&key, |(k, _)| *k)
+        if let Err(at) = self.find(key)
             && !value.is_empty()
         {
-            self.0.insert(at, (key, tidy(value, Self::VALUE_MAX)));
+            self.insert(at, key, &tidy(value, Self::VALUE_MAX));
         }
     }
 
     /// Adds to what is set, behind a comma; sets what is not.
     pub fn add(&mut self, key: DetailKey, value: &str) {
-        match self.0.binary_search_by_key(&key, |(k, _)| *k) {
-            Ok(at) => {
-                if let Some((_, there)) = self.0.get_mut(at)
-                    && !value.is_empty()
-                {
-                    *there = tidy(&format!("{there},{value}"), Self::VALUE_MAX);
+        match self.find(key) {
+            Ok((at, there)) => {
+                if !value.is_empty() {
+                    let both = format!("{there},{value}");
+                    let end = at + Self::HEAD + there.len();
+                    self.0.replace_range(at..end, "");
+                    self.insert(at, key, &tidy(&both, Self::VALUE_MAX));
                 }
             }
-            Err(_) => self.set(key, value),
+            Err(at) if !value.is_empty() => self.insert(at, key, &tidy(value, Self::VALUE_MAX)),
+            Err(_) => {}
         }
     }
 
     /// What is known of a key.
     #[must_use]
     pub fn get(&self, key: DetailKey) -> Option<&str> {
-        let at = self.0.binary_search_by_key(&key, |(k, _)| *k).ok()?;
-        self.0.get(at).map(|(_, value)| &**value)
+        self.find(key).ok().map(|(_, value)| value)
     }
 
     /// Everything, by key.
     pub fn iter(&self) -> impl Iterator<Item = (DetailKey, &str)> {
-        self.0.iter().map(|(key, value)| (*key, &**value))
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let (key, value) = self.entry(at)?;
+            at += Self::HEAD + value.len();
+            Some((key, value))
+        })
     }
 
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Everything in one text, for [`Self::from_packed`].
+    #[must_use]
+    pub fn packed(&self) -> &str {
+        &self.0
+    }
+
+    /// The facts of a text that [`Self::packed`] gave; what is not of that form is not found.
+    #[must_use]
+    pub fn from_packed(packed: &str) -> Self {
+        Self(packed.to_owned())
+    }
+
+    /// The entry that begins here.
+    fn entry(&self, at: usize) -> Option<(DetailKey, &str)> {
+        let &[key, high, low] = self.0.as_bytes().get(at..)?.first_chunk()?;
+        let (start, length) = (at + Self::HEAD, usize::from(high) << 7 | usize::from(low));
+        Some((DetailKey::from_number(key)?, self.0.get(start..start + length)?))
+    }
+
+    /// Where a key's entry begins, and its value; else where it would begin.
+    fn find(&self, key: DetailKey) -> Result<(usize, &str), usize> {
+        let octets = self.0.as_bytes();
+        let mut at = 0;
+        while let Some(&[number, high, low]) = octets.get(at..).and_then(<[u8]>::first_chunk) {
+            let (start, length) = (at + Self::HEAD, usize::from(high) << 7 | usize::from(low));
+            if number == key as u8 {
+                return Ok((at, self.0.get(start..start + length).unwrap_or_default()));
+            }
+            if number > key as u8 {
+                break;
+            }
+            at = start + length;
+        }
+        Err(at)
+    }
+
+    /// Puts an entry where it belongs. The value is no longer than [`Self::VALUE_MAX`].
+    fn insert(&mut self, at: usize, key: DetailKey, value: &str) {
+        let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
+        let head = [key as u8, length >> 7, length & 0x7f];
+        let head = std::str::from_utf8(&head).unwrap_or_default();
+        if self.0.capacity() == 0 {
+            self.0.reserve(Self::ROOM);
+        }
+        if at == self.0.len() {
+            self.0.push_str(head);
+            self.0.push_str(value);
+        } else {
+            self.0.insert_str(at, value);
+            self.0.insert_str(at, head);
+        }
+    }
+}
+
+impl fmt::Debug for Details {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// As a list of pairs: `[["alpn","h2"],["cipher","TLS_AES_128_GCM_SHA256"]]`.
+impl Serialize for Details {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Details {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let pairs = Vec::<(DetailKey, Box<str>)>::deserialize(deserializer)?;
+        let mut details = Self::default();
+        for (key, value) in pairs {
+            details.set(key, &value);
+        }
+        Ok(details)
     }
 }
 
@@ -229,23 +321,32 @@ impl L7 {
     /// A host's name as it is kept, of how it was said; `None` where nothing is left of it.
     #[must_use]
     pub fn host_name(said: &str) -> Option<Box<str>> {
-        let name = said.trim().trim_end_matches('.').to_lowercase();
-        (!name.is_empty()).then(|| tidy(&name, Self::HOST_MAX))
+        let name = said.trim().trim_end_matches('.');
+        if name.is_empty() {
+            return None;
+        }
+        if !name.is_ascii() {
+            return Some(tidy(&name.to_lowercase(), Self::HOST_MAX).into());
+        }
+        let mut host: Box<str> = tidy(name, Self::HOST_MAX).into();
+        host.make_ascii_lowercase();
+        Some(host)
     }
 }
 
 /// Cuts a text at a character's end, and replaces what cannot be printed.
-fn tidy(text: &str, most: usize) -> Box<str> {
+fn tidy(text: &str, most: usize) -> Cow<'_, str> {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     let text = text.get(..end).unwrap_or_default();
-    if text.chars().any(char::is_control) {
-        let printable: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-        return printable.into();
+    // Control characters are ASCII's, and those that begin with this octet: a sum over all octets is quicker than a search.
+    let odd = |octet: &u8| *octet < b' ' || *octet == 0x7f || *octet == 0xc2;
+    if text.as_bytes().iter().fold(false, |any, octet| any | odd(octet)) {
+        return text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
     }
-    text.into()
+    Cow::Borrowed(text)
 }
 
 #[cfg(test)]
@@ -269,6 +370,37 @@ mod tests {
         details.add(DetailKey::Anomaly, "odd");
         details.add(DetailKey::Anomaly, "even");
         assert_eq!(details.get(DetailKey::Anomaly), Some("odd,even"));
+    }
+
+    #[test]
+    fn details_are_the_same_by_whatever_way() {
+        let mut details = Details::default();
+        let mut naive = std::collections::BTreeMap::new();
+        for (number, key) in DetailKey::ALL
+            .into_iter()
+            .enumerate()
+            .map(|(n, _)| (n, DetailKey::ALL[n * 7 % 24]))
+        {
+            let value = "é".repeat(number * 11);
+            details.set(key, &value);
+            if number > 0 {
+                naive
+                    .entry(key)
+                    .or_insert(tidy(&value, Details::VALUE_MAX).into_owned());
+            }
+            let all: Vec<_> = details.iter().map(|(key, value)| (key, value.to_owned())).collect();
+            assert_eq!(all, naive.clone().into_iter().collect::<Vec<_>>());
+            assert!(
+                DetailKey::ALL
+                    .iter()
+                    .all(|key| details.get(*key) == naive.get(key).map(String::as_str))
+            );
+        }
+        details.add(DetailKey::Server, "x");
+        assert_eq!(Details::from_packed(details.packed()), details);
+        let json = serde_json::to_string(&details).expect("JSON");
+        assert!(json.starts_with("[[\"ja4\",\""), "{json}");
+        assert_eq!(serde_json::from_str::<Details>(&json).expect("the same"), details);
     }
 
     #[test]
