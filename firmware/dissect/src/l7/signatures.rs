@@ -5,7 +5,6 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use model::{App, Confidence, DetailKey, Details};
@@ -17,13 +16,83 @@ use super::sample::{Sample, transport_bit};
 /// The firmware's own signatures.
 const BUILTIN: &str = include_str!("../../signatures/builtin.sig");
 
+/// The most labels of a suffix that are compared.
+const LABELS_MAX: usize = 16;
+
+/// Applications by name. Whose names are looked up cannot choose what is in it, so that its hash needs no key.
+#[derive(Debug, Clone, Default)]
+struct Hosts {
+    /// Bits of hashes that are there, eight places a name: most names are not, and are not looked for.
+    filter: Vec<u64>,
+    /// By hash; a power of two of places, of which each holds few.
+    places: Vec<Vec<(u64, Box<str>, App)>>,
+    count: usize,
+}
+
+impl Hosts {
+    const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+    /// The hash of a name one octet longer at its beginning (FNV-1a of the octets from the end).
+    const fn next(hash: u64, octet: u8) -> u64 {
+        (hash ^ octet as u64).wrapping_mul(0x0000_0100_0000_01b3)
+    }
+
+    fn get(&self, hash: u64, name: &str) -> Option<App> {
+        let (word, bit) = self.bit(hash);
+        if self.filter.get(word)? & bit == 0 {
+            return None;
+        }
+        let place = self.places.get(self.place(hash))?;
+        let is = |(h, n, _): &&(u64, Box<str>, App)| *h == hash && **n == *name;
+        place.iter().find(is).map(|(.., app)| *app)
+    }
+
+    /// The word and bit of a hash in the filter.
+    fn bit(&self, hash: u64) -> (usize, u64) {
+        let folded = hash ^ hash >> 29;
+        let word = folded >> 6 & self.filter.len().wrapping_sub(1) as u64;
+        (usize::try_from(word).unwrap_or(0), 1 << (folded & 63))
+    }
+
+    fn place(&self, hash: u64) -> usize {
+        // The upper bits are mixed best.
+        let folded = hash ^ hash >> 32;
+        usize::try_from(folded & self.places.len().wrapping_sub(1) as u64).unwrap_or(0)
+    }
+
+    /// Keeps an earlier one.
+    fn insert(&mut self, name: Box<str>, app: App) {
+        let hash = name.bytes().rev().fold(Self::START, Self::next);
+        if self.get(hash, &name).is_some() {
+            return;
+        }
+        if self.count >= self.places.len() {
+            let old = std::mem::take(&mut self.places);
+            self.places = vec![Vec::new(); (old.len() * 2).max(64)];
+            self.filter = vec![0; self.places.len() / 8];
+            old.into_iter().flatten().for_each(|entry| self.push(entry));
+        }
+        self.push((hash, name, app));
+        self.count += 1;
+    }
+
+    fn push(&mut self, entry: (u64, Box<str>, App)) {
+        let (word, bit) = self.bit(entry.0);
+        let at = self.place(entry.0);
+        if let (Some(word), Some(place)) = (self.filter.get_mut(word), self.places.get_mut(at)) {
+            *word |= bit;
+            place.push(entry);
+        }
+    }
+}
+
 /// Compiled signatures.
 #[derive(Debug, Clone, Default)]
 pub struct Signatures {
     /// Names that stand for themselves and all below them.
-    suffixes: HashMap<Box<str>, App>,
+    suffixes: Hosts,
     /// Names that stand for themselves alone.
-    exact: HashMap<Box<str>, App>,
+    exact: Hosts,
     /// The most labels of a suffix.
     labels: usize,
     /// Patterns; an earlier one wins.
@@ -76,11 +145,11 @@ impl Signatures {
         for statement in statements {
             match statement {
                 Statement::Host(app, Host { name, is_exact: true }) => {
-                    tables.exact.entry(name).or_insert(app);
+                    tables.exact.insert(name, app);
                 }
                 Statement::Host(app, Host { name, is_exact: false }) => {
-                    tables.labels = tables.labels.max(name.split('.').count());
-                    tables.suffixes.entry(name).or_insert(app);
+                    tables.labels = tables.labels.max(name.split('.').count()).min(LABELS_MAX);
+                    tables.suffixes.insert(name, app);
                 }
                 Statement::Pattern(rule) => tables.push(rule),
             }
@@ -106,31 +175,25 @@ impl Signatures {
     /// The application of a host's name, by its longest suffix of whole labels. A look-up a label; no rule is walked.
     #[must_use]
     pub fn by_host(&self, host: &str) -> Option<App> {
-        if host.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        if host.bytes().fold(false, |any, octet| any | octet.is_ascii_uppercase()) {
             return self.by_host(&host.to_ascii_lowercase());
         }
         let host = host.trim_end_matches('.');
-        if let Some(app) = self.exact.get(host) {
-            return Some(*app);
-        }
-        let mut dots = [0; 16];
-        let mut starts = 0;
-        for (at, _) in host.rmatch_indices('.').take(self.labels.min(dots.len())) {
-            if let Some(start) = dots.get_mut(starts) {
-                *start = at + 1;
-                starts += 1;
+        let mut found = None;
+        let mut labels = 0;
+        // From the end to the beginning: the hash of each suffix follows from that of the one behind it.
+        let mut hash = Hosts::START;
+        for (at, octet) in host.bytes().enumerate().rev() {
+            if octet == b'.' && labels < self.labels {
+                labels += 1;
+                found = self.suffixes.get(hash, host.get(at + 1..)?).or(found);
             }
+            hash = Hosts::next(hash, octet);
         }
-        if starts < self.labels.min(dots.len())
-            && let Some(app) = self.suffixes.get(host)
-        {
-            return Some(*app);
-        }
-        let starts = dots.get(..starts).unwrap_or_default();
-        starts
-            .iter()
-            .rev()
-            .find_map(|start| self.suffixes.get(host.get(*start..)?).copied())
+        self.exact.get(hash, host).or_else(|| {
+            let whole = (labels < self.labels).then(|| self.suffixes.get(hash, host));
+            whole.flatten().or(found)
+        })
     }
 
     /// The application of a server whose client named none: by its certificate's subject, else by the other names where
