@@ -21,6 +21,9 @@ pub(crate) const fn transport_bit(protocol: u8) -> u8 {
     }
 }
 
+/// Octets of which a look at the first ones wants no more.
+pub(crate) const LONG: usize = 64;
+
 /// A flow's first octets. "Client" is the sender of the flow's first packet that was seen.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample<'a> {
@@ -72,6 +75,13 @@ pub(crate) struct Recogniser {
     pub transports: u8,
     /// Asked first where one of the flow's ports is among these; never required.
     pub ports: &'static [u16],
+    /// Says no where none of the flow's ports is among these; empty: asked everywhere.
+    pub only: &'static [u16],
+    /// A stream of [`LONG`] octets that begins with another octet is not this; empty: any may be. Whoever has such a list
+    /// answers for streams as `octets::stream` does.
+    pub streams: &'static [u8],
+    /// The same of the latest datagram, and `octets::datagram`.
+    pub datagrams: &'static [u8],
     /// Looks. Facts go into `L7::details` and `L7::host`, and only along with [`Verdict::Is`].
     pub check: fn(&Sample<'_>, &mut L7) -> Verdict,
 }

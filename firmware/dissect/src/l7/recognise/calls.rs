@@ -98,7 +98,6 @@ pub(super) fn rtsp(sample: &Sample<'_>, l7: &mut L7) -> Verdict {
         if begins(data, b"RTSP/")? {
             return Some(true);
         }
-        let line = first_line(data);
         let is_method = begins_any(
             data,
             &[
@@ -116,14 +115,12 @@ pub(super) fn rtsp(sample: &Sample<'_>, l7: &mut L7) -> Verdict {
                 b"POST ",
             ],
         )?;
-        let is_tunnel = contains(data, b"application/x-rtsp-tunnelled");
-        Some(
-            is_method
-                && (line.contains(" rtsp://")
-                    || line.ends_with(" RTSP/1.0")
-                    || line.ends_with(" RTSP/2.0")
-                    || is_tunnel),
-        )
+        if !is_method {
+            return Some(false);
+        }
+        let line = first_line(data);
+        let is_named = line.contains(" rtsp://") || line.ends_with(" RTSP/1.0") || line.ends_with(" RTSP/2.0");
+        Some(is_named || contains(data, b"application/x-rtsp-tunnelled"))
     });
     if let Verdict::Is(..) = verdict {
         l7.details.set(

@@ -285,6 +285,9 @@ pub(super) fn spotify(sample: &Sample<'_>, _: &mut L7) -> Verdict {
 /// The commands of Ookla's servers.
 pub(super) fn speedtest(sample: &Sample<'_>, _: &mut L7) -> Verdict {
     stream(SPEEDTEST, sample, |data| {
+        if octet(data, 0)? != b'H' {
+            return Some(false);
+        }
         let line = first_line(data.get(..64.min(data.len()))?);
         let is_hello = line.starts_with("HELLO ") && line.contains('(') && line.contains('.');
         let is_hi = line.starts_with("HI ") && line.len() >= 30 && line.contains('-');

@@ -44,7 +44,12 @@ pub(super) fn octet(octets: &[u8], at: usize) -> Option<u8> {
 }
 
 /// Whether the octets begin so, as far as they are there.
+#[inline]
 pub(super) fn begins(octets: &[u8], with: &[u8]) -> Option<bool> {
+    // Most often the first octet says no.
+    if octets.first().zip(with.first()).is_some_and(|(a, b)| a != b) {
+        return Some(false);
+    }
     match octets.get(..with.len()) {
         Some(there) => Some(there == with),
         None if with.starts_with(octets) => None,
@@ -67,7 +72,11 @@ pub(super) fn begins_any(octets: &[u8], with: &[&[u8]]) -> Option<bool> {
 
 /// Whether a needle lies in the octets.
 pub(super) fn contains(octets: &[u8], needle: &[u8]) -> bool {
-    octets.windows(needle.len()).any(|window| window == needle)
+    let (Some(first), Some(last)) = (needle.first(), octets.len().checked_sub(needle.len())) else {
+        return false;
+    };
+    let starts = octets.get(..=last).unwrap_or_default();
+    memchr::memchr_iter(*first, starts).any(|at| octets.get(at..).is_some_and(|rest| rest.starts_with(needle)))
 }
 
 /// Whether a length field counts what is there: `wanted` octets in all, or more than a stream has shown yet.
@@ -134,10 +143,10 @@ pub(super) fn stream(app: App, sample: &Sample<'_>, look: impl Fn(&[u8]) -> Opti
     }
 }
 
-/// What a look says of datagrams: the first of each side, and the latest.
+/// What a look says of datagrams: of the latest. The first ones of both sides were the latest when they came, so `look` must
+/// be a function of the octets, the ports and the addresses alone.
 pub(super) fn datagram(app: App, sample: &Sample<'_>, look: impl Fn(&[u8]) -> Option<bool>) -> Verdict {
-    let is = |octets: &[u8]| !octets.is_empty() && look(octets) == Some(true);
-    if is(sample.latest) || is(sample.client) || is(sample.server) {
+    if !sample.latest.is_empty() && look(sample.latest) == Some(true) {
         return parsed(app);
     }
     more_until(sample, 3)
@@ -166,7 +175,9 @@ pub(super) fn packets(sample: &Sample<'_>) -> u8 {
 
 /// Whether one of the flow's ports is among these.
 pub(super) fn on_port(sample: &Sample<'_>, ports: &[u16]) -> bool {
-    ports.contains(&sample.dst_port) || ports.contains(&sample.src_port)
+    ports
+        .iter()
+        .any(|port| *port == sample.dst_port || *port == sample.src_port)
 }
 
 /// A BER or DER element: its tag, its content as far as it is there, the content's whole length and what follows. `None`

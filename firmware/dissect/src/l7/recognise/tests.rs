@@ -58,19 +58,41 @@ fn sample<'a>(row: &Row, client: &'a [u8], server: &'a [u8]) -> Sample<'a> {
     }
 }
 
+/// The samples of a flow whose sides said this: of datagrams each is looked at when it comes, the client's first.
+fn as_they_came<'a>(sample: &Sample<'a>) -> Vec<Sample<'a>> {
+    let first = Sample {
+        server: &[],
+        server_packets: 0,
+        latest: sample.client,
+        forward: true,
+        ..*sample
+    };
+    let is_first = sample.transport == 17 && !sample.client.is_empty() && !sample.server.is_empty();
+    is_first.then_some(first).into_iter().chain([*sample]).collect()
+}
+
 /// Who claims the octets.
 fn claims(sample: &Sample<'_>) -> Vec<App> {
     let bit = super::super::sample::transport_bit(sample.transport);
     let asked = ALL.iter().filter(|recogniser| recogniser.transports & bit != 0);
-    let claim = |recogniser: &Recogniser| match (recogniser.check)(sample, &mut L7::default()) {
-        Verdict::Is(app, _) => Some(app),
-        _ => None,
+    let claim = |recogniser: &Recogniser| {
+        as_they_came(sample)
+            .iter()
+            .find_map(|sample| match (recogniser.check)(sample, &mut L7::default()) {
+                Verdict::Is(app, _) => Some(app),
+                _ => None,
+            })
     };
     asked.filter_map(claim).collect()
 }
 
-/// Who wins: those of the ports first, then in the order of the table.
+/// Who wins: the first to be sure; those of the ports first, then in the order of the table.
 fn winner(sample: &Sample<'_>, l7: &mut L7) -> Option<(App, Confidence)> {
+    as_they_came(sample).iter().find_map(|sample| winner_at(sample, l7))
+}
+
+/// Who wins at one packet.
+fn winner_at(sample: &Sample<'_>, l7: &mut L7) -> Option<(App, Confidence)> {
     let bit = super::super::sample::transport_bit(sample.transport);
     let asked = || ALL.iter().filter(|recogniser| recogniser.transports & bit != 0);
     let of_port = |port: u16| asked().filter(move |recogniser| recogniser.ports.contains(&port));
@@ -249,4 +271,100 @@ fn facts_are_kept() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Octets that look like anything, and what real flows say.
+fn tails() -> Vec<Vec<u8>> {
+    let mut tails: Vec<Vec<u8>> = rows().into_iter().flat_map(|row| [row.client, row.server]).collect();
+    tails.push(Vec::new());
+    tails.push(vec![0xff; 300]);
+    let mut state = 7_u64;
+    for length in 64..104 {
+        let octets = (0..length).map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            state.to_be_bytes()[0]
+        });
+        tails.push(octets.collect());
+    }
+    for tail in &mut tails {
+        let length = tail.len().max(super::super::sample::LONG);
+        tail.resize(length, 0);
+    }
+    tails
+}
+
+#[test]
+fn who_need_not_be_asked_says_no() {
+    let tails = tails();
+    let answer = |recogniser: &Recogniser, sample: &Sample<'_>| (recogniser.check)(sample, &mut L7::default());
+    let plain = |transport, ports: (u16, u16)| Sample {
+        transport,
+        src_port: ports.0,
+        dst_port: ports.1,
+        src: ADDR,
+        dst: ADDR,
+        client: &[],
+        server: &[],
+        client_packets: 1,
+        server_packets: 0,
+        latest: &[],
+        forward: true,
+    };
+    for recogniser in ALL {
+        let port = recogniser
+            .only
+            .first()
+            .or(recogniser.ports.first())
+            .copied()
+            .unwrap_or(9);
+        for (number, tail) in (0..8).cycle().zip(&tails) {
+            // All first octets, an eighth of them with each tail.
+            for first in (number..=u8::MAX).step_by(8) {
+                let mut octets = tail.clone();
+                octets[0] = first;
+                let name = recogniser.app;
+                if !recogniser.streams.is_empty()
+                    && !recogniser.streams.contains(&first)
+                    && recogniser.transports & TCP != 0
+                {
+                    let mut sample = plain(6, (50_000, port));
+                    (sample.client, sample.latest) = (&octets, &octets);
+                    assert_eq!(
+                        answer(recogniser, &sample),
+                        Verdict::More,
+                        "{name} {first:#x} {tail:x?}"
+                    );
+                    sample.client_packets = 6;
+                    assert_eq!(answer(recogniser, &sample), Verdict::No, "{name} {first:#x} {tail:x?}");
+                    (sample.server, sample.server_packets, sample.client_packets) = (&octets, 1, 1);
+                    assert_eq!(answer(recogniser, &sample), Verdict::No, "{name} {first:#x} {tail:x?}");
+                }
+                if !recogniser.datagrams.is_empty()
+                    && !recogniser.datagrams.contains(&first)
+                    && recogniser.transports & UDP != 0
+                {
+                    let mut sample = plain(17, (50_000, port));
+                    (sample.client, sample.latest) = (&octets, &octets);
+                    assert_eq!(
+                        answer(recogniser, &sample),
+                        Verdict::More,
+                        "{name} {first:#x} {tail:x?}"
+                    );
+                    sample.client_packets = 3;
+                    assert_eq!(answer(recogniser, &sample), Verdict::No, "{name} {first:#x} {tail:x?}");
+                }
+            }
+            if !recogniser.only.is_empty() {
+                for (transport, bit) in [(6, TCP), (17, UDP)] {
+                    let mut sample = plain(transport, (50_000, 50_001));
+                    (sample.client, sample.latest) = (tail, tail);
+                    if recogniser.transports & bit != 0 {
+                        assert_eq!(answer(recogniser, &sample), Verdict::No, "{}", recogniser.app);
+                    }
+                }
+            }
+        }
+    }
 }
