@@ -7,7 +7,9 @@
 
 mod decide;
 mod dns;
+mod fingerprints;
 mod flow;
+mod hash;
 mod hpack;
 mod http1;
 mod http2;

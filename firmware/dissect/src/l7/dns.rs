@@ -10,7 +10,7 @@ use super::flow::{Step, Talk};
 use super::log::{Line, Took, micros};
 use super::sample::{Sample, Verdict};
 use super::stream::Piece;
-use message::{Kind, Message, Question, code_name};
+use message::{Glance, Kind, Message, NameRoom, Question, code_name, kind_name};
 
 /// Answers that a flow's details and a line name.
 const ANSWERS_MAX: usize = 8;
@@ -43,9 +43,9 @@ impl Dialect {
 
     fn app(self) -> App {
         match self {
-            Self::Dns => App::named("dns"),
-            Self::Mdns => App::named("mdns"),
-            Self::Llmnr => App::named("llmnr"),
+            Self::Dns => const { App::named("dns") },
+            Self::Mdns => const { App::named("mdns") },
+            Self::Llmnr => const { App::named("llmnr") },
         }
     }
 }
@@ -73,21 +73,23 @@ pub(super) fn check(sample: &Sample<'_>) -> Verdict {
         }
         if message.len() < length.min(512) {
             // The header decides whether waiting is of use.
-            return match Message::read(message) {
+            return match Message::read(message, &mut NameRoom::new()) {
                 Some(header) if !matches!(header.opcode(), 0 | 4 | 5) || header.counts[0] > 4 => Verdict::No,
                 _ => Verdict::More,
             };
         }
         message.get(..length).unwrap_or(message)
     };
-    let Some(message) = Message::read(octets) else {
+    let Some(glance) = Glance::at(octets) else {
         return Verdict::No;
     };
-    let sound = match &message.question {
-        Some(_) => of_port && message.counts[0] <= 32,
-        None => of_port && message.counts[0] == 0 && (message.counts[1] > 0 || message.is_response()),
-    };
-    if (sound && matches!(message.opcode(), 0..=6)) || message.is_plausible() && !is_netbios(ports) {
+    let sound = of_port
+        && match glance.asks {
+            true => glance.counts[0] <= 32,
+            false => glance.counts[0] == 0 && (glance.counts[1] > 0 || glance.flags & 0x8000 != 0),
+        };
+    let is_plausible = || Message::read(octets, &mut NameRoom::new()).is_some_and(|message| message.is_plausible());
+    if (sound && glance.flags >> 11 & 0xf <= 6) || !is_netbios(ports) && is_plausible() {
         Verdict::Is(dialect.app(), Confidence::Parsed)
     } else {
         Verdict::No
@@ -102,19 +104,34 @@ fn is_netbios(ports: [u16; 2]) -> bool {
 /// A query that waits for its answer.
 #[derive(Debug)]
 struct Pending {
-    id: u16,
-    question: Question,
+    /// The name that was asked for; `None`: the flow's host.
+    name: Option<Box<str>>,
     at: Timestamp,
-    octets: usize,
+    octets: u32,
+    id: u16,
+    kind: u16,
+    class: u16,
     /// From the flow's first sender.
     forward: bool,
+}
+
+impl Pending {
+    fn name<'a>(&'a self, host: Option<&'a str>) -> &'a str {
+        self.name.as_deref().or(host).unwrap_or_default()
+    }
+
+    fn asks(&self, question: &Question<'_>, host: Option<&str>) -> bool {
+        (self.kind, self.class) == (question.kind, question.class) && self.name(host) == question.name
+    }
 }
 
 /// A flow's DNS.
 #[derive(Debug)]
 pub(super) struct Dns {
     dialect: Dialect,
-    pending: Vec<Pending>,
+    /// The query that waits, and those that came while it did: most flows ask once at a time.
+    waits: Option<Pending>,
+    later: Vec<Pending>,
     /// TCP: what is there of each direction's next message.
     parts: Option<Box<[Part; 2]>>,
 }
@@ -133,7 +150,8 @@ impl Dns {
     pub(super) fn new(ports: [u16; 2]) -> Self {
         Self {
             dialect: Dialect::of(ports),
-            pending: Vec::new(),
+            waits: None,
+            later: Vec::new(),
             parts: None,
         }
     }
@@ -151,7 +169,7 @@ impl Dns {
 
     /// A datagram.
     pub(super) fn datagram(&mut self, forward: bool, octets: &[u8], talk: &mut Talk<'_, '_>) -> Step {
-        if let Some(message) = Message::read(octets) {
+        if let Some(message) = Message::read(octets, &mut NameRoom::new()) {
             self.message(forward, &message, octets.len(), talk);
         }
         Step::Goes
@@ -166,7 +184,7 @@ impl Dns {
                 Piece::Gap(octets) => part.gap(octets as usize),
                 Piece::Octets(octets) if !part.lost => {
                     part.push(octets, |octets, length| {
-                        if let Some(message) = Message::read(octets) {
+                        if let Some(message) = Message::read(octets, &mut NameRoom::new()) {
                             self.message(forward, &message, length, talk);
                         }
                     });
@@ -186,12 +204,29 @@ impl Dns {
 
     /// The flow ends.
     pub(super) fn finish(&mut self, talk: &mut Talk<'_, '_>) {
-        for query in std::mem::take(&mut self.pending) {
+        while let Some(query) = self.take(0) {
             self.unanswered(&query, talk);
         }
     }
 
-    fn message(&mut self, forward: bool, message: &Message<'_>, octets: usize, talk: &mut Talk<'_, '_>) {
+    /// The place of the first query that waits and is the one.
+    fn find(&self, is: impl Fn(&Pending) -> bool) -> Option<usize> {
+        if is(self.waits.as_ref()?) {
+            return Some(0);
+        }
+        self.later.iter().position(is).map(|at| at + 1)
+    }
+
+    /// Takes a query out, by its place among those that wait.
+    fn take(&mut self, at: usize) -> Option<Pending> {
+        match at.checked_sub(1) {
+            Some(at) => (at < self.later.len()).then(|| self.later.remove(at)),
+            None if self.later.is_empty() => self.waits.take(),
+            None => self.waits.replace(self.later.remove(0)),
+        }
+    }
+
+    fn message(&mut self, forward: bool, message: &Message<'_, '_>, octets: usize, talk: &mut Talk<'_, '_>) {
         let response = message.is_response();
         if let Some(question) = &message.question {
             if talk.l7.host.is_none() {
@@ -202,11 +237,14 @@ impl Dns {
                     .get(1..)
                     .is_some_and(|name| name.starts_with(".dnscrypt-cert."))
                 {
-                    talk.refine(Some(App::named("dnscrypt")));
+                    talk.refine(Some(const { App::named("dnscrypt") }));
                 }
             }
             if talk.l7.details.get(DetailKey::DnsType).is_none() {
-                talk.detail(DetailKey::DnsType, &Kind(question.kind).to_string());
+                match kind_name(question.kind) {
+                    Some(name) => talk.detail(DetailKey::DnsType, name),
+                    None => talk.detail(DetailKey::DnsType, &Kind(question.kind).to_string()),
+                }
             }
         }
         if self.dialect == Dialect::Mdns {
@@ -222,29 +260,34 @@ impl Dns {
         }
     }
 
-    fn query(&mut self, forward: bool, id: u16, question: &Question, octets: usize, talk: &mut Talk<'_, '_>) {
-        let known = |p: &Pending| p.id == id && p.forward == forward && p.question == *question;
-        if self.pending.iter().any(known) {
+    fn query(&mut self, forward: bool, id: u16, question: &Question<'_>, octets: usize, talk: &mut Talk<'_, '_>) {
+        let host = talk.l7.host.as_deref();
+        let known = |p: &Pending| p.id == id && p.forward == forward && p.asks(question, host);
+        if self.find(known).is_some() {
             // Asked again: the answer's delay counts from the first time.
             return;
         }
         let late = |p: &Pending| talk.now.nanos_since(p.at) > PATIENCE;
-        let out = if self.pending.len() >= talk.max_transactions {
-            true
-        } else {
-            self.pending.first().is_some_and(late)
-        };
-        if out {
-            let query = self.pending.remove(0);
+        let waiting = usize::from(self.waits.is_some()) + self.later.len();
+        if (waiting >= talk.max_transactions || self.waits.as_ref().is_some_and(late))
+            && let Some(query) = self.take(0)
+        {
             self.unanswered(&query, talk);
         }
-        self.pending.push(Pending {
-            id,
-            question: question.clone(),
+        let is_host = talk.l7.host.as_deref() == Some(&*question.name);
+        let query = Pending {
+            name: (!is_host).then(|| (*question.name).into()),
             at: talk.now,
-            octets,
+            octets: u32::try_from(octets).unwrap_or(u32::MAX),
+            id,
+            kind: question.kind,
+            class: question.class,
             forward,
-        });
+        };
+        match &self.waits {
+            Some(_) => self.later.push(query),
+            None => self.waits = Some(query),
+        }
     }
 
     fn unanswered(&self, query: &Pending, talk: &mut Talk<'_, '_>) {
@@ -252,7 +295,8 @@ impl Dns {
         if self.dialect != Dialect::Dns || !talk.lines.wanted {
             return;
         }
-        let Question { name, kind, .. } = &query.question;
+        let host = talk.l7.host.take();
+        let name = query.name(host.as_deref());
         let line = Line {
             source: LogSource::Dns,
             began: query.at,
@@ -262,27 +306,25 @@ impl Dns {
             app: self.app(),
             code: "",
             failed: true,
-            text: format_args!("{} {} no answer", Kind(*kind), dotted(name)),
+            text: format_args!("{} {} no answer", Kind(query.kind), dotted(name)),
         };
         talk.lines.write(&line, |data| {
-            data.push(DetailKey::DnsType.name(), &Kind(*kind));
+            data.push(DetailKey::DnsType.name(), &Kind(query.kind));
             data.push("request_bytes", &query.octets);
         });
+        talk.l7.host = host;
     }
 
-    fn answer(&mut self, forward: bool, message: &Message<'_>, octets: usize, talk: &mut Talk<'_, '_>) {
+    fn answer(&mut self, forward: bool, message: &Message<'_, '_>, octets: usize, talk: &mut Talk<'_, '_>) {
+        let host = talk.l7.host.as_deref();
         let known = |p: &Pending| {
-            p.id == message.id && p.forward != forward && message.question.as_ref().is_none_or(|q| *q == p.question)
+            p.id == message.id && p.forward != forward && message.question.as_ref().is_none_or(|q| p.asks(q, host))
         };
-        let query = self.pending.iter().position(known).map(|at| self.pending.remove(at));
+        let query = self.find(known).and_then(|at| self.take(at));
         let response_us = query.as_ref().map(|query| micros(query.at, talk.now));
         if let Some(us) = response_us {
             talk.responses.add(us);
         }
-        let question = message
-            .question
-            .as_ref()
-            .or_else(|| query.as_ref().map(|q| &q.question));
         // EDNS's upper bits of the code are rare: those of the header are told.
         let code = code_name(message.code());
         let first = talk.l7.details.get(DetailKey::DnsCode).is_none();
@@ -290,54 +332,60 @@ impl Dns {
             talk.detail(DetailKey::DnsCode, code);
         }
         let client = talk.ends(!forward).client.0;
-        let mut answers = String::new();
-        let mut name: Option<Arc<str>> = None;
+        let told = talk.lines.wanted && self.dialect == Dialect::Dns;
+        let mut answers = std::mem::take(talk.scratch);
+        answers.clear();
+        let host = talk.l7.host.take();
+        let question = message.question.as_ref().map(|q| (&*q.name, q.kind));
+        let question = question.or_else(|| query.as_ref().map(|q| (q.name(host.as_deref()), q.kind)));
+        let mut shared: Option<Arc<str>> = None;
         for (number, record) in message.answers().enumerate() {
-            if let (Some(address), Some(question)) = (record.address, question) {
-                let name = name.get_or_insert_with(|| Arc::from(question.name.as_str()));
-                talk.names.learn(client, address, name, record.ttl, talk.now);
+            if let (Some(address), Some((name, _))) = (record.address, question) {
+                let pair = (client, address);
+                talk.names.learn(pair, name, &mut shared, record.ttl, talk.now);
             }
-            if number < ANSWERS_MAX && (first || talk.lines.wanted) {
+            if number < ANSWERS_MAX && (first || told) {
                 if number > 0 {
                     answers.push(',');
                 }
-                answers.push_str(&record.data);
+                record.write(&mut answers);
             }
         }
         if first {
             talk.detail(DetailKey::DnsAnswers, &answers);
         }
-        if !talk.lines.wanted || self.dialect != Dialect::Dns {
-            return;
+        if told {
+            let (host, kind) = question.unwrap_or_default();
+            let began = query.as_ref().map_or(talk.now, |q| q.at);
+            let shown = answers.replace(',', ", ");
+            let (arrow, took) = (if answers.is_empty() { "" } else { " → " }, response_us.map(Took));
+            let took = took.map(|took| format!(" {took}")).unwrap_or_default();
+            let line = Line {
+                source: LogSource::Dns,
+                began,
+                over: talk.now,
+                ends: talk.ends(!forward),
+                host,
+                app: self.app(),
+                code,
+                failed: message.code() != 0,
+                text: format_args!("{} {}{arrow}{shown} {code}{took}", Kind(kind), dotted(host)),
+            };
+            talk.lines.write(&line, |data| {
+                data.push(DetailKey::DnsType.name(), &Kind(kind));
+                data.detail(DetailKey::DnsCode, code);
+                data.detail(DetailKey::DnsAnswers, &answers);
+                data.push_some("request_bytes", query.as_ref().map(|q| q.octets));
+                data.push("response_bytes", &octets);
+                data.push_some("response_us", response_us);
+            });
         }
-        let (host, kind) = question.map_or(("", 0), |q| (q.name.as_str(), q.kind));
-        let began = query.as_ref().map_or(talk.now, |q| q.at);
-        let shown = answers.replace(',', ", ");
-        let (arrow, took) = (if answers.is_empty() { "" } else { " → " }, response_us.map(Took));
-        let took = took.map(|took| format!(" {took}")).unwrap_or_default();
-        let line = Line {
-            source: LogSource::Dns,
-            began,
-            over: talk.now,
-            ends: talk.ends(!forward),
-            host,
-            app: self.app(),
-            code,
-            failed: message.code() != 0,
-            text: format_args!("{} {}{arrow}{shown} {code}{took}", Kind(kind), dotted(host)),
-        };
-        talk.lines.write(&line, |data| {
-            data.push(DetailKey::DnsType.name(), &Kind(kind));
-            data.detail(DetailKey::DnsCode, code);
-            data.detail(DetailKey::DnsAnswers, &answers);
-            data.push_some("request_bytes", query.as_ref().map(|q| q.octets));
-            data.push("response_bytes", &octets);
-            data.push_some("response_us", response_us);
-        });
+        talk.l7.host = host;
+        talk.give_back(answers);
     }
 
     /// A host says its own names and addresses.
-    fn mdns_answer(&self, message: &Message<'_>, talk: &mut Talk<'_, '_>) {
+    fn mdns_answer(&self, message: &Message<'_, '_>, talk: &mut Talk<'_, '_>) {
         if talk.l7.details.get(DetailKey::DnsAnswers).is_some() {
             return;
         }
@@ -346,7 +394,7 @@ impl Dns {
             if number > 0 {
                 answers.push(',');
             }
-            answers.push_str(&record.data);
+            record.write(&mut answers);
         }
         talk.detail(DetailKey::DnsAnswers, &answers);
     }

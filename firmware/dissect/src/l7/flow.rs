@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use model::{App, Confidence, Delays, DetailKey, L7, Timestamp};
 
 use super::decide::{self, Candidates, Found};
+use super::fingerprints::Fingerprints;
 use super::log::{Ends, Lines};
 use super::names::Names;
 use super::reader::Reader;
@@ -68,6 +69,10 @@ pub(super) struct Talk<'a, 'b> {
     pub began: Timestamp,
     /// Transactions that may wait.
     pub max_transactions: usize,
+    /// Room for a text that is put together; see [`Talk::give_back`].
+    pub scratch: &'a mut String,
+    /// Fingerprints that were computed lately.
+    pub prints: &'a mut Fingerprints,
     ends: Ends,
 }
 
@@ -75,6 +80,14 @@ impl Talk<'_, '_> {
     /// The ends, where the sender of the `forward` direction asks.
     pub(super) fn ends(&self, forward: bool) -> Ends {
         if forward { self.ends } else { self.ends.swapped() }
+    }
+
+    /// Keeps the room of a text for the next one, unless it is large.
+    pub(super) fn give_back(&mut self, scratch: String) {
+        const SCRATCH_MAX: usize = 4 << 10;
+        if scratch.capacity() <= SCRATCH_MAX {
+            *self.scratch = scratch;
+        }
     }
 
     /// Sets a detail that is not set.
@@ -125,6 +138,10 @@ pub(super) struct Env<'a, 'b> {
     pub held: &'a mut Held,
     /// Boxes of flows that were decided, for those that begin.
     pub pool: &'a mut Pool,
+    /// Room for a text that is put together.
+    pub scratch: &'a mut String,
+    /// Fingerprints that were computed lately.
+    pub prints: &'a mut Fingerprints,
     /// When the packet came.
     pub now: Timestamp,
     /// Transactions of a flow that may wait.
@@ -294,6 +311,11 @@ impl Flow {
         (self.app(signatures), l7)
     }
 
+    /// The same of a flow that has ended; its facts are gone from it.
+    pub(super) fn take_identity(&mut self, signatures: &Signatures) -> (Option<App>, L7) {
+        (self.app(signatures), mem::take(&mut self.l7))
+    }
+
     /// Looks at a packet.
     pub(super) fn observe(&mut self, packet: &Packet, payload: &[u8], forward: bool, env: &mut Env<'_, '_>) {
         self.last = env.now;
@@ -302,7 +324,9 @@ impl Flow {
         }
         let side = usize::from(!forward);
         if self.transport == TCP {
-            self.segment(packet, payload, side, env);
+            if self.segment(packet, payload, side, env) {
+                return;
+            }
         } else if self.transport == SCTP {
             for message in sctp::messages(payload) {
                 if self.stage != Stage::Over {
@@ -317,7 +341,8 @@ impl Flow {
         self.account(env);
     }
 
-    fn segment(&mut self, packet: &Packet, payload: &[u8], side: usize, env: &mut Env<'_, '_>) {
+    /// Whether the segment was passed over, and changed nothing of what is held.
+    fn segment(&mut self, packet: &Packet, payload: &[u8], side: usize, env: &mut Env<'_, '_>) -> bool {
         let syn = u32::from(packet.tcp_flags & SYN != 0);
         let captured = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let segment = Segment {
@@ -334,11 +359,11 @@ impl Flow {
             self.pieces(1 - side, &pieces, env);
         }
         if segment.length == 0 || self.stage == Stage::Over {
-            return;
+            return false;
         }
         self.count_packet(side);
         let Some(stream) = self.streams.get_mut(side) else {
-            return;
+            return false;
         };
         let history = self.undecided.as_ref().and_then(|undecided| {
             let whole = undecided.missing.get(side) == Some(&0);
@@ -347,6 +372,12 @@ impl Flow {
         let mut differs = history.is_some_and(|history| stream.contradicts(segment, history));
         // In order, and nothing waits: the usual case, which copies nothing.
         if let Some(fresh) = stream.in_order(segment) {
+            if fresh.missing() == 0
+                && let Reader::Http1(http) = &mut self.reader
+                && http.skip(side == 0, fresh.octets.len())
+            {
+                return true;
+            }
             if !fresh.octets.is_empty() {
                 self.piece(side, Piece::Octets(fresh.octets), env);
             }
@@ -362,6 +393,7 @@ impl Flow {
             self.overlaps = true;
             self.l7.details.set(DetailKey::Anomaly, "overlap");
         }
+        false
     }
 
     fn pieces(&mut self, side: usize, pieces: &[Kept], env: &mut Env<'_, '_>) {
@@ -540,10 +572,17 @@ impl Flow {
 
     /// What waits in the reader becomes log lines, and what it found the flow's facts.
     fn finish_reader(&mut self, env: &mut Env<'_, '_>) {
-        // The application by the reader's name: before the reader is taken.
-        let app = self.app(env.signatures).unwrap_or(App::UNKNOWN);
+        // For lines: the application by the reader's name, before the reader is taken.
+        let app = if env.lines.wanted {
+            self.app(env.signatures)
+        } else {
+            self.app
+        };
         let mut reader = mem::replace(&mut self.reader, Reader::Nothing);
-        self.talk(env, |talk| reader.finish(app, talk));
+        self.talk(env, |talk| reader.finish(app.unwrap_or(App::UNKNOWN), talk));
+        if self.l7.host.is_none() {
+            self.l7.host = reader.take_host();
+        }
         reader.describe(&mut self.l7);
     }
 
@@ -567,13 +606,13 @@ impl Flow {
         self.stage = Stage::Over;
         let silent = self.by_recogniser || matches!(self.reader, Reader::Ssh(_));
         self.finish_reader(env);
-        if self.app == Some(App::named("tls"))
+        if self.app == Some(const { App::named("tls") })
             && let Some(app) = recognise::behind_tls(self.server.1)
         {
             self.app = Some(app);
         }
-        if self.app == Some(App::named("quic")) && self.l7.details.get(DetailKey::Alpn).is_some_and(is_doq) {
-            self.app = Some(App::named("dns-over-quic"));
+        if self.app == Some(const { App::named("quic") }) && self.l7.details.get(DetailKey::Alpn).is_some_and(is_doq) {
+            self.app = Some(const { App::named("dns-over-quic") });
         }
         for stream in &mut self.streams {
             stream.clear(env.held);
@@ -642,6 +681,8 @@ impl Flow {
             now: env.now,
             began: self.began,
             max_transactions: env.max_transactions,
+            scratch: env.scratch,
+            prints: env.prints,
             ends,
         };
         act(&mut talk)

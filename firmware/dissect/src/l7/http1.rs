@@ -28,7 +28,7 @@ const METHODS: [&[u8]; 9] = [
 ];
 /// The application that carries it.
 pub(super) fn app() -> App {
-    App::named("http")
+    const { App::named("http") }
 }
 
 /// Whether a flow is HTTP/1: its first line is a request's or a response's.
@@ -162,6 +162,31 @@ impl Http1 {
             return if self.to_http2 { Step::Http2 } else { Step::Done };
         }
         Step::Goes
+    }
+
+    /// Passes over octets that lie within a body; `false` where they do not, and [`Self::piece`] has to read them.
+    pub(super) fn skip(&mut self, forward: bool, octets: usize) -> bool {
+        let octets = octets as u64;
+        let request = forward == self.client_forward;
+        let (side, counted) = if request {
+            (
+                &mut self.request_side,
+                self.queue.back_mut().map(|request| &mut request.octets),
+            )
+        } else {
+            (
+                &mut self.response_side,
+                self.response.as_mut().map(|response| &mut response.octets),
+            )
+        };
+        match (&mut side.phase, counted) {
+            (Phase::Body(left), Some(counted)) if *left > octets && !self.switched => {
+                *left -= octets;
+                *counted += octets;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The flow ends.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use model::{App, Delays, L7, LinkId, LogRecord, Timestamp};
 
+use super::fingerprints::Fingerprints;
 use super::flow::{Env, Flow, Pool, Stage};
 use super::log::Lines;
 use super::names::Names;
@@ -132,6 +133,9 @@ pub struct Inspector {
     hand: usize,
     held: Held,
     pool: Pool,
+    /// Room for texts that are put together.
+    scratch: String,
+    prints: Fingerprints,
 }
 
 impl Inspector {
@@ -153,6 +157,8 @@ impl Inspector {
             free: Vec::new(),
             hand: 0,
             pool: Vec::new(),
+            scratch: String::new(),
+            prints: Fingerprints::new(),
         }
     }
 
@@ -227,18 +233,22 @@ impl Inspector {
 
     /// The flow ends, or was decided: what waits in it becomes log records, and the inspection's room is free.
     pub fn close(&mut self, inspection: Inspection, out: &mut impl FnMut(LogRecord)) -> (Option<App>, L7) {
-        let Some(last) = self.flow(&inspection).map(Flow::last) else {
+        let ended = self.with(&inspection, Timestamp::default(), out, |flow, env| {
+            env.now = flow.last();
+            flow.end(env);
+            (flow.take_identity(env.signatures), flow.overlaps())
+        });
+        let Some((identity, overlaps)) = ended else {
             return (None, L7::default());
         };
-        self.with(&inspection, last, out, Flow::end);
-        let identity = self.identity(&inspection);
-        if let Some(flow) = self.slot_of(&inspection).and_then(|slot| slot.flow.take()) {
+        if let Some(slot) = self.slot_of(&inspection) {
+            slot.flow = None;
             self.release(inspection.slot);
-            self.statistics.overlaps += u64::from(flow.overlaps());
-            match identity.0 {
-                Some(_) => self.statistics.decided += 1,
-                None => self.statistics.unknown += 1,
-            }
+        }
+        self.statistics.overlaps += u64::from(overlaps);
+        match identity.0 {
+            Some(_) => self.statistics.decided += 1,
+            None => self.statistics.unknown += 1,
         }
         identity
     }
@@ -288,6 +298,8 @@ impl Inspector {
             signatures: &self.config.signatures,
             held: &mut self.held,
             pool: &mut self.pool,
+            scratch: &mut self.scratch,
+            prints: &mut self.prints,
             now,
             max_transactions: self.config.max_transactions,
             max_held_direction: self.config.max_held_direction,

@@ -19,6 +19,11 @@ pub(crate) enum Carrier {
 
 /// A fingerprint's length.
 pub(crate) const LENGTH: usize = 36;
+/// The length of each of the two hashes in it.
+pub(crate) const HASH: usize = 12;
+
+const SERVER_NAME: u16 = 0;
+const PROTOCOLS: u16 = 16;
 
 /// What of a client's hello goes into its fingerprint.
 #[derive(Debug, Clone, Copy)]
@@ -43,14 +48,12 @@ pub(crate) const fn is_grease(number: u16) -> bool {
     number & 0x0f0f == 0x0a0a && number >> 8 == number & 0xff
 }
 
-/// A client's fingerprint.
-pub(crate) fn fingerprint(parts: &Parts<'_>) -> [u8; LENGTH] {
-    const SERVER_NAME: u16 = 0;
-    const PROTOCOLS: u16 = 16;
+/// The hashes of a client's ciphers, and of its extensions and signature algorithms: the fingerprint's second and third
+/// part. `shortened` gives [`shortened_hash`] of a text.
+pub(crate) fn hashes(parts: &Parts<'_>, mut shortened: impl FnMut(&[u8]) -> [u8; HASH]) -> [[u8; HASH]; 2] {
     let mut ciphers: Vec<u16> = numbers(parts.ciphers).filter(|c| !is_grease(*c)).collect();
     ciphers.sort_unstable();
     let mut extensions: Vec<u16> = parts.extensions.iter().copied().filter(|e| !is_grease(*e)).collect();
-    let counted = extensions.len();
     extensions.retain(|e| !matches!(*e, SERVER_NAME | PROTOCOLS));
     extensions.sort_unstable();
 
@@ -66,17 +69,22 @@ pub(crate) fn fingerprint(parts: &Parts<'_>) -> [u8; LENGTH] {
             of_extensions.truncate(before);
         }
     }
+    [shortened(&of_ciphers), shortened(&of_extensions)]
+}
 
+/// A client's fingerprint, of its [`hashes`].
+pub(crate) fn fingerprint(parts: &Parts<'_>, hashes: &[[u8; HASH]; 2]) -> [u8; LENGTH] {
+    let ciphers = numbers(parts.ciphers).filter(|c| !is_grease(*c)).count();
+    let extensions = parts.extensions.iter().filter(|e| !is_grease(**e)).count();
     let mut text = [b'_'; LENGTH];
     let (head, tail) = text.split_at_mut(10);
-    head.copy_from_slice(&first_part(parts, ciphers.len(), counted));
+    head.copy_from_slice(&first_part(parts, ciphers, extensions));
     if let Some((_, rest)) = tail.split_first_mut()
-        && let Some((b, c)) = rest.split_first_chunk_mut::<12>()
+        && let Some((b, c)) = rest.split_first_chunk_mut::<HASH>()
         && let Some((_, c)) = c.split_first_mut()
-        && let Some(c) = c.first_chunk_mut::<12>()
+        && let Some(c) = c.first_chunk_mut::<HASH>()
     {
-        *b = shortened_hash(&of_ciphers);
-        *c = shortened_hash(&of_extensions);
+        [*b, *c] = *hashes;
     }
     text
 }
@@ -144,12 +152,12 @@ fn list(text: &mut Vec<u8>, numbers: impl Iterator<Item = u16>) {
 }
 
 /// The first twelve hexadecimal digits of the SHA-256 of a text; zeros for no text.
-fn shortened_hash(text: &[u8]) -> [u8; 12] {
+pub(crate) fn shortened_hash(text: &[u8]) -> [u8; HASH] {
     if text.is_empty() {
-        return [b'0'; 12];
+        return [b'0'; HASH];
     }
     let digest = ring::digest::digest(&ring::digest::SHA256, text);
-    let mut digits = [b'0'; 12];
+    let mut digits = [b'0'; HASH];
     for (pair, octet) in digits.as_chunks_mut::<2>().0.iter_mut().zip(digest.as_ref()) {
         *pair = [hex(octet >> 4), hex(octet & 15)];
     }
@@ -165,7 +173,8 @@ mod tests {
     }
 
     fn text(parts: &Parts<'_>) -> String {
-        String::from_utf8(fingerprint(parts).to_vec()).expect("fingerprints are ASCII")
+        let hashes = hashes(parts, shortened_hash);
+        String::from_utf8(fingerprint(parts, &hashes).to_vec()).expect("fingerprints are ASCII")
     }
 
     /// The specification's own example.

@@ -23,9 +23,9 @@ pub(super) enum Protocol {
 impl Protocol {
     pub(super) fn app(self) -> App {
         match self {
-            Self::Ftp => App::named("ftp"),
-            Self::Pop3 => App::named("pop3"),
-            Self::Imap => App::named("imap"),
+            Self::Ftp => const { App::named("ftp") },
+            Self::Pop3 => const { App::named("pop3") },
+            Self::Imap => const { App::named("imap") },
         }
     }
 

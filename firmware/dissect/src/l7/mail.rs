@@ -20,7 +20,7 @@ const ADDRESS_MAX: usize = 254;
 
 /// The application.
 pub(super) fn app() -> App {
-    App::named("smtp")
+    const { App::named("smtp") }
 }
 
 /// Whether a flow is SMTP: the server's greeting, or the client's.

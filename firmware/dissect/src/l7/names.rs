@@ -1,11 +1,11 @@
 //! The names that DNS gave to addresses, for flows that do not say whom they talk to.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::Timestamp;
+
+use super::hash::Keyed;
 
 /// Entries that share a place.
 const WAYS: usize = 8;
@@ -22,17 +22,30 @@ struct Entry {
     client: Option<IpAddr>,
     server: IpAddr,
     name: Arc<str>,
-    /// Nanoseconds since the epoch.
-    expires: u64,
 }
+
+/// Entries that share a part of their hash. What a search looks at first is one line of the processor's cache, and most
+/// often all that it looks at besides the entry.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+struct Place {
+    /// Another part of the entries' hashes.
+    tags: [u32; WAYS],
+    /// Seconds since the epoch; 0 where there is none.
+    expires: [u32; WAYS],
+    entries: [Option<Entry>; WAYS],
+}
+
+/// The places of a shard; made when they get their first name.
+type Places = Vec<Option<Box<Place>>>;
 
 /// A bounded table with a keyed hash. It is shared: the flow that asks DNS and the flow that uses the answer may be seen by
 /// different rings.
 #[derive(Debug)]
 pub struct Names {
-    hash: RandomState,
+    hash: Keyed,
     /// Places of [`WAYS`] entries; made when the first name comes.
-    shards: Vec<Mutex<Vec<Vec<Entry>>>>,
+    shards: Vec<Mutex<Places>>,
     places: usize,
 }
 
@@ -41,35 +54,46 @@ impl Names {
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self {
-            hash: RandomState::new(),
+            hash: Keyed::random(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             places: most.div_ceil(SHARDS * WAYS).max(1),
         }
     }
 
-    /// DNS told a client that a name has an address.
-    pub(crate) fn learn(&self, client: IpAddr, server: IpAddr, name: &Arc<str>, ttl: u32, now: Timestamp) {
-        let expires = now
-            .plus_nanos(u64::from(ttl).clamp(TTL_MIN, TTL_MAX) * SECOND)
-            .as_nanos();
+    /// DNS told a client that a name has an address. `shared` is the name once it had to be kept, for the next address.
+    pub(crate) fn learn(
+        &self,
+        (client, server): (IpAddr, IpAddr),
+        name: &str,
+        shared: &mut Option<Arc<str>>,
+        ttl: u32,
+        now: Timestamp,
+    ) {
+        let expires = seconds(now.plus_nanos(u64::from(ttl).clamp(TTL_MIN, TTL_MAX) * SECOND + SECOND - 1));
         for client in [Some(client), None] {
-            self.place(client, server, |place| {
-                let old = place.iter().position(|e| e.client == client && e.server == server);
-                if let Some(old) = old.and_then(|at| place.get_mut(at)) {
-                    old.name = Arc::clone(name);
-                    old.expires = expires;
-                    return;
+            let hash = self.hash.addresses(client, server);
+            self.shard(hash, |places| {
+                if places.is_empty() {
+                    places.resize_with(self.places, || None);
                 }
-                let entry = Entry {
-                    client,
-                    server,
-                    name: Arc::clone(name),
-                    expires,
+                let Some(place) = places.get_mut(self.place(hash)) else {
+                    return;
                 };
-                if place.len() < WAYS {
-                    place.push(entry);
-                } else if let Some(oldest) = place.iter_mut().min_by_key(|e| e.expires) {
-                    *oldest = entry;
+                let place = place.get_or_insert_default();
+                let at = place.find(hash, client, server).unwrap_or_else(|| place.oldest());
+                let (Some(slot), Some(tag), Some(until)) = (
+                    place.entries.get_mut(at),
+                    place.tags.get_mut(at),
+                    place.expires.get_mut(at),
+                ) else {
+                    return;
+                };
+                *tag = tag_of(hash);
+                *until = expires;
+                let same = |e: &Entry| e.client == client && e.server == server && *e.name == *name;
+                if !slot.as_ref().is_some_and(same) {
+                    let name = Arc::clone(shared.get_or_insert_with(|| Arc::from(name)));
+                    *slot = Some(Entry { client, server, name });
                 }
             });
         }
@@ -79,11 +103,13 @@ impl Names {
     #[must_use]
     pub fn of(&self, client: IpAddr, server: IpAddr, now: Timestamp) -> Option<Arc<str>> {
         [Some(client), None].into_iter().find_map(|client| {
-            self.place(client, server, |place| {
-                let found = place
-                    .iter()
-                    .find(|e| e.client == client && e.server == server && e.expires > now.as_nanos());
-                found.map(|e| Arc::clone(&e.name))
+            let hash = self.hash.addresses(client, server);
+            self.shard(hash, |places| {
+                let place = places.get(self.place(hash))?.as_deref()?;
+                let at = place.find(hash, client, server)?;
+                let valid = place.expires.get(at).is_some_and(|until| *until > seconds(now));
+                let entry = place.entries.get(at)?.as_ref().filter(|_| valid)?;
+                Some(Arc::clone(&entry.name))
             })
         })
     }
@@ -91,9 +117,12 @@ impl Names {
     /// Names held, outdated ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        let of = |shard: &Mutex<Vec<Vec<Entry>>>| {
+        let of = |shard: &Mutex<Places>| {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.iter().map(Vec::len).sum::<usize>()
+            let places = shard.iter().flatten();
+            places
+                .map(|place| place.entries.iter().flatten().count())
+                .sum::<usize>()
         };
         self.shards.iter().map(of).sum()
     }
@@ -104,18 +133,47 @@ impl Names {
         self.len() == 0
     }
 
-    fn place<T: Default>(&self, client: Option<IpAddr>, server: IpAddr, act: impl FnOnce(&mut Vec<Entry>) -> T) -> T {
-        let hash = self.hash.hash_one((client, server));
-        let (shard, place) = (hash % SHARDS as u64, (hash >> 32) % self.places as u64);
-        let index = |number: u64| usize::try_from(number).unwrap_or(0);
-        let Some(shard) = self.shards.get(index(shard)) else {
+    /// A hash's place in its shard.
+    fn place(&self, hash: u64) -> usize {
+        usize::try_from((hash >> 32) % self.places as u64).unwrap_or(0)
+    }
+
+    /// Acts on the shard of a hash.
+    fn shard<T: Default>(&self, hash: u64, act: impl FnOnce(&mut Places) -> T) -> T {
+        let number = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
+        let Some(shard) = self.shards.get(number) else {
             return T::default();
         };
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if shard.is_empty() {
-            shard.resize_with(self.places, Vec::new);
-        }
-        shard.get_mut(index(place)).map(act).unwrap_or_default()
+        act(&mut shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Whole seconds since the epoch.
+fn seconds(time: Timestamp) -> u32 {
+    u32::try_from(time.as_nanos() / SECOND).unwrap_or(u32::MAX)
+}
+
+/// The part of a hash that tells entries of a place apart.
+fn tag_of(hash: u64) -> u32 {
+    u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(0)
+}
+
+impl Place {
+    /// Where the entry of two addresses is.
+    fn find(&self, hash: u64, client: Option<IpAddr>, server: IpAddr) -> Option<usize> {
+        let tag = tag_of(hash);
+        let is = |at: usize| {
+            let entry = self.entries.get(at).and_then(Option::as_ref);
+            entry.is_some_and(|e| e.client == client && e.server == server)
+        };
+        let mut tags = self.tags.iter().enumerate();
+        tags.find_map(|(at, known)| (*known == tag && is(at)).then_some(at))
+    }
+
+    /// The entry that goes first: a free one, else the one that expires first.
+    fn oldest(&self) -> usize {
+        let by_age = self.expires.iter().enumerate().min_by_key(|(_, expires)| **expires);
+        by_age.map_or(0, |(at, _)| at)
     }
 }
 
@@ -131,8 +189,8 @@ mod tests {
     fn a_clients_own_answer_comes_before_others() {
         let names = Names::new(1_024);
         let now = Timestamp::from_secs(1_000);
-        names.learn(ip(1), ip(9), &Arc::from("a.example"), 60, now);
-        names.learn(ip(2), ip(9), &Arc::from("b.example"), 60, now);
+        names.learn((ip(1), ip(9)), "a.example", &mut None, 60, now);
+        names.learn((ip(2), ip(9)), "b.example", &mut None, 60, now);
         assert_eq!(names.of(ip(1), ip(9), now).as_deref(), Some("a.example"));
         assert_eq!(names.of(ip(2), ip(9), now).as_deref(), Some("b.example"));
         assert_eq!(names.of(ip(3), ip(9), now).as_deref(), Some("b.example"));
@@ -145,7 +203,7 @@ mod tests {
         let names = Names::new(256);
         for n in 0..100_000_u32 {
             let server = IpAddr::from(n.to_be_bytes());
-            names.learn(ip(1), server, &Arc::from("x"), 60, Timestamp::from_secs(n.into()));
+            names.learn((ip(1), server), "x", &mut None, 60, Timestamp::from_secs(n.into()));
         }
         assert!(names.len() <= 256, "{}", names.len());
         assert!(names.len() > 128);

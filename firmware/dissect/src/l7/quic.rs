@@ -13,8 +13,11 @@ mod keys;
 mod packet;
 mod version;
 
+use std::ops::Range;
+
 use model::{DetailKey, L7};
 
+use super::fingerprints::Fingerprints;
 use super::ja4::Carrier;
 use super::tls::octets::Octets;
 use super::tls::pieces::Pieces;
@@ -29,6 +32,8 @@ use version::Version;
 const OPENED_MAX: u8 = 24;
 /// The most keys that are derived for a flow.
 const KEYS_MAX: u8 = 8;
+/// Octets of a packet for which room is kept between packets.
+const PACKET_KEPT: usize = 4 << 10;
 /// The most packets of a datagram that are looked at.
 const COALESCED_MAX: usize = 8;
 
@@ -66,7 +71,7 @@ impl std::fmt::Debug for Derived {
 
 impl Session {
     /// A datagram. `forward`: from the flow's first sender; the client may be either.
-    pub(crate) fn datagram(&mut self, forward: bool, payload: &[u8]) -> Progress {
+    pub(crate) fn read(&mut self, forward: bool, payload: &[u8], prints: &mut Fingerprints) -> Progress {
         if self.is_done() {
             return self.progress();
         }
@@ -89,7 +94,7 @@ impl Session {
             if packet.version != 0 {
                 self.version = self.version.or(Some(packet.version));
                 if packet.kind == Kind::Initial && packet.whole {
-                    self.initial(&packet, forward);
+                    self.initial(&packet, forward, prints);
                 }
             }
             rest = after;
@@ -98,45 +103,74 @@ impl Session {
     }
 
     /// An Initial packet: decrypts it, and reads its frames.
-    fn initial(&mut self, packet: &Long<'_>, forward: bool) {
+    fn initial(&mut self, packet: &Long<'_>, forward: bool, prints: &mut Fingerprints) {
         if google::is_clear(packet.version) {
             self.google.read(packet.octets);
             return;
         }
-        let Some((plain, from_client)) = self.open(packet, forward) else {
-            return;
-        };
-        self.version = Some(packet.version);
-        if from_client {
-            self.tls.client_is(forward);
+        let mut room = std::mem::take(&mut prints.rooms.packet);
+        if let Some((plain, from_client)) = self.open(packet, forward, &mut room) {
+            let plain = room.get(plain).unwrap_or_default();
+            self.version = Some(packet.version);
+            if from_client {
+                self.tls.client_is(forward);
+            }
+            if packet.version == version::Q050 {
+                self.google.read(plain);
+            } else {
+                self.frames(packet.version, plain, forward, from_client, prints);
+            }
         }
-        if packet.version == version::Q050 {
-            self.google.read(&plain);
-            return;
-        }
+        room.shrink_to(PACKET_KEPT);
+        prints.rooms.packet = room;
+    }
+
+    /// The frames of a packet: the hello may be whole in one of them, and is read where it lies then.
+    fn frames(&mut self, version: u32, plain: &[u8], forward: bool, from_client: bool, prints: &mut Fingerprints) {
         let [first, second] = &mut self.sides;
         let pieces = if forward { first } else { second };
-        frames::read(&plain, version::is_google(packet.version), pieces, &mut self.tls);
-        let mut message = Octets(pieces.beginning());
-        if let (Some(kind), Some(length)) = (message.u8(), message.u24())
-            && let Some(body) = message.take(length)
-            && kind == if from_client { CLIENT_HELLO } else { SERVER_HELLO }
-        {
-            self.tls.message(kind, body, forward, Carrier::Quic);
+        let mut alone: Option<&[u8]> = None;
+        frames::read(plain, version::is_google(version), &mut self.tls, |offset, octets| {
+            if offset == 0 && alone.is_none() && pieces.is_empty() {
+                alone = Some(octets);
+                return;
+            }
+            if let Some(before) = alone.take() {
+                pieces.insert(0, before);
+            }
+            pieces.insert(offset, octets);
+        });
+        let wanted = if from_client { CLIENT_HELLO } else { SERVER_HELLO };
+        let body = |there| {
+            let mut message = Octets(there);
+            let (kind, length) = (message.u8()?, message.u24()?);
+            message.take(length).filter(|_| kind == wanted)
+        };
+        let there = match alone {
+            Some(octets) if octets.len() <= Pieces::MAX => octets,
+            Some(octets) => {
+                pieces.insert(0, octets);
+                pieces.beginning()
+            }
+            None => pieces.beginning(),
+        };
+        let read = body(there).is_some_and(|body| self.tls.message(wanted, body, forward, Carrier::Quic, prints));
+        if let Some(octets) = alone.filter(|_| !read) {
+            pieces.insert(0, octets);
         }
     }
 
-    /// Decrypts a packet; whether it came from the client. The keys follow from the connection that the client names in its
+    /// Decrypts a packet in `room`: where its frames are there, and whether it came from the client. The keys follow from the connection that the client names in its
     /// first packet, or in its first after a Retry, and from the version.
-    fn open(&mut self, packet: &Long<'_>, forward: bool) -> Option<(Vec<u8>, bool)> {
+    fn open(&mut self, packet: &Long<'_>, forward: bool, room: &mut Vec<u8>) -> Option<(Range<usize>, bool)> {
         let from_client = self.tls.client_forward().is_none_or(|client| client == forward);
-        let fitting = |derived: &&Derived| derived.version == packet.version;
-        if let Some(derived) = self.keys.as_deref().filter(fitting) {
+        let fitting = |derived: &&mut Derived| derived.version == packet.version;
+        if let Some(derived) = self.keys.as_deref_mut().filter(fitting) {
             if self.opened >= OPENED_MAX {
                 return None;
             }
             self.opened += 1;
-            if let Some(plain) = derived.keys.open(from_client, packet) {
+            if let Some(plain) = derived.keys.open(from_client, packet, room) {
                 return Some((plain, from_client));
             }
         }
@@ -152,8 +186,8 @@ impl Session {
             }
             self.derived += 1;
             self.opened += 1;
-            let keys = Keys::derive(version, &connection)?;
-            if let Some(plain) = keys.open(from_client, packet) {
+            let mut keys = Keys::derive(version, &connection);
+            if let Some(plain) = keys.open(from_client, packet, room) {
                 self.keys = Some(Box::new(Derived {
                     version: packet.version,
                     connection,
@@ -193,6 +227,11 @@ impl Session {
         self.tls.host().or_else(|| self.google.host())
     }
 
+    /// The same, of a session that is through.
+    pub(crate) fn take_host(&mut self) -> Option<Box<str>> {
+        self.tls.take_host().or_else(|| self.google.take_host())
+    }
+
     /// Why the handshake failed: the alert's name.
     pub(crate) fn failure(&self) -> Option<&'static str> {
         self.tls.failure()
@@ -210,6 +249,14 @@ impl Session {
         if let Some(version) = self.version {
             l7.details.set(DetailKey::Version, &Version(version).to_string());
         }
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// [`Self::read`], with fingerprints computed anew.
+    pub(crate) fn datagram(&mut self, forward: bool, octets: &[u8]) -> Progress {
+        self.read(forward, octets, &mut Fingerprints::new())
     }
 }
 

@@ -174,21 +174,24 @@ impl Reader {
         }
     }
 
+    /// The same, of a reader that is through.
+    pub(super) fn take_host(&mut self) -> Option<Box<str>> {
+        match self {
+            Self::Tls(tls) => tls.take_host(),
+            Self::Dtls(dtls) => dtls.take_host(),
+            Self::Quic(quic) => quic.take_host(),
+            _ => None,
+        }
+    }
+
     /// Adds what is not in the flow's facts yet.
     pub(super) fn describe(&self, l7: &mut L7) {
-        let mut said = L7::default();
         match self {
-            Self::Tls(tls) => tls.describe(&mut said),
-            Self::Dtls(dtls) => dtls.describe(&mut said),
-            Self::Quic(quic) => quic.describe(&mut said),
-            Self::Http2(_) => Http2::describe(&mut said),
-            _ => return,
-        }
-        for (key, value) in said.details.iter() {
-            l7.details.set(key, value);
-        }
-        if l7.host.is_none() {
-            l7.host = said.host;
+            Self::Tls(tls) => tls.describe(l7),
+            Self::Dtls(dtls) => dtls.describe(l7),
+            Self::Quic(quic) => quic.describe(l7),
+            Self::Http2(_) => Http2::describe(l7),
+            _ => {}
         }
     }
 
@@ -196,8 +199,8 @@ impl Reader {
     pub(super) fn datagram(&mut self, forward: bool, octets: &[u8], talk: &mut Talk<'_, '_>) -> Step {
         match self {
             Self::Dns(dns) => dns.datagram(forward, octets, talk),
-            Self::Dtls(dtls) => step(dtls.datagram(forward, octets)),
-            Self::Quic(quic) => step(quic.datagram(forward, octets)),
+            Self::Dtls(dtls) => step(dtls.read(forward, octets, talk.prints)),
+            Self::Quic(quic) => step(quic.read(forward, octets, talk.prints)),
             _ => Step::Done,
         }
     }
@@ -205,7 +208,7 @@ impl Reader {
     /// The next of a stream.
     pub(super) fn piece(&mut self, forward: bool, piece: Piece<'_>, talk: &mut Talk<'_, '_>) -> Step {
         match (self, piece) {
-            (Self::Tls(tls), Piece::Octets(octets)) => step(tls.push(forward, octets)),
+            (Self::Tls(tls), Piece::Octets(octets)) => step(tls.read(forward, octets, talk.prints)),
             // The rest of the handshake cannot be told.
             (Self::Tls(_), Piece::Gap(_)) => Step::Done,
             (Self::Dns(dns), piece) => dns.piece(forward, piece, talk),

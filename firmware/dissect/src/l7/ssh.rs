@@ -13,7 +13,7 @@ const LINES_MAX: u8 = 16;
 
 /// The application.
 pub(super) fn app() -> App {
-    App::named("ssh")
+    const { App::named("ssh") }
 }
 
 /// Whether a flow is SSH.

@@ -49,15 +49,23 @@ fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The text of octets; what is not UTF-8 is replaced.
+/// The text of octets; what is not UTF-8 is replaced. Quicker than [`String::from_utf8_lossy`] where nothing is.
+pub(super) fn lossy(octets: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(octets) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(octets),
+    }
+}
+
+/// The text of octets without blanks around it; what is not UTF-8 is replaced.
 pub(super) fn text(octets: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(octets.trim_ascii())
+    lossy(octets.trim_ascii())
 }
 
 /// The text of octets, cut at so many.
 pub(super) fn short(octets: &[u8], most: usize) -> Box<str> {
     let octets = octets.trim_ascii();
-    String::from_utf8_lossy(octets.get(..most).unwrap_or(octets)).into()
+    lossy(octets.get(..most).unwrap_or(octets)).into()
 }
 
 /// Splits a line at its first blank.

@@ -18,6 +18,7 @@ mod ssl2;
 
 use model::L7;
 
+use super::fingerprints::Fingerprints;
 use super::ja4::Carrier;
 pub(crate) use check::check;
 pub(crate) use datagrams::{Datagrams, check as check_dtls};
@@ -58,11 +59,11 @@ enum Side {
 
 impl Handshake {
     /// The next octets of a direction. `forward`: from the flow's first sender; the client may be either.
-    pub(crate) fn push(&mut self, forward: bool, octets: &[u8]) -> Progress {
+    pub(crate) fn read(&mut self, forward: bool, octets: &[u8], prints: &mut Fingerprints) -> Progress {
         let [first, second] = &mut self.sides;
         let side = if forward { first } else { second };
         if !self.broken && !self.session.is_done() {
-            self.broken = side.push(octets, forward, &mut self.session).is_err();
+            self.broken = side.push(octets, forward, &mut self.session, prints).is_err();
         }
         self.progress()
     }
@@ -87,6 +88,11 @@ impl Handshake {
         self.session.host()
     }
 
+    /// The same, of a session that is through.
+    pub(crate) fn take_host(&mut self) -> Option<Box<str>> {
+        self.session.take_host()
+    }
+
     /// Why the handshake failed: the alert's name.
     pub(crate) fn failure(&self) -> Option<&'static str> {
         self.session.failure()
@@ -104,7 +110,13 @@ impl Handshake {
 }
 
 impl Side {
-    fn push(&mut self, octets: &[u8], forward: bool, session: &mut Session) -> Result<(), Broken> {
+    fn push(
+        &mut self,
+        octets: &[u8],
+        forward: bool,
+        session: &mut Session,
+        prints: &mut Fingerprints,
+    ) -> Result<(), Broken> {
         if matches!(self, Self::Begin) {
             match octets.first() {
                 None => return Ok(()),
@@ -114,17 +126,33 @@ impl Side {
         }
         match self {
             Self::Begin => Ok(()),
-            Self::Tls(records) => records.push(octets, forward, session),
+            Self::Tls(records) => records.push(octets, forward, session, prints),
             Self::Ssl2(ssl2) => match ssl2.push(octets, forward, session)? {
                 Next::Ssl2 => Ok(()),
                 Next::Tls(read) => {
                     let mut records = Records::default();
-                    let result = records.push(octets.get(read..).unwrap_or_default(), forward, session);
+                    let result = records.push(octets.get(read..).unwrap_or_default(), forward, session, prints);
                     *self = Self::Tls(records);
                     result
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+impl Handshake {
+    /// [`Self::read`], with fingerprints computed anew.
+    pub(crate) fn push(&mut self, forward: bool, octets: &[u8]) -> Progress {
+        self.read(forward, octets, &mut Fingerprints::new())
+    }
+}
+
+#[cfg(test)]
+impl Datagrams {
+    /// [`Self::read`], with fingerprints computed anew.
+    pub(crate) fn datagram(&mut self, forward: bool, octets: &[u8]) -> Progress {
+        self.read(forward, octets, &mut Fingerprints::new())
     }
 }
 

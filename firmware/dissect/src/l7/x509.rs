@@ -3,12 +3,17 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+use std::borrow::Cow;
+
+use super::text::lossy;
 use super::tls::octets::Octets;
 
 /// The most DNS names that are read.
 const NAMES_MAX: usize = 8;
 /// The most octets of all DNS names, commas included.
 const NAMES_LENGTH: usize = model::Details::VALUE_MAX;
+/// Room that is made for them at first.
+const NAMES_ROOM: usize = 64;
 /// The most octets of a string that are looked at.
 const STRING_MAX: usize = 1_024;
 
@@ -42,7 +47,7 @@ pub(crate) struct Names {
     /// When it ends to be valid.
     pub(crate) until: Option<i64>,
     /// The algorithm of its public key, by the name that RFC 3279 and its like give it, else by its number: `1.2.3`.
-    pub(crate) key: Option<Box<str>>,
+    pub(crate) key: Option<Cow<'static, str>>,
 }
 
 /// Reads the names of a certificate in DER; `None` where it is no certificate.
@@ -134,7 +139,7 @@ fn text(tag: u8, content: &[u8]) -> Option<Box<str>> {
     const UNIVERSAL: u8 = 0x1c;
     const BMP: u8 = 0x1e;
     let content = content.get(..STRING_MAX).unwrap_or(content);
-    let text: String = match tag {
+    let text: Cow<'_, str> = match tag {
         BMP => {
             let units = content.as_chunks::<2>().0.iter().map(|unit| u16::from_be_bytes(*unit));
             char::decode_utf16(units)
@@ -148,7 +153,7 @@ fn text(tag: u8, content: &[u8]) -> Option<Box<str>> {
                 .collect()
         }
         TELETEX if std::str::from_utf8(content).is_err() => content.iter().map(|c| char::from(*c)).collect(),
-        _ => String::from_utf8_lossy(content).into_owned(),
+        _ => lossy(content),
     };
     let text = text.trim_matches(['\0', ' ']);
     (!text.is_empty()).then(|| text.into())
@@ -194,7 +199,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The name of a public key's algorithm.
-fn algorithm_name(identifier: &[u8]) -> Option<Box<str>> {
+fn algorithm_name(identifier: &[u8]) -> Option<Cow<'static, str>> {
     let name = match identifier {
         b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" => "rsaEncryption",
         b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a" => "id-RSASSA-PSS",
@@ -206,13 +211,13 @@ fn algorithm_name(identifier: &[u8]) -> Option<Box<str>> {
         b"\x2b\x65\x70" => "id-Ed25519",
         b"\x2b\x65\x71" => "id-Ed448",
         b"\x2a\x85\x03\x02\x02\x13" => "gostR3410-2001",
-        other => return dotted(other),
+        other => return dotted(other).map(Cow::Owned),
     };
     Some(name.into())
 }
 
 /// An object identifier as numbers with dots between; `None` where it is none.
-fn dotted(identifier: &[u8]) -> Option<Box<str>> {
+fn dotted(identifier: &[u8]) -> Option<String> {
     const LENGTH_MAX: usize = 64;
     let mut text = String::new();
     let mut number = 0_u64;
@@ -229,7 +234,7 @@ fn dotted(identifier: &[u8]) -> Option<Box<str>> {
             number = 0;
         }
     }
-    (!text.is_empty()).then(|| text.into())
+    (!text.is_empty()).then_some(text)
 }
 
 /// The DNS names among a certificate's extensions.
@@ -255,6 +260,9 @@ fn alternative_names(extensions: &[u8]) -> String {
         while let Some((tag, content, true)) = element(&mut general) {
             if tag != DNS_NAME || content.is_empty() || found.len() + 1 + content.len() > NAMES_LENGTH {
                 continue;
+            }
+            if found.capacity() == 0 {
+                found.reserve(NAMES_ROOM);
             }
             if !found.is_empty() {
                 found.push(',');

@@ -1,7 +1,10 @@
 //! DNS messages (RFC 1035, section 4), as far as they are there.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::l7::text::lossy;
 
 /// The most octets of a name (RFC 1035, section 2.3.4).
 const NAME_MAX: usize = 255;
@@ -10,16 +13,26 @@ const POINTERS_MAX: usize = 64;
 /// Records of an answer that are looked at.
 const RECORDS_MAX: u16 = 64;
 
+/// Room for a name, so that reading one allocates nothing.
+#[derive(Debug, Clone)]
+pub(super) struct NameRoom([u8; NAME_MAX]);
+
+impl NameRoom {
+    pub(super) const fn new() -> Self {
+        Self([0; NAME_MAX])
+    }
+}
+
 /// The fixed part, and the first question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Message<'a> {
+pub(super) struct Message<'a, 'n> {
     octets: &'a [u8],
     /// Identification.
     pub id: u16,
     /// The second word: QR, opcode, flags and response code.
     pub flags: u16,
     /// The first question; `None` where there is none.
-    pub question: Option<Question>,
+    pub question: Option<Question<'n>>,
     /// Questions, answers, authority records and additional records that it announces.
     pub counts: [u16; 4],
     /// Where the answers begin; `None` where the questions are not all there.
@@ -28,9 +41,9 @@ pub(super) struct Message<'a> {
 
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Question {
+pub(super) struct Question<'n> {
     /// The name, lower case, without a dot at its end; empty for the root.
-    pub name: String,
+    pub name: Cow<'n, str>,
     /// The type's number.
     pub kind: u16,
     /// The class; the top bit is mDNS's own.
@@ -38,41 +51,73 @@ pub(super) struct Question {
 }
 
 /// A record of the answer section.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Record<'a> {
+    octets: &'a [u8],
     /// Type.
     pub kind: u16,
     /// Time to live, in seconds.
     pub ttl: u32,
     /// The address of an A or AAAA record.
     pub address: Option<IpAddr>,
-    /// What it says, as text.
-    pub data: String,
+    /// Where its data lies.
+    at: usize,
+    data: &'a [u8],
 }
 
-impl<'a> Message<'a> {
-    /// Reads the header and the questions; `None` where it cannot be DNS.
-    pub(super) fn read(octets: &'a [u8]) -> Option<Self> {
-        let word = |at: usize| number(octets, at);
-        let counts = [word(4)?, word(6)?, word(8)?, word(10)?];
+/// Whether octets may be DNS by their header and whether there is a question, without its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Glance {
+    /// The second word: QR, opcode, flags and response code.
+    pub flags: u16,
+    /// As in [`Message`].
+    pub counts: [u16; 4],
+    /// Whether the first question is there.
+    pub asks: bool,
+}
+
+impl Glance {
+    /// Looks at the header and the first question; `None` where it cannot be DNS.
+    pub(super) fn at(octets: &[u8]) -> Option<Self> {
+        let header = octets.first_chunk::<12>()?;
+        let [_, flags, counts @ ..] = [0, 2, 4, 6, 8, 10].map(|at| number(header, at).unwrap_or(0));
+        let end = (counts[0] > 0).then(|| labels(octets, 12, |_| {})).flatten();
+        let asks = end.is_some_and(|end| number(octets, end + 2).is_some());
+        Some(Self { flags, counts, asks })
+    }
+}
+
+impl<'a, 'n> Message<'a, 'n> {
+    /// Reads the header and the questions; `None` where it cannot be DNS. `room` is for the first question's name.
+    pub(super) fn read(octets: &'a [u8], room: &'n mut NameRoom) -> Option<Self> {
+        let header = octets.first_chunk::<12>()?;
+        let [id, flags, counts @ ..] = [0, 2, 4, 6, 8, 10].map(|at| number(header, at).unwrap_or(0));
         let mut message = Self {
             octets,
-            id: word(0)?,
-            flags: word(2)?,
+            id,
+            flags,
             question: None,
             counts,
             answers_at: None,
         };
+        let word = |at: usize| number(octets, at);
         let mut at = 12;
-        for number in 0..counts[0].min(RECORDS_MAX) {
-            let Some((name, end)) = name(octets, at) else {
+        if counts[0] > 0 {
+            let Some((name, end)) = name(octets, at, room) else {
                 return Some(message);
             };
             let (Some(kind), Some(class)) = (word(end), word(end + 2)) else {
                 return Some(message);
             };
-            if number == 0 {
-                message.question = Some(Question { name, kind, class });
+            message.question = Some(Question { name, kind, class });
+            at = end + 4;
+        }
+        for _ in 1..counts[0].min(RECORDS_MAX) {
+            let Some(end) = labels(octets, at, |_| {}) else {
+                return Some(message);
+            };
+            if word(end + 2).is_none() {
+                return Some(message);
             }
             at = end + 4;
         }
@@ -117,7 +162,7 @@ impl<'a> Message<'a> {
     }
 
     /// The records of the answer section, as far as they are there.
-    pub(super) fn answers(&self) -> impl Iterator<Item = Record> + use<'a> {
+    pub(super) fn answers(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let octets = self.octets;
         let mut at = self.answers_at;
         (0..self.counts[1].min(RECORDS_MAX)).map_while(move |_| {
@@ -133,29 +178,21 @@ fn number(octets: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(pair.try_into().ok()?))
 }
 
-/// A name, and where it ends. What is not text becomes the replacement character.
-fn name(octets: &[u8], start: usize) -> Option<(String, usize)> {
-    let (mut at, mut end, mut pointers) = (start, None, 0);
-    let mut said: Vec<u8> = Vec::with_capacity(40);
+/// Walks over a name's labels; where it ends. `None` where it is none: too long, cut short, or a maze of pointers.
+fn labels<'a>(octets: &'a [u8], start: usize, mut act: impl FnMut(&'a [u8])) -> Option<usize> {
+    let (mut at, mut end, mut pointers, mut said) = (start, None, 0, 0);
     loop {
         let length = *octets.get(at)?;
         match length {
-            0 => {
-                let name = match String::from_utf8(said) {
-                    Ok(name) => name,
-                    Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-                };
-                return Some((name, end.unwrap_or(at + 1)));
-            }
+            0 => return Some(end.unwrap_or(at + 1)),
             1..=63 => {
                 let label = octets.get(at + 1..at + 1 + usize::from(length))?;
-                if said.len() + 1 + label.len() > NAME_MAX {
+                if said + 1 + label.len() > NAME_MAX {
                     return None;
                 }
-                if !said.is_empty() {
-                    said.push(b'.');
-                }
-                said.extend(label.iter().map(u8::to_ascii_lowercase));
+                // With the dot before it, where it is not the first.
+                said += label.len() + usize::from(said > 0);
+                act(label);
                 at += 1 + usize::from(length);
             }
             192.. => {
@@ -172,8 +209,29 @@ fn name(octets: &[u8], start: usize) -> Option<(String, usize)> {
     }
 }
 
-fn record(octets: &[u8], start: usize) -> Option<(Record, usize)> {
-    let (_, at) = name(octets, start)?;
+/// A name, and where it ends. What is not text becomes the replacement character.
+fn name<'n>(octets: &[u8], start: usize, room: &'n mut NameRoom) -> Option<(Cow<'n, str>, usize)> {
+    let NameRoom(room) = room;
+    let mut said = 0;
+    let end = labels(octets, start, |label| {
+        if said > 0 {
+            if let Some(dot) = room.get_mut(said) {
+                *dot = b'.';
+            }
+            said += 1;
+        }
+        if let Some(place) = room.get_mut(said..said + label.len()) {
+            place.copy_from_slice(label);
+        }
+        said += label.len();
+    })?;
+    let name = room.get_mut(..said)?;
+    name.make_ascii_lowercase();
+    Some((lossy(name), end))
+}
+
+fn record(octets: &[u8], start: usize) -> Option<(Record<'_>, usize)> {
+    let at = labels(octets, start, |_| {})?;
     let kind = number(octets, at)?;
     let ttl = octets.get(at + 4..at + 8)?;
     let ttl = u32::from_be_bytes(ttl.try_into().ok()?);
@@ -186,64 +244,116 @@ fn record(octets: &[u8], start: usize) -> Option<(Record, usize)> {
         _ => None,
     };
     let record = Record {
+        octets,
         kind,
         ttl,
         address,
-        data: match address {
-            Some(ip) => ip.to_string(),
-            None => said(octets, kind, data_at, data).unwrap_or_default(),
-        },
+        at: data_at,
+        data,
     };
     Some((record, data_at + length))
 }
 
-/// What a record's data says, in the form of zone files where it is short.
-fn said(octets: &[u8], kind: u16, at: usize, data: &[u8]) -> Option<String> {
-    let name_at = |at: usize| name(octets, at).map(|(name, _)| if name.is_empty() { ".".to_owned() } else { name });
-    Some(match kind {
-        // NS, CNAME, PTR, DNAME
-        2 | 5 | 12 | 39 => name_at(at)?,
-        6 => {
-            let (primary, end) = name(octets, at)?;
-            format!("{primary} {}", name_at(end)?)
-        }
-        15 => format!("{} {}", number(octets, at)?, name_at(at + 2)?),
-        16 | 99 => {
-            let mut text = String::new();
-            let mut rest = data;
-            while let Some((length, tail)) = rest.split_first() {
-                let end = usize::from(*length).min(tail.len());
-                let (string, tail) = tail.split_at(end);
-                text.push_str(&String::from_utf8_lossy(string));
-                rest = tail;
+impl Record<'_> {
+    /// Writes what it says behind a text, in the form of zone files where it is short; nothing where it cannot be read.
+    pub(super) fn write(&self, out: &mut String) {
+        match self.address {
+            Some(IpAddr::V4(ip)) => {
+                for (number, octet) in ip.octets().into_iter().enumerate() {
+                    if number > 0 {
+                        out.push('.');
+                    }
+                    decimal(out, octet);
+                }
             }
-            text
-        }
-        33 => format!(
-            "{} {} {} {}",
-            number(octets, at)?,
-            number(octets, at + 2)?,
-            number(octets, at + 4)?,
-            name_at(at + 6)?
-        ),
-        // SVCB, HTTPS
-        64 | 65 => format!("{} {}", number(octets, at)?, name_at(at + 2)?),
-        257 => {
-            let length = usize::from(*data.get(1)?);
-            let tag = String::from_utf8_lossy(data.get(2..2 + length)?);
-            format!("{tag} {}", String::from_utf8_lossy(data.get(2 + length..)?))
-        }
-        _ => {
-            // RFC 3597, section 5, cut short.
-            let mut text = format!("\\# {}", data.len());
-            for (number, octet) in data.iter().take(16).enumerate() {
-                let blank = if number == 0 { " " } else { "" };
+            Some(IpAddr::V6(ip)) => {
                 // Writing to a String does not fail.
-                let _ = write!(text, "{blank}{octet:02x}");
+                let _ = write!(out, "{ip}");
             }
-            text
+            None => {
+                let before = out.len();
+                if self.say(out).is_none() {
+                    out.truncate(before);
+                }
+            }
         }
-    })
+    }
+
+    fn say(&self, out: &mut String) -> Option<()> {
+        let Self { octets, at, data, .. } = *self;
+        let mut room = NameRoom::new();
+        let mut push_name = |at: usize, out: &mut String| {
+            let (name, end) = name(octets, at, &mut room)?;
+            out.push_str(if name.is_empty() { "." } else { &name });
+            Some(end)
+        };
+        // Writing to a String does not fail.
+        match self.kind {
+            // NS, CNAME, PTR, DNAME
+            2 | 5 | 12 | 39 => {
+                push_name(at, out)?;
+            }
+            6 => {
+                let start = out.len();
+                let end = push_name(at, out)?;
+                if out.get(start..) == Some(".") {
+                    out.truncate(start);
+                }
+                out.push(' ');
+                push_name(end, out)?;
+            }
+            15 => {
+                let _ = write!(out, "{} ", number(octets, at)?);
+                push_name(at + 2, out)?;
+            }
+            16 | 99 => {
+                let mut rest = data;
+                while let Some((length, tail)) = rest.split_first() {
+                    let end = usize::from(*length).min(tail.len());
+                    let (string, tail) = tail.split_at(end);
+                    out.push_str(&String::from_utf8_lossy(string));
+                    rest = tail;
+                }
+            }
+            33 => {
+                for at in [at, at + 2, at + 4] {
+                    let _ = write!(out, "{} ", number(octets, at)?);
+                }
+                push_name(at + 6, out)?;
+            }
+            // SVCB, HTTPS
+            64 | 65 => {
+                let _ = write!(out, "{} ", number(octets, at)?);
+                push_name(at + 2, out)?;
+            }
+            257 => {
+                let length = usize::from(*data.get(1)?);
+                out.push_str(&String::from_utf8_lossy(data.get(2..2 + length)?));
+                out.push(' ');
+                out.push_str(&String::from_utf8_lossy(data.get(2 + length..)?));
+            }
+            _ => {
+                // RFC 3597, section 5, cut short.
+                let _ = write!(out, "\\# {}", data.len());
+                for (number, octet) in data.iter().take(16).enumerate() {
+                    let blank = if number == 0 { " " } else { "" };
+                    let _ = write!(out, "{blank}{octet:02x}");
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+/// Writes an octet as a number.
+fn decimal(out: &mut String, octet: u8) {
+    if octet >= 100 {
+        out.push(char::from(b'0' + octet / 100));
+    }
+    if octet >= 10 {
+        out.push(char::from(b'0' + octet / 10 % 10));
+    }
+    out.push(char::from(b'0' + octet % 10));
 }
 
 /// The name of a type (IANA, DNS parameters); `None` for one without.

@@ -102,7 +102,7 @@ impl Request {
         };
         self.path = without_secrets(path);
         if &*self.method == "CONNECT" {
-            self.app = Some(App::named("http-proxy"));
+            self.app = Some(const { App::named("http-proxy") });
         }
         true
     }
@@ -135,7 +135,7 @@ impl Request {
                 self.user = basic_user(credentials);
             }
         } else if name.eq_ignore_ascii_case(b"soapaction") {
-            self.app = Some(App::named("soap"));
+            self.app = Some(const { App::named("soap") });
         } else if name.eq_ignore_ascii_case(b"content-type") {
             self.app = self.app.or(app_of_media(&media_type(value)));
         }
@@ -152,8 +152,9 @@ impl Request {
             l7.details.set(DetailKey::Path, &self.path);
             l7.details.set(DetailKey::Agent, &self.agent);
         }
-        l7.details
-            .set(DetailKey::User, self.user.as_deref().unwrap_or_default());
+        if let Some(user) = &self.user {
+            l7.details.set(DetailKey::User, user);
+        }
     }
 
     fn write(&self, data: &mut Data) {
@@ -168,7 +169,14 @@ impl Response {
     /// Sets a flow's facts, where it is the first.
     pub(in crate::l7) fn describe(&self, l7: &mut L7) {
         if l7.details.get(DetailKey::Status).is_none() {
-            l7.details.set(DetailKey::Status, &self.status.to_string());
+            let digits = [self.status / 100, self.status / 10 % 10, self.status % 10];
+            let digits = digits.map(|digit| b'0' + u8::try_from(digit % 10).unwrap_or(0));
+            match self.status {
+                100..=999 => l7
+                    .details
+                    .set(DetailKey::Status, std::str::from_utf8(&digits).unwrap_or_default()),
+                status => l7.details.set(DetailKey::Status, &status.to_string()),
+            }
             l7.details.set(DetailKey::Server, &self.server);
             l7.details.set(DetailKey::ContentType, &self.content_type);
         }
@@ -192,7 +200,7 @@ impl Response {
         } else if name.eq_ignore_ascii_case(b"upgrade") && self.status == 101 {
             self.to_http2 = value.eq_ignore_ascii_case(b"h2c");
             if value.eq_ignore_ascii_case(b"websocket") {
-                self.app = Some(App::named("websocket"));
+                self.app = Some(const { App::named("websocket") });
             }
         }
         framing.header(name, value)
@@ -211,7 +219,9 @@ impl Framing {
             return same && length.is_some();
         }
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            self.chunked = value.to_ascii_lowercase().ends_with(b"chunked");
+            const CHUNKED: &[u8] = b"chunked";
+            let last = value.len().checked_sub(CHUNKED.len()).and_then(|at| value.get(at..));
+            self.chunked = last.is_some_and(|last| last.eq_ignore_ascii_case(CHUNKED));
         }
         self.headers < HEADERS_MAX
     }
@@ -220,16 +230,21 @@ impl Framing {
 /// A media type without its parameters.
 pub(in crate::l7) fn media_type(value: &[u8]) -> Box<str> {
     let media = value.split(|octet| *octet == b';').next().unwrap_or_default();
-    short(media, 128).to_lowercase().into()
+    let mut media = short(media, 128);
+    if !media.is_ascii() {
+        return media.to_lowercase().into();
+    }
+    media.make_ascii_lowercase();
+    media
 }
 
 /// The application that alone uses a media type.
 pub(in crate::l7) fn app_of_media(media: &str) -> Option<App> {
     Some(match media {
-        "application/ipp" => App::named("ipp"),
-        "application/ocsp-request" | "application/ocsp-response" => App::named("ocsp"),
-        "application/dash+xml" => App::named("mpeg-dash"),
-        "application/soap+xml" => App::named("soap"),
+        "application/ipp" => const { App::named("ipp") },
+        "application/ocsp-request" | "application/ocsp-response" => const { App::named("ocsp") },
+        "application/dash+xml" => const { App::named("mpeg-dash") },
+        "application/soap+xml" => const { App::named("soap") },
         _ => return None,
     })
 }
@@ -322,7 +337,7 @@ pub(in crate::l7) fn write_line(
         over: talk.now,
         ends: talk.ends(client_forward),
         host,
-        app: talk.app_of(host, carrier.unwrap_or(App::named("http"))),
+        app: talk.app_of(host, carrier.unwrap_or(const { App::named("http") })),
         code: &code,
         failed: response.is_none_or(|response| response.status >= 400),
         text: format_args!("{}{}", Asked(request), Answered(response, response_us)),

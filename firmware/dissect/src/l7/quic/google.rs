@@ -102,6 +102,11 @@ impl Hello {
         self.host.as_deref()
     }
 
+    /// The same, of a hello that is done with.
+    pub(super) fn take_host(&mut self) -> Option<Box<str>> {
+        self.host.take()
+    }
+
     /// Writes what is known into a flow's facts, where nothing else stands.
     pub(super) fn describe(&self, l7: &mut L7) {
         if l7.host.is_none() {

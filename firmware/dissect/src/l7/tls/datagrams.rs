@@ -7,6 +7,7 @@ use super::pieces::Pieces;
 use super::records::{ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
 use super::session::{CLIENT_HELLO, SERVER_HELLO, Session};
 use super::{Carrier, Progress};
+use crate::l7::fingerprints::Fingerprints;
 use crate::l7::sample::{Sample, Verdict};
 
 const HELLO_VERIFY_REQUEST: u8 = 3;
@@ -54,7 +55,7 @@ fn record<'a>(octets: &mut Octets<'a>) -> Option<Record<'a>> {
 
 impl Datagrams {
     /// A datagram. `forward`: from the flow's first sender; the client may be either.
-    pub(crate) fn datagram(&mut self, forward: bool, payload: &[u8]) -> Progress {
+    pub(crate) fn read(&mut self, forward: bool, payload: &[u8], prints: &mut Fingerprints) -> Progress {
         let mut octets = Octets(payload);
         while !octets.0.is_empty() && !self.session.is_done() {
             // the header of DTLS 1.3's encrypted records
@@ -69,7 +70,7 @@ impl Datagrams {
             match record.kind {
                 CHANGE_CIPHER_SPEC => self.session.encrypted(forward, false),
                 APPLICATION_DATA | WITH_CONNECTION => self.session.encrypted(forward, true),
-                HANDSHAKE if record.epoch == 0 => self.handshake(record.content, forward),
+                HANDSHAKE if record.epoch == 0 => self.handshake(record.content, forward, prints),
                 ALERT if record.epoch == 0 => {
                     if let &[level, description] = record.content {
                         self.session.alert(level, description);
@@ -82,14 +83,14 @@ impl Datagrams {
     }
 
     /// The fragments of messages in a record.
-    fn handshake(&mut self, content: &[u8], forward: bool) {
+    fn handshake(&mut self, content: &[u8], forward: bool, prints: &mut Fingerprints) {
         let mut octets = Octets(content);
         while let Some((kind, length, number, offset, part)) = fragment(&mut octets) {
             if !self.session.wants(kind) {
                 continue;
             }
             if offset == 0 && part.len() == length {
-                self.session.message(kind, part, forward, Carrier::Datagrams);
+                self.session.message(kind, part, forward, Carrier::Datagrams, prints);
                 continue;
             }
             let [first, second] = &mut self.sides;
@@ -103,7 +104,7 @@ impl Datagrams {
             flight.pieces.insert(offset, part);
             let there = flight.pieces.beginning();
             if there.len() >= length.min(Pieces::MAX) {
-                self.session.message(kind, there, forward, Carrier::Datagrams);
+                self.session.message(kind, there, forward, Carrier::Datagrams, prints);
                 *flight = Flight::default();
             }
         }
@@ -122,6 +123,11 @@ impl Datagrams {
     /// The server's name that the client asks for.
     pub(crate) fn host(&self) -> Option<&str> {
         self.session.host()
+    }
+
+    /// The same, of a session that is through.
+    pub(crate) fn take_host(&mut self) -> Option<Box<str>> {
+        self.session.take_host()
     }
 
     /// Why the handshake failed: the alert's name.

@@ -2,7 +2,9 @@
 
 use super::ja3::{self, Ja3};
 use super::octets::{Octets, numbers};
+use crate::l7::fingerprints::Fingerprints;
 use crate::l7::ja4::{self, Carrier, Parts, is_grease};
+use crate::l7::text::lossy;
 
 const SERVER_NAME: u16 = 0;
 const GROUPS: u16 = 10;
@@ -16,6 +18,11 @@ const RANDOM: usize = 32;
 /// The most octets of the protocols offered that are kept.
 const OFFER_MAX: usize = model::Details::VALUE_MAX;
 
+/// Extensions for which room is kept between hellos.
+const TYPES_KEPT: usize = 256;
+/// The same of octets of a key.
+const KEY_KEPT: usize = 2_048;
+
 /// What a client says first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ClientHello {
@@ -24,7 +31,7 @@ pub(super) struct ClientHello {
     /// The server's name that it asks for.
     pub(super) host: Option<Box<str>>,
     /// Its protocols, with commas between; may be empty.
-    pub(super) protocols: Box<str>,
+    pub(super) protocols: String,
     /// Its fingerprint; `None` for a hello of SSL 2.0's form.
     pub(super) ja4: Option<[u8; ja4::LENGTH]>,
     /// Its older fingerprint.
@@ -43,7 +50,7 @@ impl ClientHello {
         Self {
             version,
             host: None,
-            protocols: Box::default(),
+            protocols: String::new(),
             ja4: None,
             ja3: ja3.hash(),
         }
@@ -58,12 +65,12 @@ pub(super) struct ServerHello {
     /// The cipher suite that both use; `None` where SSL 2.0's client chooses it.
     pub(super) cipher: Option<u16>,
     /// The protocol that both use; TLS 1.3 says it only under encryption.
-    pub(super) protocol: Option<Box<str>>,
+    pub(super) protocol: Option<String>,
 }
 
 /// Reads a client's hello, its message header left out; `None` where it is none. Extensions that run over the message's end
 /// are left out.
-pub(super) fn client(body: &[u8], carrier: Carrier) -> Option<ClientHello> {
+pub(super) fn client(body: &[u8], carrier: Carrier, prints: &mut Fingerprints) -> Option<ClientHello> {
     let mut octets = Octets(body);
     let legacy = octets.u16()?;
     octets.take(RANDOM)?;
@@ -74,7 +81,8 @@ pub(super) fn client(body: &[u8], carrier: Carrier) -> Option<ClientHello> {
     let ciphers = octets.vector16()?;
     octets.vector8()?;
 
-    let mut types = Vec::with_capacity(24);
+    let mut types = std::mem::take(&mut prints.rooms.types);
+    types.clear();
     let mut version = None;
     let mut named = false;
     let mut host = None;
@@ -98,12 +106,7 @@ pub(super) fn client(body: &[u8], carrier: Carrier) -> Option<ClientHello> {
         }
     }
     let version = version.unwrap_or(legacy);
-    let mut ja3 = ja3::Text::new(legacy);
-    ja3.list(numbers(ciphers));
-    ja3.list(types.iter().copied());
-    ja3.list(numbers(groups));
-    ja3.wide(formats.iter().copied().map(u32::from));
-    let ja4 = ja4::fingerprint(&Parts {
+    let parts = Parts {
         carrier,
         version,
         named,
@@ -111,14 +114,80 @@ pub(super) fn client(body: &[u8], carrier: Carrier) -> Option<ClientHello> {
         extensions: &types,
         protocol: each_protocol(protocols).next().unwrap_or_default(),
         signatures,
-    });
+    };
+    let (ja3, ja4) = fingerprints(legacy, groups, formats, &parts, prints);
+    types.truncate(TYPES_KEPT);
+    types.shrink_to(TYPES_KEPT);
+    prints.rooms.types = types;
     Some(ClientHello {
         version,
         host,
         protocols: joined(protocols),
         ja4: Some(ja4),
-        ja3: ja3.hash(),
+        ja3,
     })
+}
+
+/// A hello's fingerprints: as they were computed lately for another of the same lists, else anew.
+fn fingerprints(
+    legacy: u16,
+    groups: &[u8],
+    formats: &[u8],
+    parts: &Parts<'_>,
+    prints: &mut Fingerprints,
+) -> (Ja3, [u8; ja4::LENGTH]) {
+    let mut key = std::mem::take(&mut prints.rooms.key);
+    key.clear();
+    // No text that is hashed begins so.
+    key.push(u8::MAX);
+    key.extend(legacy.to_be_bytes());
+    let mut push = |list: &mut dyn Iterator<Item = u16>| {
+        let start = key.len();
+        key.extend([0, 0]);
+        for number in list.filter(|number| !is_grease(*number)) {
+            key.extend(number.to_be_bytes());
+        }
+        // A hello's lists have less than 65,536 octets.
+        let length = u16::try_from(key.len() - start).unwrap_or(u16::MAX);
+        for (to, from) in key.iter_mut().skip(start).zip(length.to_be_bytes()) {
+            *to = from;
+        }
+    };
+    push(&mut numbers(parts.ciphers));
+    push(&mut parts.extensions.iter().copied());
+    push(&mut numbers(groups));
+    push(&mut numbers(parts.signatures));
+    key.extend(formats);
+    let print = prints.of(&key, |prints| {
+        let mut text = ja3::Text::new(legacy);
+        text.list(numbers(parts.ciphers));
+        text.list(parts.extensions.iter().copied());
+        text.list(numbers(groups));
+        text.wide(formats.iter().copied().map(u32::from));
+        // Clients that shuffle their extensions have the same two hashes.
+        let hashes = ja4::hashes(parts, |text| {
+            let print = prints.of(text, |_| {
+                let mut print = [0; 56];
+                if let Some(hash) = print.first_chunk_mut() {
+                    *hash = ja4::shortened_hash(text);
+                }
+                print
+            });
+            print.first_chunk().copied().unwrap_or_default()
+        });
+        let mut print = [0; 56];
+        let found = text.hash();
+        for (to, from) in print.iter_mut().zip(found.iter().chain(hashes.as_flattened())) {
+            *to = *from;
+        }
+        print
+    });
+    key.shrink_to(KEY_KEPT);
+    prints.rooms.key = key;
+    let (ja3, hashes) = print.split_first_chunk().map_or(([0; 32], &[][..]), |(a, b)| (*a, b));
+    let (hashes, _) = hashes.as_chunks::<{ ja4::HASH }>();
+    let hashes = [0, 1].map(|at| hashes.get(at).copied().unwrap_or_default());
+    (ja3, ja4::fingerprint(parts, &hashes))
 }
 
 /// Reads a server's hello, or its request to try again, its message header left out.
@@ -168,7 +237,7 @@ fn server_name(data: &[u8]) -> Option<Box<str>> {
     while let Some(kind) = names.u8() {
         let name = names.vector16()?;
         if kind == 0 {
-            return model::L7::host_name(&String::from_utf8_lossy(name));
+            return model::L7::host_name(&lossy(name));
         }
     }
     None
@@ -181,10 +250,10 @@ fn each_protocol(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The protocols of a list with commas between, as many as fit.
-fn joined(list: &[u8]) -> Box<str> {
-    let mut text = String::new();
+fn joined(list: &[u8]) -> String {
+    let mut text = String::with_capacity(list.len().min(OFFER_MAX));
     for protocol in each_protocol(list).filter(|protocol| !protocol.is_empty()) {
-        let protocol = String::from_utf8_lossy(protocol);
+        let protocol = lossy(protocol);
         if text.len() + 1 + protocol.len() > OFFER_MAX {
             break;
         }
@@ -193,7 +262,7 @@ fn joined(list: &[u8]) -> Box<str> {
         }
         text.push_str(&protocol);
     }
-    text.into()
+    text
 }
 
 /// The extensions of a hello: type and data.

@@ -38,6 +38,11 @@ impl Pieces {
         self.there.splice(first..after, [(low, high)]);
     }
 
+    /// Whether nothing came.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.there.is_empty()
+    }
+
     /// Octets held.
     pub(crate) fn held(&self) -> usize {
         self.octets.len()

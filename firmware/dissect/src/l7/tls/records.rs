@@ -2,6 +2,7 @@
 
 use super::octets::Octets;
 use super::session::{CERTIFICATE, Session};
+use crate::l7::fingerprints::Fingerprints;
 use crate::l7::ja4::Carrier;
 
 /// Record: the sender encrypts from here on.
@@ -53,7 +54,13 @@ pub(super) struct Records {
 
 impl Records {
     /// The next octets.
-    pub(super) fn push(&mut self, octets: &[u8], forward: bool, session: &mut Session) -> Result<(), Broken> {
+    pub(super) fn push(
+        &mut self,
+        octets: &[u8],
+        forward: bool,
+        session: &mut Session,
+        prints: &mut Fingerprints,
+    ) -> Result<(), Broken> {
         let mut rest = Octets(octets);
         while !rest.0.is_empty() && !session.is_done() {
             if self.left == 0 {
@@ -63,7 +70,7 @@ impl Records {
             let part = rest.take_up_to(usize::from(self.left));
             self.left -= u16::try_from(part.len()).map_err(|_| Broken)?;
             match self.kind {
-                HANDSHAKE if !self.encrypted => self.message.push(part, forward, session)?,
+                HANDSHAKE if !self.encrypted => self.message.push(part, forward, session, prints)?,
                 ALERT if !self.encrypted => self.alert(part, session),
                 _ => {}
             }
@@ -125,7 +132,13 @@ struct Message {
 }
 
 impl Message {
-    fn push(&mut self, part: &[u8], forward: bool, session: &mut Session) -> Result<(), Broken> {
+    fn push(
+        &mut self,
+        part: &[u8],
+        forward: bool,
+        session: &mut Session,
+        prints: &mut Fingerprints,
+    ) -> Result<(), Broken> {
         let mut rest = Octets(part);
         while !rest.0.is_empty() {
             if usize::from(self.header_have) < self.header.len() {
@@ -155,14 +168,14 @@ impl Message {
                 let body = body.take_up_to(most.saturating_sub(self.kept.len()));
                 if self.left > 0 || !self.kept.is_empty() {
                     self.kept.extend_from_slice(body);
-                } else if !session.message(kind, body, forward, Carrier::Stream) {
+                } else if !session.message(kind, body, forward, Carrier::Stream, prints) {
                     return Err(Broken);
                 }
             }
             if self.left == 0 {
                 self.header_have = 0;
                 let kept = std::mem::take(&mut self.kept);
-                if !kept.is_empty() && !session.message(kind, &kept, forward, Carrier::Stream) {
+                if !kept.is_empty() && !session.message(kind, &kept, forward, Carrier::Stream, prints) {
                     return Err(Broken);
                 }
             }

@@ -7,6 +7,7 @@ use model::{DetailKey, L7};
 use super::hello::{self, ClientHello, ServerHello};
 use super::octets::Octets;
 use super::{Progress, alert, ciphers};
+use crate::l7::fingerprints::Fingerprints;
 use crate::l7::ja4::Carrier;
 use crate::l7::x509;
 
@@ -45,10 +46,17 @@ impl Session {
     }
 
     /// A handshake message, its header left out. `false` where it is not what it says.
-    pub(crate) fn message(&mut self, kind: u8, body: &[u8], forward: bool, carrier: Carrier) -> bool {
+    pub(crate) fn message(
+        &mut self,
+        kind: u8,
+        body: &[u8],
+        forward: bool,
+        carrier: Carrier,
+        prints: &mut Fingerprints,
+    ) -> bool {
         match kind {
             CLIENT_HELLO if self.client.is_none() => {
-                self.client = hello::client(body, carrier);
+                self.client = hello::client(body, carrier, prints);
                 self.client_forward.get_or_insert(forward);
                 self.client.is_some()
             }
@@ -142,10 +150,15 @@ impl Session {
         self.client.as_ref()?.host.as_deref()
     }
 
+    /// The same, of a session that is through.
+    pub(crate) fn take_host(&mut self) -> Option<Box<str>> {
+        self.client.as_mut()?.host.take()
+    }
+
     /// The protocol that both agreed on, else those that the client offers, with commas between; may be empty.
     pub(crate) fn protocols(&self) -> &str {
         let agreed = self.server.as_ref().and_then(|server| server.protocol.as_deref());
-        let offered = || self.client.as_ref().map(|client| &*client.protocols);
+        let offered = || self.client.as_ref().map(|client| client.protocols.as_str());
         agreed.or_else(offered).unwrap_or_default()
     }
 
@@ -164,14 +177,11 @@ impl Session {
         if l7.host.is_none() {
             l7.host = self.host().map(Into::into);
         }
+        // By rising key: each is put behind the others.
         let details = &mut l7.details;
         details.set(DetailKey::Alpn, self.protocols());
         if let Some(ja4) = self.client.as_ref().and_then(|client| client.ja4.as_ref()) {
             details.set(DetailKey::Ja4, std::str::from_utf8(ja4).unwrap_or_default());
-        }
-        if let Some(client) = &self.client {
-            details.set(DetailKey::Ja3, std::str::from_utf8(&client.ja3).unwrap_or_default());
-            details.set(DetailKey::TlsClientVersion, &version_name(client.version));
         }
         if let Some(server) = &self.server {
             details.set(DetailKey::TlsVersion, &version_name(server.version));
@@ -189,12 +199,18 @@ impl Session {
             details.set(DetailKey::Subject, names.subject.as_deref().unwrap_or_default());
             details.set(DetailKey::Issuer, names.issuer.as_deref().unwrap_or_default());
             details.set(DetailKey::CertificateNames, &names.dns);
-            details.set(DetailKey::KeyAlgorithm, names.key.as_deref().unwrap_or_default());
+        }
+        if let Some(client) = &self.client {
+            details.set(DetailKey::Ja3, std::str::from_utf8(&client.ja3).unwrap_or_default());
+            details.set(DetailKey::TlsClientVersion, &version_name(client.version));
+        }
+        if let Some(names) = &self.certificate {
             for (key, time) in [(DetailKey::ValidFrom, names.from), (DetailKey::ValidUntil, names.until)] {
                 if let Some(time) = time {
                     details.set(key, &time.to_string());
                 }
             }
+            details.set(DetailKey::KeyAlgorithm, names.key.as_deref().unwrap_or_default());
         }
     }
 }
