@@ -19,6 +19,7 @@ mod log;
 mod login;
 mod mail;
 mod names;
+mod preamble;
 mod quic;
 mod reader;
 mod recognise;

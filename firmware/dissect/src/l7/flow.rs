@@ -9,6 +9,7 @@ use super::decide::{self, Candidates, Found};
 use super::fingerprints::Fingerprints;
 use super::log::{Ends, Lines};
 use super::names::Names;
+use super::preamble::Preamble;
 use super::reader::Reader;
 use super::recognise;
 use super::sample::Sample;
@@ -47,6 +48,10 @@ pub(super) enum Step {
     Tls,
     /// From the next octet on it is HTTP/2.
     Http2,
+    /// From this datagram on it is DTLS.
+    Dtls,
+    /// From the next octet on it is whatever it looks like.
+    Inner,
 }
 
 /// What readers need of the world.
@@ -230,6 +235,8 @@ pub(super) struct Flow {
     stage: Stage,
     overlaps: bool,
     app: Option<App>,
+    /// What carries the application, where that is not known.
+    outer: Option<App>,
     /// When the first packet came, and the latest.
     began: Timestamp,
     last: Timestamp,
@@ -256,6 +263,7 @@ impl Flow {
             stage: Stage::Open,
             overlaps: false,
             app: None,
+            outer: None,
             began: now,
             last: now,
             l7: L7::default(),
@@ -290,7 +298,8 @@ impl Flow {
 
     /// The application, where anything better is known than the port.
     pub(super) fn app(&self, signatures: &Signatures) -> Option<App> {
-        let carrier = self.app.unwrap_or(App::UNKNOWN);
+        let app = self.app.or(self.outer);
+        let carrier = app.unwrap_or(App::UNKNOWN);
         let host = self.l7.host.as_deref().or_else(|| self.reader.host());
         let by_host = host
             .filter(|_| carries(carrier))
@@ -301,7 +310,7 @@ impl Flow {
                 .then(|| signatures.by_certificate(&self.l7.details))
                 .flatten()
         };
-        by_host.or_else(by_certificate).or(self.app)
+        by_host.or_else(by_certificate).or(app)
     }
 
     /// The application, and the facts so far.
@@ -455,7 +464,14 @@ impl Flow {
                 Found::App(app, confidence) => {
                     self.by_recogniser = true;
                     self.named(app, confidence);
-                    self.settle(env);
+                    let is_datagram = self.transport != TCP;
+                    match Preamble::of(app, is_datagram, latest).filter(|_| side == 0 || is_datagram) {
+                        Some(preamble) => {
+                            self.reader = Reader::Preamble(Box::new(preamble));
+                            self.read(side, piece, env);
+                        }
+                        None => self.settle(env),
+                    }
                 }
                 Found::Nothing => self.settle(env),
             }
@@ -478,15 +494,26 @@ impl Flow {
                 return;
             }
             Found::More { .. } | Found::Nothing => self.settle(env),
-            Found::App(app, confidence) => {
-                self.by_recogniser = true;
-                self.named(app, confidence);
-                self.settle(env);
-            }
-            Found::Reader(reader, app) => {
+            found @ (Found::App(..) | Found::Reader(..)) => {
+                let reader = match found {
+                    Found::Reader(reader, app) => {
+                        self.named(app, Confidence::Parsed);
+                        reader
+                    }
+                    Found::App(app, confidence) => {
+                        self.by_recogniser = true;
+                        self.named(app, confidence);
+                        let preamble = Preamble::of(app, self.transport != TCP, heads[0]);
+                        preamble.map_or(Reader::Nothing, |preamble| Reader::Preamble(Box::new(preamble)))
+                    }
+                    Found::More { .. } | Found::Nothing => Reader::Nothing,
+                };
+                let is_read = !matches!(reader, Reader::Nothing);
                 let sides = if reader.is_server_first() { [1, 0] } else { [0, 1] };
                 self.reader = reader;
-                self.named(app, Confidence::Parsed);
+                if !is_read {
+                    self.settle(env);
+                }
                 for side in sides {
                     let head = undecided.heads.get(side).map_or(&[][..], |head| head);
                     let missing = undecided.missing.get(side).copied().unwrap_or(0);
@@ -547,9 +574,25 @@ impl Flow {
                 self.settle(env);
             }
             Step::Tls => {
+                let rest = self.reader.rest();
                 self.finish_reader(env);
                 self.reader = Reader::tls();
                 self.stage = Stage::Open;
+                self.read_rest(side, piece, rest, env);
+            }
+            Step::Dtls => {
+                self.reader = Reader::dtls();
+                self.stage = Stage::Open;
+                self.read(side, piece, env);
+            }
+            Step::Inner => {
+                let rest = self.reader.rest();
+                self.finish_reader(env);
+                self.outer = self.app.take();
+                self.by_recogniser = false;
+                self.reader = Reader::None;
+                self.stage = Stage::Open;
+                self.read_rest(side, piece, rest, env);
             }
             Step::Http2 => {
                 let forward = self.reader.is_client_forward();
@@ -557,16 +600,18 @@ impl Flow {
                 self.finish_reader(env);
                 self.reader = Reader::http2(forward);
                 self.stage = Stage::Goes;
-                if let Piece::Octets(octets) = piece
-                    && rest > 0
-                {
-                    self.read(
-                        side,
-                        Piece::Octets(octets.get(octets.len() - rest..).unwrap_or_default()),
-                        env,
-                    );
-                }
+                self.read_rest(side, piece, rest, env);
             }
+        }
+    }
+
+    /// The last octets of a piece are the next reader's.
+    fn read_rest(&mut self, side: usize, piece: Piece<'_>, rest: usize, env: &mut Env<'_, '_>) {
+        if let Piece::Octets(octets) = piece
+            && rest > 0
+        {
+            let rest = octets.get(octets.len().saturating_sub(rest)..).unwrap_or_default();
+            self.piece(side, Piece::Octets(rest), env);
         }
     }
 
@@ -606,6 +651,7 @@ impl Flow {
         self.stage = Stage::Over;
         let silent = self.by_recogniser || matches!(self.reader, Reader::Ssh(_));
         self.finish_reader(env);
+        self.app = self.app.or(self.outer);
         if self.app == Some(const { App::named("tls") })
             && let Some(app) = recognise::behind_tls(self.server.1)
         {

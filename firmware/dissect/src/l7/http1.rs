@@ -118,6 +118,8 @@ pub(super) struct Http1 {
     switched: bool,
     /// That protocol is HTTP/2.
     to_http2: bool,
+    /// It is whatever a proxy's client speaks.
+    to_inner: bool,
     /// Octets of the latest piece that are that protocol's.
     rest: usize,
 }
@@ -136,6 +138,7 @@ impl Http1 {
             response_side: Side::default(),
             switched: false,
             to_http2: false,
+            to_inner: false,
             rest: 0,
         }
     }
@@ -159,7 +162,11 @@ impl Http1 {
             Piece::Gap(octets) => self.gap(request, octets.into(), talk),
         }
         if self.switched {
-            return if self.to_http2 { Step::Http2 } else { Step::Done };
+            return match () {
+                () if self.to_http2 => Step::Http2,
+                () if self.to_inner => Step::Inner,
+                () => Step::Done,
+            };
         }
         Step::Goes
     }
@@ -312,7 +319,8 @@ impl Http1 {
         talk.refine(response.app);
         let to_http2 = response.to_http2;
         let framing = self.response_side.framing;
-        let tunnel = status == 101 || (method == "CONNECT" && (200..300).contains(&status));
+        let to_inner = method == "CONNECT" && (200..300).contains(&status);
+        let tunnel = status == 101 || to_inner;
         self.response_side.phase = match framing {
             _ if tunnel || method == "HEAD" || matches!(status, 204 | 304) => Phase::First,
             Framing { chunked: true, .. } => Phase::ChunkSize,
@@ -324,6 +332,7 @@ impl Http1 {
         };
         self.switched = tunnel;
         self.to_http2 = tunnel && to_http2;
+        self.to_inner = to_inner;
         if self.response_side.phase == Phase::First {
             self.answered(talk);
         }

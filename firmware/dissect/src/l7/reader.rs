@@ -9,6 +9,7 @@ use super::http2::{self, Http2};
 use super::log::Line;
 use super::login::{self, Login, Protocol};
 use super::mail::{self, Smtp};
+use super::preamble::Preamble;
 use super::quic;
 use super::sample::{Sample, TCP, UDP, Verdict};
 use super::ssh::{self, Ssh};
@@ -109,6 +110,8 @@ pub(super) enum Reader {
     Smtp(Box<Smtp>),
     /// FTP, POP3 or IMAP.
     Login(Box<Login>),
+    /// What comes before another protocol.
+    Preamble(Box<Preamble>),
 }
 
 impl Reader {
@@ -120,6 +123,11 @@ impl Reader {
     /// HTTP/2 from the next octet on.
     pub(super) fn http2(client_forward: bool) -> Self {
         Self::Http2(Box::new(Http2::new(client_forward)))
+    }
+
+    /// A DTLS handshake from the next datagram on.
+    pub(super) fn dtls() -> Self {
+        Self::Dtls(Box::default())
     }
 
     /// Whether the flow's first sender is the client, where the reader can tell.
@@ -134,6 +142,7 @@ impl Reader {
     pub(super) fn rest(&self) -> usize {
         match self {
             Self::Http1(http) => http.rest(),
+            Self::Preamble(preamble) => preamble.rest(),
             _ => 0,
         }
     }
@@ -151,6 +160,7 @@ impl Reader {
             Self::Ssh(ssh) => ssh.held(),
             Self::Smtp(smtp) => smtp.held(),
             Self::Login(login) => login.held(),
+            Self::Preamble(preamble) => preamble.held(),
         }
     }
 
@@ -201,6 +211,7 @@ impl Reader {
             Self::Dns(dns) => dns.datagram(forward, octets, talk),
             Self::Dtls(dtls) => step(dtls.read(forward, octets, talk.prints)),
             Self::Quic(quic) => step(quic.read(forward, octets, talk.prints)),
+            Self::Preamble(preamble) => preamble.datagram(octets),
             _ => Step::Done,
         }
     }
@@ -217,6 +228,7 @@ impl Reader {
             (Self::Ssh(ssh), piece) => ssh.piece(forward, piece, talk),
             (Self::Smtp(smtp), piece) => smtp.piece(forward, piece, talk),
             (Self::Login(login), piece) => login.piece(forward, piece, talk),
+            (Self::Preamble(preamble), piece) => preamble.piece(forward, piece, talk),
             (Self::None | Self::Nothing | Self::Dtls(_) | Self::Quic(_), _) => Step::Done,
         }
     }
@@ -233,7 +245,13 @@ impl Reader {
             self.handshake(app, forward, failure, talk);
         }
         match self {
-            Self::None | Self::Nothing | Self::Tls(_) | Self::Dtls(_) | Self::Quic(_) | Self::Ssh(_) => {}
+            Self::None
+            | Self::Nothing
+            | Self::Tls(_)
+            | Self::Dtls(_)
+            | Self::Quic(_)
+            | Self::Ssh(_)
+            | Self::Preamble(_) => {}
             Self::Dns(dns) => dns.finish(talk),
             Self::Http1(http) => http.finish(talk),
             Self::Http2(http) => http.finish(talk),

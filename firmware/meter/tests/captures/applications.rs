@@ -19,7 +19,7 @@ use crate::ndpi::{self, End};
 enum Outcome {
     /// The same application.
     Same,
-    /// nDPI names the carrier alone; the host's name, or what HTTP was switched to, says more here.
+    /// nDPI names the carrier alone; the host's name, or what HTTP was switched to or a proxy carries, says more here.
     Finer,
     /// The carrier alone, of which nDPI says what it carries.
     Coarser,
@@ -72,8 +72,10 @@ fn judge(theirs: &str, record: &FlowRecord) -> Outcome {
     let host = record.l7.as_ref().and_then(|l7| l7.host.as_deref());
     let by_host = host.and_then(|host| Signatures::builtin().by_host(host));
     let is_carrier = matches!(theirs, "TLS" | "HTTP" | "QUIC" | "DTLS");
+    let is_proxy = matches!(theirs, "SOCKS" | "HTTP_Connect");
     let name = app.name().unwrap_or_default();
     match () {
+        () if is_proxy => Outcome::Finer,
         () if is_carrier && (by_host == Some(app) || name == "websocket") => Outcome::Finer,
         () if mapping::is_carrier(theirs, name) => Outcome::Coarser,
         () => Outcome::Differs,

@@ -12,6 +12,7 @@ mod mapping;
 mod media;
 mod names;
 mod ndpi;
+mod preambles;
 mod quality;
 mod totals;
 mod tshark;

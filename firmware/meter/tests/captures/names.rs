@@ -18,7 +18,6 @@ const DIFFERENCES: &[(&str, &str)] = &[
         "ipv6-routing-header.pcap",
         "an address in brackets with its port, kept as the address",
     ),
-    ("shadowsocks.pcap", PROXY),
     (
         "smtp-starttls.pcap",
         "the server's greeting names it before TLS begins, in which the client names another",
@@ -27,13 +26,11 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("starcraft_battle.pcap", SSDP),
     ("telegram_videocall.pcapng", QUESTIONS),
     ("tls_certificate_too_long.pcap", QUESTIONS),
-    ("tls_heur__vmess-websocket.pcapng", PROXY),
     ("viber.pcap", QUESTIONS),
     ("zoom.pcap", SSDP),
     ("zoom_p2p.pcapng", QUESTIONS),
 ];
 const SSDP: &str = "SSDP's host is the group that it is sent to: no server's name";
-const PROXY: &str = "what a SOCKS proxy carries has the name; the flow is the proxy's";
 const QUESTIONS: &str = "a message of several questions: ours is the first one, tshark was asked for the last";
 
 /// The name that a flow has by tshark: TLS's, else HTTP's, else the first question's.
