@@ -5,6 +5,7 @@
 //! come out. Everything is bounded: open inspections, octets held of streams, names, transactions. docs/layer7.md says
 //! what is read of which protocol.
 
+mod alpn;
 mod decide;
 mod dns;
 mod fingerprints;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use model::{App, Confidence, Delays, DetailKey, L7, Timestamp};
 
+use super::alpn;
 use super::decide::{self, Candidates, Found};
 use super::fingerprints::Fingerprints;
 use super::log::{Ends, Lines};
@@ -654,6 +655,11 @@ impl Flow {
         self.app = self.app.or(self.outer);
         if self.app == Some(const { App::named("tls") })
             && let Some(app) = recognise::behind_tls(self.server.1)
+        {
+            self.app = Some(app);
+        }
+        if [const { Some(App::named("tls")) }, const { Some(App::named("https")) }].contains(&self.app)
+            && let Some(app) = self.l7.details.get(DetailKey::Alpn).and_then(alpn::app)
         {
             self.app = Some(app);
         }

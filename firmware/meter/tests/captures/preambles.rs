@@ -2,6 +2,7 @@
 
 use meter::craft::{Opening, Random};
 use model::{DetailKey, FlowRecord};
+use proptest::prelude::*;
 
 use crate::frames::{self, CLIENT, SERVER, ethernet, host, ipv4};
 use crate::{corpus, tshark};
@@ -73,7 +74,7 @@ fn preambles() -> Vec<Preamble> {
         of(
             "SOCKS 5",
             1080,
-            "tls",
+            "https",
             &[
                 (true, &[5, 1, 0]),
                 (false, &[5, 0]),
@@ -84,7 +85,7 @@ fn preambles() -> Vec<Preamble> {
         of(
             "SOCKS 5 with a password",
             1080,
-            "tls",
+            "https",
             &[
                 (true, &[5, 2, 0, 2]),
                 (false, &[5, 2]),
@@ -102,7 +103,7 @@ fn preambles() -> Vec<Preamble> {
         of(
             "SOCKS 4",
             1080,
-            "tls",
+            "https",
             &[
                 (true, b"\x04\x01\x01\xbb\xc0\0\x02\x09user\0"),
                 (false, &[0, 0x5a, 0, 0, 0, 0, 0, 0]),
@@ -111,7 +112,7 @@ fn preambles() -> Vec<Preamble> {
         of(
             "HTTP CONNECT",
             8080,
-            "tls",
+            "https",
             &[
                 (true, connect.as_bytes()),
                 (false, b"HTTP/1.1 200 Connection established\r\n\r\n"),
@@ -269,4 +270,33 @@ fn dtls_is_read_behind_stun() {
     eprintln!("{found:?}");
     assert!(found.len() >= 2, "{found:?}");
     assert!(found.iter().all(|(.., version)| version.starts_with("DTLS 1.")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() })]
+
+    /// Whatever becomes of the octets, all packets are in records and nothing is held at the end.
+    #[test]
+    fn damaged_preambles_are_taken(
+        which in 0_usize..9,
+        cut in 1_usize..200,
+        damages in prop::collection::vec((any::<prop::sample::Index>(), 54_usize..120, any::<u8>()), 0..12),
+        lost in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+    ) {
+        let preambles = preambles();
+        let mut frames = frames_of(&preambles[which], cut);
+        for (frame, at, octet) in &damages {
+            let frame = frame.index(frames.len());
+            if let Some(place) = frames[frame].get_mut(*at) {
+                *place = *octet;
+            }
+        }
+        for frame in &lost {
+            frames.remove(frame.index(frames.len()));
+        }
+        let got = frames::meter(&frames);
+        let packets: u64 = got.records.iter().map(|r| r.packets + r.packets_rev).sum();
+        prop_assert_eq!(packets, frames.len() as u64);
+        prop_assert_eq!(got.layer7.map(|layer7| (layer7.open, layer7.held)), Some((0, 0)));
+    }
 }

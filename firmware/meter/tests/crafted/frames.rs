@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use dissect::NotMetered;
+use dissect::{NotMetered, l7};
 use meter::{Config, Meter, Sink, Statistics};
 use model::{DetailKey, FlowRecord, LogRecord, Timestamp};
 
@@ -80,6 +80,7 @@ pub(crate) struct Metered {
     pub(crate) logs: Vec<LogRecord>,
     pub(crate) refused: Vec<NotMetered>,
     pub(crate) statistics: Statistics,
+    pub(crate) layer7: Option<l7::Statistics>,
 }
 
 #[derive(Default)]
@@ -124,6 +125,7 @@ pub(crate) fn meter<'a>(frames: impl IntoIterator<Item = &'a Vec<u8>>) -> Metere
     }
     meter.flush(&mut out);
     got.statistics = meter.statistics();
+    got.layer7 = meter.layer7_statistics();
     (got.records, got.logs) = (out.records, out.logs);
     got
 }
