@@ -378,7 +378,7 @@ pub enum Found {
         total: Sums,
         /// The same of the span before, where it was asked for.
         before: Option<Sums>,
-        /// Groups that there are; at least, where the answer is not exact.
+        /// Groups that there are; where a note says so an estimate, and at least so many where the answer is not exact.
         groups: u64,
         /// The quality of all records, where it was asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod endpoints;
+pub(crate) mod narrow;
 pub(crate) mod needs;
 pub(crate) mod probe;
 pub(crate) mod ranges;

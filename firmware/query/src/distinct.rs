@@ -51,26 +51,29 @@ impl Distinct {
         matches!(self, Self::Exact(_))
     }
 
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an estimate: positive, and below 2⁶⁴"
-    )]
     pub(crate) fn count(&self) -> u64 {
         match self {
             Self::Exact(table) => table.len() as u64,
-            Self::Estimate(registers) => {
-                let m = f64::from(REGISTERS);
-                let sum: f64 = registers.iter().map(|r| (-f64::from(*r)).exp2()).sum();
-                let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / sum;
-                let empty = registers.iter().filter(|r| **r == 0).count();
-                if raw <= 2.5 * m && empty > 0 {
-                    return (m * (m / empty as f64).ln()).round() as u64;
-                }
-                raw.round() as u64
-            }
+            Self::Estimate(registers) => estimated(registers),
         }
     }
+}
+
+/// How many different hashes registers stand for.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate: positive, and below 2⁶⁴"
+)]
+pub(crate) fn estimated(registers: &[u8]) -> u64 {
+    let m = registers.len() as f64;
+    let sum: f64 = registers.iter().map(|r| (-f64::from(*r)).exp2()).sum();
+    let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / sum;
+    let empty = registers.iter().filter(|r| **r == 0).count();
+    if raw <= 2.5 * m && empty > 0 {
+        return (m * (m / empty as f64).ln()).round() as u64;
+    }
+    raw.round() as u64
 }
 
 fn estimate(table: &Table) -> Vec<u8> {

@@ -4,6 +4,7 @@
 pub(crate) mod intern;
 pub(crate) mod keys;
 pub(crate) mod local;
+pub(crate) mod sieve;
 pub(crate) mod table;
 pub(crate) mod texts;
 pub(crate) mod value;

@@ -91,7 +91,8 @@ impl Question {
         threads: NonZeroUsize,
     ) -> Result<Self, QueryError> {
         check("the time-out in milliseconds", query.timeout_ms.into(), 1, 600_000)?;
-        let compiled = Compiled::new(query, filter, context, now)?.bounded(MEMORY, threads.get());
+        let compiled = Compiled::new(query, filter, context, now)?;
+        let compiled = compiled.bounded(MEMORY, threads.get()).sieved();
         let ((from, to), _) = compiled.spans();
         let steps = compiled.steps();
         let mut query = query.clone();

@@ -22,10 +22,14 @@
 //! # Memory
 //!
 //! Groups beyond the bound ([`Compiled::bounded`]) are dropped, the lighter half at a time; the answer is not exact
-//! then. A group that is dropped and comes again has lost what it had.
+//! then. A group that is dropped and comes again has lost what it had. Where the heaviest groups alone are wanted
+//! ([`Compiled::sieved`]), the weights of those that are dropped are kept by hash: they say of which groups nothing was
+//! lost, and which are to be read again ([`Compiled::again`]).
 
+mod again;
 mod finish;
 mod gather;
+mod groups;
 mod partial;
 mod quality;
 
@@ -39,6 +43,7 @@ use crate::compile::{self, Node};
 use crate::context::Context;
 use crate::error::QueryError;
 use crate::group::keys::Belonging;
+use crate::group::table::Table;
 use crate::scan::columns::{Room, Unpacked};
 use crate::scan::select::Lore;
 
@@ -67,6 +72,17 @@ struct Inner {
     memory: usize,
     workers: usize,
     seed: u64,
+    /// Whether groups that are too many are sieved, rather than dropped.
+    sieves: bool,
+    /// No other groups count.
+    only: Option<Arc<Table>>,
+}
+
+impl Inner {
+    /// What the sieve of a worker may take.
+    const fn sieve_octets(&self) -> usize {
+        self.memory / 2 / self.workers / 2
+    }
 }
 
 /// What became of a block.
@@ -104,6 +120,8 @@ impl Compiled {
             memory: MEMORY,
             workers: 1,
             seed: seed(),
+            sieves: false,
+            only: None,
         })))
     }
 
@@ -112,6 +130,14 @@ impl Compiled {
     pub fn bounded(mut self, memory: usize, workers: usize) -> Self {
         let inner = Arc::make_mut(&mut self.0);
         (inner.memory, inner.workers) = (memory, workers.max(1));
+        self
+    }
+
+    /// The same, for an answer of the heaviest groups alone: of others, where they are too many, no more than their
+    /// weights is kept, so that it can be proven which are the heaviest. [`Partial::groups`] leaves them out then.
+    #[must_use]
+    pub fn sieved(mut self) -> Self {
+        Arc::make_mut(&mut self.0).sieves = true;
         self
     }
 

@@ -54,6 +54,14 @@ pub(crate) enum Work {
 }
 
 impl Work {
+    /// How many groups are shown.
+    pub(crate) fn limit(&self) -> usize {
+        match self {
+            Self::Top { limit, .. } | Self::Series { limit, .. } => *limit as usize,
+            Self::Records { .. } | Self::Totals { .. } => 0,
+        }
+    }
+
     /// Whether the records' quality is asked for.
     pub(crate) const fn quality(&self) -> bool {
         match self {

@@ -159,6 +159,20 @@ impl Table {
         self.weight.of(self.row(group).1)
     }
 
+    /// Adds to the sums of a key that is there; false where it is not.
+    pub(crate) fn add_known(&mut self, key: &[u64], hash: u64, from: usize, sums: &[u64]) -> bool {
+        let known = self.probe(key, hash).is_ok();
+        if known {
+            self.add(key, hash, from, sums);
+        }
+        known
+    }
+
+    /// Groups beyond which it is full.
+    pub(crate) const fn most(&self) -> usize {
+        self.most
+    }
+
     /// The group of a key, where there is one.
     pub(crate) fn find(&self, key: &[u64]) -> Option<usize> {
         self.probe(key, self.hash(key)).ok()
@@ -343,6 +357,37 @@ impl Table {
         self.len = kept;
         self.rows.truncate(kept * stride);
         self.rehash();
+    }
+
+    /// The weight of the n-th heaviest group; 0 where there are fewer.
+    pub(crate) fn weight_at(&self, n: usize) -> u64 {
+        let mut weights: Vec<u64> = (0..self.len).map(|group| self.weigh(group)).collect();
+        match n.checked_sub(1).filter(|at| *at < weights.len()) {
+            Some(at) => *weights.select_nth_unstable_by(at, |a, b| b.cmp(a)).1,
+            None => 0,
+        }
+    }
+
+    /// Gives back what memory groups took that are gone.
+    pub(crate) fn shrink(&mut self) {
+        self.rows.shrink_to_fit();
+        self.slots = vec![0; (self.len * 4).next_power_of_two().max(SLOTS_MIN)];
+        self.rehash();
+    }
+
+    /// Sets the sums of a key that is there.
+    pub(crate) fn set(&mut self, key: &[u64], sums: &[u64]) {
+        if self.sums < self.wide && sums.iter().skip(self.sums).any(|sum| *sum > 0) {
+            self.widen();
+        }
+        let Some(group) = self.find(key) else { return };
+        let stride = self.key + self.sums;
+        let row = self.rows.get_mut(group * stride + self.key..(group + 1) * stride);
+        let all = sums.iter().copied().chain(std::iter::repeat(0));
+        row.unwrap_or_default()
+            .iter_mut()
+            .zip(all)
+            .for_each(|(sum, now)| *sum = now);
     }
 
     /// Adds all of another table of the same shape.

@@ -156,6 +156,11 @@ impl Shape {
         }
     }
 
+    /// The parts' values.
+    pub(crate) fn values(&self, words: &[u64]) -> impl Iterator<Item = PartValue> {
+        (0..self.parts.len()).map(|n| self.part(n, words))
+    }
+
     /// The order of values, key after key.
     pub(crate) fn compare(&self, a: &[u64], b: &[u64], texts: &KeyTexts) -> std::cmp::Ordering {
         let orders = self.parts.iter().enumerate().map(|(n, part)| {

@@ -9,7 +9,7 @@ use store::{BlockId, BlockMeta, Store, StoreError};
 
 use super::{Question, Tally, Watch};
 use crate::plan::Span;
-use crate::work::{Partial, Worker, latest_number};
+use crate::work::{Compiled, Partial, Worker, latest_number};
 
 /// Blocks that a thread takes at a time, at most: few enough that all end together.
 const CHUNK: usize = 16;
@@ -25,10 +25,12 @@ struct Job {
 
 /// What the threads share.
 struct Work<'a> {
-    question: &'a Question,
+    compiled: &'a Compiled,
+    /// Whether these blocks were read before: their records were counted then.
+    again: bool,
     store: &'a Store,
     watch: &'a Watch,
-    jobs: Vec<Job>,
+    jobs: &'a [Job],
     next: AtomicUsize,
     found: Mutex<Found>,
     latest: Latest,
@@ -105,7 +107,22 @@ impl Question {
     pub(super) fn read_all(&self, store: &Store, watch: &Watch, partial: &mut Partial, tally: &mut Tally) {
         let span = self.compiled.span();
         let jobs = self.jobs(store, span, None, tally);
-        self.work(store, watch, jobs, partial, tally);
+        self.work(store, watch, &jobs, &self.compiled, partial, tally);
+        if watch.stops() {
+            return;
+        }
+        // The very blocks again, for groups of which something may be missing.
+        if let Some(again) = self.compiled.again(partial) {
+            let (mut more, mut of_more) = (again.partial(), Tally::default());
+            watch.publish_base(partial);
+            self.work(store, watch, &jobs, &again, &mut more, &mut of_more);
+            if !watch.stops() {
+                partial.complete(&more);
+            }
+            tally.read.bytes += of_more.read.bytes;
+            tally.incomplete |= of_more.incomplete;
+            of_more.notes.into_iter().for_each(|note| tally.note(note));
+        }
     }
 
     /// Reads records that end in parts of the question's time.
@@ -114,8 +131,8 @@ impl Question {
         let jobs = spans.iter().rev();
         let jobs = jobs
             .flat_map(|span| self.jobs(store, *span, Some(*span), tally))
-            .collect();
-        self.work(store, watch, jobs, partial, tally);
+            .collect::<Vec<_>>();
+        self.work(store, watch, &jobs, &self.compiled, partial, tally);
     }
 
     fn jobs(&self, store: &Store, span: Span, part: Option<Span>, tally: &mut Tally) -> Vec<Job> {
@@ -142,18 +159,27 @@ impl Question {
             .collect()
     }
 
-    fn work(&self, store: &Store, watch: &Watch, jobs: Vec<Job>, partial: &mut Partial, tally: &mut Tally) {
+    fn work(
+        &self,
+        store: &Store,
+        watch: &Watch,
+        jobs: &[Job],
+        compiled: &Compiled,
+        partial: &mut Partial,
+        tally: &mut Tally,
+    ) {
         watch.expect(jobs.iter().map(|job| job.blocks.len() as u64).sum());
         let threads = self.threads.get().min(jobs.len());
         let work = Work {
-            question: self,
+            compiled,
+            again: !std::ptr::eq(compiled, &raw const self.compiled),
             store,
             watch,
             jobs,
             next: AtomicUsize::new(0),
             found: Mutex::default(),
             latest: Latest::new(threads),
-            fields: self.compiled.fields(),
+            fields: compiled.fields(),
         };
         if threads > 0 {
             std::thread::scope(|scope| {
@@ -204,7 +230,7 @@ impl Work<'_> {
                         partial: other.map(|(_, worker)| worker.into_partial()),
                         ..Found::default()
                     });
-                    let compiled = &self.question.compiled;
+                    let compiled = self.compiled;
                     let new = job
                         .span
                         .map_or_else(|| compiled.worker(), |span| compiled.worker_in(span));
@@ -213,7 +239,7 @@ impl Work<'_> {
             };
             self.do_job(job, &mut at, &mut found);
             self.latest.tell(thread, &at);
-            if wish != self.watch.wish() {
+            if wish != self.watch.wish() && !self.again {
                 wish = self.watch.wish();
                 let mut copy = at.partial().clone();
                 if let Some(before) = &found.partial {
@@ -264,7 +290,7 @@ impl Work<'_> {
         let settled = (job.blocks.len() - needed.len()) as u64;
         found.skipped += settled;
         self.watch.did(settled, 0, 0);
-        let filters = self.question.compiled.needs_filters();
+        let filters = self.compiled.needs_filters();
         let needed = if filters {
             self.may_match(&needed, worker, found)
         } else {
@@ -283,7 +309,11 @@ impl Work<'_> {
             match read {
                 Ok(outcome) => {
                     found.skipped += u64::from(outcome.skipped);
-                    self.watch.did(1, outcome.records, outcome.matched);
+                    let (records, matched) = match self.again {
+                        true => (0, 0),
+                        false => (outcome.records, outcome.matched),
+                    };
+                    self.watch.did(1, records, matched);
                 }
                 Err(problem) => {
                     if found.problems.len() < PROBLEMS_MAX {

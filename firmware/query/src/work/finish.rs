@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use model::{Found, Measure, QualitySums, SeriesRow, Sums, TopRow};
 
-use super::partial::{Groups, Partial, add};
+use super::groups::Groups;
+use super::partial::{Partial, add};
 use super::quality::{QUALITY, Words, join};
 use super::{Compiled, Inner};
 use crate::compile::ask::Work;
@@ -44,7 +45,18 @@ impl Compiled {
     pub fn finish(&self, partial: Partial) -> Finished {
         let exact = partial.is_exact();
         let mut notes = Vec::new();
-        if let Some(groups) = partial.groups.as_ref().filter(|groups| groups.table.dropped() > 0) {
+        let groups = partial.groups.as_ref();
+        if groups.is_some_and(Groups::is_estimate) {
+            notes.push(if exact {
+                "There are more groups than the memory of a question holds: those shown are exact, the number of all is \
+                 an estimate, within about 2 %."
+                    .to_owned()
+            } else {
+                "There are more groups than the memory of a question holds, and many weigh nearly as much as those shown: \
+                 groups may be missing and numbers may be too small. A narrower filter or fewer keys help."
+                    .to_owned()
+            });
+        } else if let Some(groups) = groups.filter(|groups| groups.table.dropped() > 0) {
             notes.push(format!(
                 "There are more groups than the memory of a question holds: the lightest were dropped {} times, so that \
                  groups may be missing and numbers may be too small. A narrower filter or fewer keys help.",
@@ -151,10 +163,7 @@ impl Inner {
                 by_quality,
                 ..
             } => {
-                let Some(Groups {
-                    table, cells, quality, ..
-                }) = &partial.groups
-                else {
+                let Some(all) = &partial.groups else {
                     return Found::Top {
                         rows: Vec::new(),
                         total,
@@ -163,12 +172,15 @@ impl Inner {
                         quality: None,
                     };
                 };
+                let Groups {
+                    table, cells, quality, ..
+                } = all;
                 let quality_of = |key: &[u64]| {
                     let quality = quality.as_ref()?;
                     super::quality::read(quality.row(quality.find(key)?).1)
                 };
                 let mut groups = weighed(table);
-                let count = groups.len() as u64 + table.dropped();
+                let count = all.count(groups.len() as u64);
                 let percentiles = intervals.zip(cells.as_ref());
                 if let Some((points, cells)) = &percentiles {
                     weigh_by_percentile(table, cells, points, &mut groups);

@@ -10,6 +10,7 @@ use crate::compile::ask::Work;
 use crate::group::intern::Intern;
 use crate::group::keys::{DENSE, KeyColumn, Keys, Rows};
 use crate::group::local::{Amounts, Coded, Local, SUMS};
+use crate::group::sieve::Hashed;
 use crate::group::texts::KeyTexts;
 use crate::group::value::Shape;
 use crate::records::{Page, Rank, block_rank, number};
@@ -25,6 +26,8 @@ pub(super) struct Gatherer {
     intern: Intern,
     pub(super) local: Local,
     rows: Vec<u32>,
+    /// Rows whose groups have a row in the table, or get one.
+    kept: Vec<u32>,
     amounts: [Vec<u64>; 4],
     shares: Shares,
     pub(super) measured: Measured,
@@ -224,30 +227,42 @@ impl Gatherer {
     ) -> Result<(), BlockError> {
         let mut keys = self.columns(span.inner, shape, rows, columns, &mut partial.texts)?;
         let own = amounts(&self.amounts, rows, columns);
+        let Some(groups) = &mut partial.groups else {
+            return Ok(());
+        };
         if let [key] = keys.as_mut_slice()
             && key.has_second()
             && key.card <= DENSE
+            && groups.sieve().is_none()
         {
             let second = key.take_second();
             self.local.sum_both(coded(key), &second, own);
         } else {
             let origins = expand(&mut keys);
-            let coded: Vec<Coded<'_>> = keys.iter().map(coded).collect();
-            match &origins {
-                None => self.local.sum(&coded, rows.len(), own),
-                Some(origins) => {
-                    let more = own.of.map(|numbers| numbers.map(|numbers| pick(numbers, origins)));
-                    let of = more.each_ref().map(|numbers| numbers.as_deref());
-                    self.local.sum(&coded, origins.len(), Amounts { flows: None, of });
-                }
+            let mut count = origins.as_ref().map_or(rows.len(), Vec::len);
+            let mut more = origins.as_deref().map(|origins| of_rows(own, origins));
+            if let Some((sieving, sieve)) = groups.sieve()
+                && keys.iter().all(|key| key.set(0).is_none())
+            {
+                let unpacked = &*columns;
+                let value = |key| move |code| KeyColumn::value(key, code, unpacked);
+                let mut hashed: Vec<_> = keys.iter().map(|key| Hashed::new(coded(key), value(key))).collect();
+                let amounts = more.as_ref().map_or(own, as_amounts);
+                sieve.pass(sieving, &mut hashed, (count, span.which), amounts, &mut self.kept);
+                drop(hashed);
+                keys.iter_mut().for_each(|key| key.reorder(&self.kept));
+                (count, more) = (self.kept.len(), Some(of_rows(amounts, &self.kept)));
             }
+            let coded: Vec<Coded<'_>> = keys.iter().map(coded).collect();
+            self.local.sum(&coded, count, more.as_ref().map_or(own, as_amounts));
         }
-        let Some(groups) = &mut partial.groups else {
-            return Ok(());
-        };
-        let table = &mut groups.table;
-        self.local.each(shape, &keys, None, columns, |batch| {
-            table.add_all(batch, span.which * SUMS)
+        let only = span.inner.only.as_deref();
+        self.local.each(shape, &keys, None, columns, |batch| match only {
+            None => groups.add_all(batch, span.which),
+            Some(only) => {
+                let known = batch.iter().filter(|(key, _)| only.find(key).is_some());
+                known.for_each(|(key, sums)| groups.add(key, span.which, sums));
+            }
         })
     }
 
@@ -635,6 +650,18 @@ fn pick(numbers: &[u64], origins: &[u32]) -> Vec<u64> {
         .iter()
         .map(|row| numbers.get(*row as usize).copied().unwrap_or(0))
         .collect()
+}
+
+/// What some of the rows add to sums.
+fn of_rows(amounts: Amounts<'_>, rows: &[u32]) -> [Option<Vec<u64>>; 4] {
+    amounts.of.map(|numbers| numbers.map(|numbers| pick(numbers, rows)))
+}
+
+fn as_amounts(of: &[Option<Vec<u64>>; 4]) -> Amounts<'_> {
+    Amounts {
+        flows: None,
+        of: of.each_ref().map(Option::as_deref),
+    }
 }
 
 /// What rows add to sums: gathered, or the columns themselves.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use model::{Ask, KeyValue, Order, Sums, Timestamp};
 
-use super::quality::{LARGEST, QUALITY, Words, join};
+use super::groups::Groups;
+use super::quality::{QUALITY, Words, join};
 use super::{Compiled, Inner};
 use crate::compile::ask::Work;
 use crate::distinct::Distinct;
 use crate::group::local::SUMS;
-use crate::group::table::{Table, Weight};
+use crate::group::table::Table;
 use crate::group::texts::KeyTexts;
 use crate::group::value::Shape;
 use crate::records::{Page, number};
@@ -17,7 +18,7 @@ use crate::records::{Page, number};
 /// What blocks and rollups gave a question so far; a clone is a state to show meanwhile.
 #[derive(Debug, Clone)]
 pub struct Partial {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     /// Of all records, in the span and in the one before.
     pub(super) totals: [[u64; SUMS]; 2],
     pub(super) groups: Option<Groups>,
@@ -33,93 +34,6 @@ pub struct Partial {
     texts_most: usize,
     /// A rollup left groups out.
     pub(super) cut: bool,
-}
-
-/// Groups, and their points where there are any.
-#[derive(Debug, Clone)]
-pub(super) struct Groups {
-    /// Words of a key.
-    words: usize,
-    /// Key, the span's sums, those of the span before.
-    pub(super) table: Table,
-    /// Key and point, sums. Points of the span before come after those of the span.
-    pub(super) cells: Option<Table>,
-    /// Key, or key and point of a series: the quality of the span's records, where that is asked for.
-    pub(super) quality: Option<Table>,
-}
-
-/// Sums of a group: in the span, and before.
-pub(super) const BOTH: usize = SUMS * 2;
-
-impl Groups {
-    fn new(words: usize, weight: Weight, inner: &Inner, octets: usize, cells: bool) -> Self {
-        let seed = inner.seed;
-        let quality = inner.plan.work.quality();
-        let points = matches!(inner.plan.work, Work::Series { .. });
-        let (own, theirs, of_quality) = match (cells, quality) {
-            (false, false) => (octets, 0, 0),
-            (true, false) => (octets / 4, octets / 4 * 3, 0),
-            (false, true) => (octets / 4, 0, octets / 4 * 3),
-            (true, true) => (octets / 8, octets / 8 * 3, octets / 2),
-        };
-        let sums = if inner.plan.before.is_some() { BOTH } else { SUMS };
-        Self {
-            words,
-            table: Table::new(words, sums, seed, weight, own),
-            cells: cells.then(|| {
-                let mut table = Table::new(words + 1, SUMS, seed, weight, theirs);
-                table.never_prune();
-                table
-            }),
-            quality: quality.then(|| {
-                let words = words + usize::from(points);
-                let mut table = Table::new(words, QUALITY, seed, weight, of_quality);
-                table.never_prune();
-                table.keep_largest(LARGEST);
-                table
-            }),
-        }
-    }
-
-    /// Makes room: points and quality go with their groups, the lightest groups first.
-    pub(super) fn settle(&mut self) {
-        let full = |groups: &Self| {
-            let mut tables = groups.cells.iter().chain(&groups.quality);
-            tables.any(Table::is_full) && groups.table.len() > 1
-        };
-        let mut dropped = self.table.take_pruned();
-        while full(self) {
-            self.prune();
-            dropped = false;
-        }
-        if dropped {
-            self.sweep();
-        }
-    }
-
-    fn prune(&mut self) {
-        self.table.prune();
-        self.table.take_pruned();
-        self.sweep();
-    }
-
-    fn sweep(&mut self) {
-        let (table, words) = (&self.table, self.words);
-        for more in self.cells.iter_mut().chain(&mut self.quality) {
-            more.retain(|_, key| key.get(..words).is_some_and(|group| table.find(group).is_some()));
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.table.merge(&other.table);
-        if let (Some(cells), Some(others)) = (&mut self.cells, &other.cells) {
-            cells.merge(others);
-        }
-        if let (Some(quality), Some(others)) = (&mut self.quality, &other.quality) {
-            quality.merge(others);
-        }
-        self.settle();
-    }
 }
 
 impl Partial {
@@ -245,8 +159,7 @@ impl Partial {
                 let (Some(groups), Some(mut key)) = (&mut self.groups, shape.of(values)) else {
                     return;
                 };
-                let hash = groups.table.hash(&key);
-                groups.table.add(&key, hash, which * SUMS, &sums);
+                groups.add(&key, which, &sums);
                 if let (Some(cells), Work::Series { .. }) = (&mut groups.cells, &self.inner.plan.work) {
                     key.push(point as u64);
                     let hash = cells.hash(&key);
@@ -326,8 +239,23 @@ impl Partial {
     /// Whether nothing was left out for want of memory, or by a rollup.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        let whole = |groups: &Groups| groups.table.dropped() == 0;
+        let whole = |groups: &Groups| groups.is_whole(self.inner.plan.work.limit());
         !self.cut && self.groups.as_ref().is_none_or(whole) && self.distinct.iter().all(Distinct::is_exact)
+    }
+
+    /// The groups of a top that may weigh as much as those to be shown, and of which something may be missing; `None`
+    /// where reading them again would not make the answer exact, or it is.
+    pub(super) fn unsure(&self) -> Option<Vec<Vec<u64>>> {
+        let groups = self.groups.as_ref().filter(|_| !self.cut)?;
+        let unsure = groups.unsure(self.inner.plan.work.limit())?;
+        (!unsure.is_empty()).then_some(unsure)
+    }
+
+    /// Puts the sums of groups that were read again, all of which are `keys`, in place of what it has of them.
+    pub(super) fn settle_unsure(&mut self, keys: &Table, again: &Self) {
+        if let (Some(groups), Some(again)) = (&mut self.groups, &again.groups) {
+            groups.settle_unsure(keys, again);
+        }
     }
 
     /// Of a page of the latest records: how many it has at most, and the numbers of those on it, of which smaller ones

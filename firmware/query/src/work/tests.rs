@@ -1,6 +1,7 @@
 //! The engine against the naive reference.
 
 mod random;
+mod sieve;
 
 use std::net::IpAddr;
 
