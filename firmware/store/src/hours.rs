@@ -4,16 +4,18 @@
 //! an hour that `rollups.redb` has needs no records. A block that belongs to such an hour is committed only after the
 //! hour's rows were durably taken back; whoever was closing the hour meanwhile finds that out and begins anew.
 
+mod coming;
 mod days;
 mod index;
 mod lists;
 mod rollups;
+mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use model::{Block, BlockError, Field, Timestamp, Unpacker, Values};
+use model::{Block, Timestamp};
 
 use crate::blocks::Blocks;
 use crate::day::Day;
@@ -21,142 +23,18 @@ use crate::disk::Disk;
 use crate::retention::on_disk;
 use crate::{BlockMeta, Hour, HourIndex, Period, RollupRow, StoreError};
 
+use coming::hours_of_ends;
+use state::{Closing, GRACE_S, OpenHour, ROLLED_AHEAD, ROLLED_BACK};
+
+pub(crate) use coming::{Coming, filed, filed_in};
 pub(crate) use index::{ClosedHour, FILE as INDEX, Index, Kind, Reader, hours_of};
 pub(crate) use rollups::{FILE as ROLLUPS, Rolled, Rollups, first_hour};
+pub(crate) use state::State;
 
 /// Hours that a block's records are taken to reach back where its columns were not read.
 const REACH: u32 = 48;
-/// Hours, before and after now, that are ever rolled up: what is beyond is a wrong clock's.
-const ROLLED_BACK: u32 = 3_660 * 24;
-const ROLLED_AHEAD: u32 = 24;
-/// Hours of which it is remembered when a block last came.
-const TOUCHED_MAX: usize = 16_384;
-/// After the end of an hour, and after the last block that belongs to it, it waits so long for more.
-const GRACE_S: u64 = 600;
-const QUIET_S: u64 = 180;
 /// Octets of sets that are merged in one transaction, or one day's.
 const MERGE_OCTETS: u64 = 32 << 20;
-
-/// Blocks of an hour that is not in the index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OpenHour {
-    pub(crate) blocks: u64,
-    pub(crate) records: u64,
-    pub(crate) min_start: u64,
-    pub(crate) max_end: u64,
-}
-
-impl OpenHour {
-    fn of(block: &BlockMeta) -> Self {
-        Self {
-            blocks: 1,
-            records: block.records.into(),
-            min_start: block.min_start.as_nanos(),
-            max_end: block.max_end.as_nanos(),
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.blocks += other.blocks;
-        self.records += other.records;
-        self.min_start = self.min_start.min(other.min_start);
-        self.max_end = self.max_end.max(other.max_end);
-    }
-}
-
-/// When something last came for an hour.
-#[derive(Debug, Clone, Copy)]
-struct Touched {
-    generation: u64,
-    at: Timestamp,
-}
-
-/// What is being closed: blocks that change it wait.
-#[derive(Debug, Clone)]
-struct Closing {
-    hours: Range<u32>,
-    /// A day that becomes whole.
-    day: Option<Day>,
-}
-
-/// What is known of the hours.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    /// Hours in the index, each with a number of this very closing.
-    pub(crate) closed: BTreeMap<u32, (ClosedHour, u64)>,
-    /// Hours with blocks that are not in the index.
-    pub(crate) open: BTreeMap<u32, OpenHour>,
-    /// Days whose blocks are all in closed hours.
-    whole: BTreeSet<Day>,
-    /// Days with closed hours that are merged, each with these: bit h.
-    merged: BTreeMap<Day, u32>,
-    pub(crate) rolled: BTreeMap<u32, Rolled>,
-    /// By their first hour.
-    pub(crate) days: BTreeMap<u32, Rolled>,
-    /// Days whose records are gone.
-    pub(crate) frozen: BTreeSet<u32>,
-    /// Hours that have records, or may have, and are not rolled up.
-    pub(crate) unrolled: BTreeSet<u32>,
-    touched: BTreeMap<u32, Touched>,
-    /// What hours had that are not in `touched` any more.
-    forgotten: u64,
-    /// Hours that blocks are being committed for.
-    pending: BTreeMap<u32, u32>,
-    closing: Option<Closing>,
-    generation: u64,
-}
-
-impl State {
-    fn is_frozen(&self, hour: u32) -> bool {
-        self.frozen.contains(&(hour / 24))
-    }
-
-    fn touch(&mut self, hours: impl Iterator<Item = u32>, now: Timestamp) {
-        self.generation += 1;
-        for hour in hours {
-            let generation = self.generation;
-            self.touched.insert(hour, Touched { generation, at: now });
-        }
-        while self.touched.len() > TOUCHED_MAX
-            && let Some((_, oldest)) = self.touched.pop_first()
-        {
-            self.forgotten = self.forgotten.max(oldest.generation);
-        }
-    }
-
-    fn touched_after(&self, hour: u32, generation: u64) -> bool {
-        let last = self.touched.get(&hour).map_or(self.forgotten, |t| t.generation);
-        self.pending.contains_key(&hour) || last > generation
-    }
-
-    /// Whether nothing is expected for an hour any more.
-    fn is_over(&self, hour: u32, now: Timestamp) -> bool {
-        let now = now.as_secs();
-        let quiet = self.touched.get(&hour).is_none_or(|touched| {
-            let at = touched.at.as_secs();
-            at > now || now - at >= QUIET_S
-        });
-        Hour(hour).end().as_secs() + GRACE_S <= now && quiet && !self.pending.contains_key(&hour)
-    }
-
-    fn open(&mut self, hour: u32, blocks: OpenHour) {
-        self.open
-            .entry(hour)
-            .and_modify(|open| open.add(blocks))
-            .or_insert(blocks);
-    }
-
-    /// Notes that an hour may have records to be rolled up.
-    fn unroll(&mut self, hours: impl Iterator<Item = u32>, now: Timestamp) {
-        let today = Hour::of(now).0;
-        let hours = hours.filter(|hour| {
-            let sane = today.saturating_sub(ROLLED_BACK)..=today.saturating_add(ROLLED_AHEAD);
-            sane.contains(hour) && !self.rolled.contains_key(hour) && !self.frozen.contains(&(hour / 24))
-        });
-        let hours: Vec<u32> = hours.collect();
-        self.unrolled.extend(hours);
-    }
-}
 
 /// What is to be done for an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -686,77 +564,5 @@ impl Drop for Closed<'_> {
     fn drop(&mut self) {
         self.0.lock().closing = None;
         self.0.changed.notify_all();
-    }
-}
-
-/// Blocks that are being committed; until this is dropped, their hours are not closed.
-#[derive(Debug)]
-pub(crate) struct Coming<'a> {
-    hours: &'a Hours,
-    now: Timestamp,
-    all: BTreeSet<u32>,
-    /// By block: the hour that it is filed in, and the hours that its records end in.
-    blocks: Vec<(u32, BTreeSet<u32>)>,
-}
-
-impl Coming<'_> {
-    /// Notes which of the blocks were new, and are stored.
-    pub(crate) fn stored(&self, metas: impl Iterator<Item = Option<BlockMeta>>) {
-        let mut state = self.hours.lock();
-        for ((filed, ends), meta) in self.blocks.iter().zip(metas) {
-            if let Some(meta) = meta {
-                state.open(*filed, OpenHour::of(&meta));
-                state.unroll(ends.iter().copied(), self.now);
-            }
-        }
-    }
-}
-
-impl Drop for Coming<'_> {
-    fn drop(&mut self) {
-        let mut state = self.hours.lock();
-        for hour in &self.all {
-            if let Some(count) = state.pending.get_mut(hour) {
-                *count -= 1;
-                if *count == 0 {
-                    state.pending.remove(hour);
-                }
-            }
-        }
-        // What was read since they began may have them or not.
-        state.touch(self.all.iter().copied(), self.now);
-        drop(state);
-        self.hours.changed.notify_all();
-    }
-}
-
-/// The hour that a block is filed in: that of its latest end, but no later than its day's last.
-pub(crate) fn filed_in(day: Day, max_end: Timestamp) -> u32 {
-    Hour::of(max_end).0.min(*hours_of(day).end())
-}
-
-/// The hour that a stored block is filed in.
-pub(crate) fn filed(block: &BlockMeta) -> u32 {
-    filed_in(block.id.day, block.max_end)
-}
-
-/// The hours that a block's records end in.
-fn hours_of_ends(block: &Block) -> BTreeSet<u32> {
-    let (first, last) = (Hour::of(block.min_end()).0, Hour::of(block.max_end()).0);
-    if last - first <= 1 {
-        return (first..=last).collect();
-    }
-    let ends = || {
-        let mut values = Values::default();
-        Unpacker::new().unpack(&block.view().column(Field::End)?, &mut values)?;
-        Ok::<_, BlockError>(values)
-    };
-    match ends() {
-        Ok(values) => (0..values.len())
-            .filter_map(|at| values.get(at))
-            .map(|end| Hour::of(Timestamp::from_nanos(end)).0)
-            .collect(),
-        // A parsed block's columns can be read; if not, nobody reads its records either.
-        Err(_) => [first, last].into(),
     }
 }
