@@ -19,8 +19,10 @@ const REGISTERS: usize = 1 << 14;
 const TOGETHER: usize = 256;
 /// What a hash of no part is.
 const START: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Cells that a sieve has at least.
+/// Cells that a sieve has at least, and at most: 4 MiB stay in the caches. The weight of all that is light is spread over
+/// them, so that a group of a hundred-thousandth of all stands out.
 const CELLS_MIN: usize = 1 << 6;
+const CELLS_MAX: usize = 1 << 19;
 
 /// What sieves of a question have in common.
 #[derive(Debug, Clone)]
@@ -37,14 +39,14 @@ pub(crate) struct Sieving {
 impl Sieving {
     /// Sieves of so many octets at most, where an answer has so many groups.
     pub(crate) fn new(shape: &Shape, weight: Weight, seed: u64, limit: u32, octets: usize) -> Self {
-        let cells = (octets / 8).max(CELLS_MIN);
+        let cells = (octets / 8).clamp(CELLS_MIN, CELLS_MAX);
         let cells = 1 << cells.ilog2();
         Self {
             shape: shape.clone(),
             weight,
             seed,
             cells,
-            keep: (limit as usize).saturating_mul(4).clamp(KEEP_MIN, 1 << 16),
+            keep: (limit as usize).saturating_mul(4).clamp(KEEP_MIN, 1 << 14),
         }
     }
 
@@ -65,8 +67,10 @@ impl Sieving {
     }
 }
 
-/// Groups with rows are that many at least; few of them in tests.
-const KEEP_MIN: usize = if cfg!(test) { 8 } else { 1 << 10 };
+/// What the last of so many groups weighs is asked of newcomers, at least; few of them in tests.
+const KEEP_MIN: usize = if cfg!(test) { 8 } else { 1 << 8 };
+/// So many times as many keep the rows that they have: nothing is missing of what came early.
+const EARLY: usize = 64;
 
 fn join(state: u64, part: u64) -> u64 {
     let product = u128::from(state.rotate_left(29) ^ part) * 0xa076_1d64_78bd_642f_u128;
@@ -245,14 +249,15 @@ impl Sieve {
         self.hashes = hashes;
     }
 
-    /// Takes the rows of the light groups: about `keep` are left, and in no case more than `most`.
+    /// Takes the rows of the light groups; in no case more than about `most` are left.
     pub(crate) fn sift(&mut self, sieving: &Sieving, table: &mut Table, most: usize) {
         let mut bar = table.weight_at(sieving.keep).clamp(self.bar, FULL);
+        let mut least = table.weight_at((sieving.keep * EARLY).min(most)).min(bar);
         for forced in [false, true, true, true, true, true, true, true] {
             self.bar = bar;
             table.retain(|weight, key| {
                 let hash = sieving.hash(key);
-                let light = weight < bar && (forced || self.cell(hash).saturating_add(weight.max(1)) < bar);
+                let light = weight < least && (forced || self.cell(hash).saturating_add(weight.max(1)) < bar);
                 let place = self.place(hash);
                 if let Some(cell) = self.cells.get_mut(place) {
                     *cell = match light {
@@ -271,6 +276,7 @@ impl Sieve {
                 .saturating_add(1)
                 .max(bar.saturating_mul(2))
                 .min(FULL);
+            least = bar;
         }
         table.shrink();
         self.late.retain(|_, key| table.find(key).is_some());
