@@ -13,8 +13,12 @@ use anyhow::{Context, Result};
 
 pub(crate) use guest::{Forwards, Guest};
 
+use crate::keys::Keys;
+use crate::rootfs::Tools;
+
 const OVMF: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 const OVMF_VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+const OVMF_SECURE: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 
 /// The board's UUID, from which the guest takes its machine id.
 const BOARD_UUID: &str = "7370616e-7761-4463-8e00-515745000001";
@@ -39,6 +43,10 @@ pub(crate) struct Machine {
     memory_mib: u32,
     capture_ports: usize,
     management: Management,
+    secure_boot: Option<Keys>,
+    second_disks: Vec<PathBuf>,
+    usb_sticks: Vec<PathBuf>,
+    oem_strings: Vec<String>,
 }
 
 impl Machine {
@@ -54,7 +62,35 @@ impl Machine {
             memory_mib: 2048,
             capture_ports: 1,
             management: Management::User(Forwards::default()),
+            secure_boot: None,
+            second_disks: Vec::new(),
+            usb_sticks: Vec::new(),
+            oem_strings: Vec::new(),
         }
+    }
+
+    /// Firmware with Secure Boot on, and these keys enrolled.
+    pub(crate) fn secure_boot(mut self, keys: &Keys) -> Self {
+        self.secure_boot = Some(keys.clone());
+        self
+    }
+
+    /// One more disk, which exists already.
+    pub(crate) fn second_disk(mut self, path: impl Into<PathBuf>) -> Self {
+        self.second_disks.push(path.into());
+        self
+    }
+
+    /// A USB stick with these contents, plugged in from the start.
+    pub(crate) fn usb_stick(mut self, path: impl Into<PathBuf>) -> Self {
+        self.usb_sticks.push(path.into());
+        self
+    }
+
+    /// A text in the machine's SMBIOS tables (type 11), where systemd looks for settings.
+    pub(crate) fn oem_string(mut self, text: &str) -> Self {
+        self.oem_strings.push(text.to_owned());
+        self
     }
 
     /// Uses this disk, kept over runs, instead of a new copy of the image; it is made from the
@@ -103,7 +139,12 @@ impl Machine {
         }
         let vars = disk.with_extension("vars.fd");
         if self.disk.is_none() || !vars.exists() {
-            std::fs::copy(OVMF_VARS, &vars).context("no UEFI firmware for QEMU: install the package ovmf")?;
+            match &self.secure_boot {
+                None => {
+                    std::fs::copy(OVMF_VARS, &vars).context("no UEFI firmware for QEMU: install the package ovmf")?;
+                }
+                Some(keys) => keys.enrol(&Tools::get()?, Path::new(OVMF_VARS), &vars)?,
+            }
         }
         let serial_log = self.dir.join("serial.log");
         let (serial, qmp) = (self.dir.join("serial.sock"), self.dir.join("qmp.sock"));
@@ -119,7 +160,11 @@ impl Machine {
             "-name",
             "spanwatch",
             "-machine",
-            "q35",
+            if self.secure_boot.is_some() {
+                "q35,smm=on"
+            } else {
+                "q35"
+            },
             "-uuid",
             BOARD_UUID,
             "-no-user-config",
@@ -134,8 +179,14 @@ impl Machine {
         qemu.args(["-smp", "2", "-m", &format!("{}M", self.memory_mib), "-display", "none"]);
         qemu.args([
             "-drive",
-            &format!("if=pflash,format=raw,unit=0,readonly=on,file={OVMF}"),
+            &format!(
+                "if=pflash,format=raw,unit=0,readonly=on,file={}",
+                if self.secure_boot.is_some() { OVMF_SECURE } else { OVMF }
+            ),
         ]);
+        if self.secure_boot.is_some() {
+            qemu.args(["-global", "driver=cfi.pflash01,property=secure,value=on"]);
+        }
         qemu.args([
             "-drive",
             &format!("if=pflash,format=raw,unit=1,file={}", vars.display()),
@@ -146,6 +197,11 @@ impl Machine {
         ]);
         qemu.args(["-device", "virtio-blk-pci,drive=disk,bootindex=0,addr=0x3"]);
         qemu.args(["-device", "virtio-rng-pci,addr=0x4"]);
+        for text in &self.oem_strings {
+            // a comma would end the option
+            qemu.args(["-smbios", &format!("type=11,value={}", text.replace(',', ",,"))]);
+        }
+        self.plug_disks(&mut qemu);
         let forwards = self.connect_management(&mut qemu)?;
         let mut ports = Vec::new();
         for port in 0..self.capture_ports {
@@ -175,6 +231,22 @@ impl Machine {
             .spawn()
             .context("cannot start qemu-system-x86_64: install the package qemu-system-x86")?;
         Ok(Guest::new(child, self.dir, forwards, ports, accel.name()))
+    }
+
+    fn plug_disks(&self, qemu: &mut Command) {
+        for (at, disk) in self.second_disks.iter().enumerate() {
+            let drive = format!("if=none,id=more{at},format=raw,file={}", disk.display());
+            let device = format!("virtio-blk-pci,drive=more{at},addr={:#x}", 0x10 + at);
+            qemu.args(["-drive", &drive, "-device", &device]);
+        }
+        if !self.usb_sticks.is_empty() {
+            qemu.args(["-device", "qemu-xhci,id=usb,addr=0x1b"]);
+        }
+        for (at, stick) in self.usb_sticks.iter().enumerate() {
+            let drive = format!("if=none,id=stick{at},format=raw,file={}", stick.display());
+            let device = format!("usb-storage,bus=usb.0,drive=stick{at},removable=on");
+            qemu.args(["-drive", &drive, "-device", &device]);
+        }
     }
 
     fn connect_management(&self, qemu: &mut Command) -> Result<Option<Forwards>> {

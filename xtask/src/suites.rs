@@ -4,6 +4,7 @@ mod answers;
 mod appliance;
 mod builders;
 mod check;
+mod disk;
 mod exporters;
 mod faults;
 mod figures;
@@ -15,6 +16,7 @@ mod playback;
 mod ports;
 mod session;
 mod tally;
+mod trust;
 mod unit;
 
 use std::time::Instant;
@@ -94,10 +96,22 @@ const SUITES: &[Suite] = &[
         run: ports::run,
     },
     Suite {
+        name: "trust",
+        about: "Secure Boot, what it refuses, and the fallback to the other slot",
+        long: false,
+        run: trust::run,
+    },
+    Suite {
         name: "faults",
         about: "a full disk, a damaged one, a power cut",
         long: false,
         run: faults::run,
+    },
+    Suite {
+        name: "decay",
+        about: "a byte of the root that only a late reader meets",
+        long: true,
+        run: trust::late,
     },
     Suite {
         name: "power",

@@ -12,7 +12,7 @@ use super::debian;
 use crate::cache::{self, Key};
 
 /// The programs that get a starter; ukify and virt-fw-vars are Python scripts.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     "bin/mkfs.erofs",
     "bin/systemd-analyze",
     "bin/ukify",
@@ -23,6 +23,7 @@ const PROGRAMS: [&str; 13] = [
     "bin/openssl",
     "bin/rauc",
     "bin/mksquashfs",
+    "bin/sbattach",
     "bin/sbsign",
     "bin/sbverify",
     "bin/virt-fw-vars",

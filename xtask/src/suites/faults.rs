@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::disk::Partition;
 use super::playback::{Playback, office};
 use super::session::{BOOT_WITHIN, Session, first_boot};
 use super::tally::Tally;
@@ -93,7 +94,11 @@ fn frames(links: &Value) -> Option<u64> {
 
 fn full(image: &Path, dir: &Path) -> Result<()> {
     let disk = used_disk(image, dir)?;
-    let file_system = data_partition(&disk)?.as_file_system(&disk);
+    let file_system = {
+        let data = Partition::named(&disk, "spanwatch-data")?;
+        // as e2fsprogs name a file system inside a file
+        format!("{}?offset={}", disk.display(), data.start)
+    };
     let text = output(
         Command::new("dumpe2fs")
             .args(["-h", &file_system])
@@ -128,7 +133,7 @@ fn full(image: &Path, dir: &Path) -> Result<()> {
 
 fn damaged(image: &Path, dir: &Path) -> Result<()> {
     let disk = used_disk(image, dir)?;
-    let data = data_partition(&disk)?;
+    let data = Partition::named(&disk, "spanwatch-data")?;
     // the superblock stays, so that it looks like a file system; what it leads to is gone
     let mut file = std::fs::File::options().write(true).open(&disk)?;
     for place in (4096..data.bytes.saturating_sub(1 << 20)).step_by(1 << 20).take(600) {
@@ -170,35 +175,4 @@ fn live_and_troubled(guest: &Guest, trouble: &str) -> Result<()> {
                 .then_some(())
         })
         .with_context(|| format!("a trouble with the words {trouble:?}"))
-}
-
-/// Where the data partition lies on a disk.
-struct Partition {
-    start: u64,
-    bytes: u64,
-}
-
-impl Partition {
-    /// The file system as e2fsprogs name one inside a file.
-    fn as_file_system(&self, disk: &Path) -> String {
-        format!("{}?offset={}", disk.display(), self.start)
-    }
-}
-
-fn data_partition(disk: &Path) -> Result<Partition> {
-    let text = output(Command::new("sfdisk").arg("--json").arg(disk))?;
-    let table: Value = serde_json::from_str(&text)?;
-    let partitions = table.pointer("/partitiontable/partitions").and_then(Value::as_array);
-    let data = partitions
-        .into_iter()
-        .flatten()
-        .find(|partition| partition.get("name").and_then(Value::as_str) == Some("spanwatch-data"));
-    let field = |name: &str| data.and_then(|data| data.get(name)).and_then(Value::as_u64);
-    let (start, size) = field("start")
-        .zip(field("size"))
-        .context("the disk has no data partition")?;
-    Ok(Partition {
-        start: start * 512,
-        bytes: size * 512,
-    })
 }

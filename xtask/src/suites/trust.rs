@@ -1,0 +1,334 @@
+//! What the machine runs, and what it refuses: Secure Boot, the root's hashes, the fallback.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+use super::disk::{Esp, Partition, flip};
+use super::session::BOOT_WITHIN;
+use super::tally::Tally;
+use crate::keys::{self, Keys};
+use crate::qemu::{Guest, Machine};
+use crate::rootfs::{Release, Tools};
+use crate::step::exec_logged;
+
+/// Starts that fail one after the other take longer than one that works.
+const RESETS_WITHIN: Duration = Duration::from_secs(900);
+
+/// What a box shows on its console when it is up and was never set up.
+const UP: &str = "Setup code";
+
+/// The trust chain on the booted image, with few boots.
+pub(super) fn run(tally: &mut Tally) -> Result<()> {
+    let image = crate::image::build()?;
+    let bench = Bench::new(&image)?;
+    tally.check(
+        "signatures are those of our key, and the same each time",
+        bench.signatures(),
+    );
+    let refused = bench.refused();
+    match refused {
+        Ok(found) => {
+            for (name, result) in found {
+                tally.check(name, result);
+            }
+            tally.check(
+                "a machine whose NVRAM was lost boots, and nothing that is not signed changes how",
+                bench.injected(),
+            );
+        }
+        Err(error) => tally.fail("what is not signed is refused", &format!("{error:#}")),
+    }
+    tally.check("an altered first program is refused", bench.altered_guard());
+    Ok(())
+}
+
+/// One byte of the root that nothing reads early: found before the boot is called good.
+pub(super) fn late(tally: &mut Tally) -> Result<()> {
+    let image = crate::image::build()?;
+    let bench = Bench::new(&image)?;
+    tally.check(
+        "a byte of the root that only a late reader meets: the other slot runs in the end",
+        bench.late_byte(),
+    );
+    Ok(())
+}
+
+/// What the tests work with.
+struct Bench {
+    image: PathBuf,
+    /// root.img and the signed programs.
+    parts: PathBuf,
+    dir: PathBuf,
+    disk: PathBuf,
+    keys: Keys,
+    tools: Tools,
+}
+
+impl Bench {
+    fn new(image: &Path) -> Result<Self> {
+        let dir = crate::build_dir()?.join("test/trust");
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir)?;
+        Ok(Self {
+            image: image.to_owned(),
+            parts: Release::current()?.dir.join("image"),
+            disk: dir.join("disk.img"),
+            dir,
+            keys: Keys::get()?,
+            tools: Tools::get()?,
+        })
+    }
+
+    /// A machine with Secure Boot on, on a disk that is kept.
+    fn machine(&self) -> Machine {
+        Machine::new(&self.image, &self.dir)
+            .disk(&self.disk)
+            .secure_boot(&self.keys)
+    }
+
+    /// Makes the disk anew, without starting it.
+    fn new_disk(&self) -> Result<Esp> {
+        std::fs::copy(&self.image, &self.disk)?;
+        std::fs::File::options()
+            .write(true)
+            .open(&self.disk)?
+            .set_len(2 << 30)?;
+        self.lose_nvram()?;
+        Esp::of(&self.disk)
+    }
+
+    /// Forgets the firmware's variables; the keys are enrolled anew at the next start.
+    fn lose_nvram(&self) -> Result<()> {
+        match std::fs::remove_file(self.disk.with_extension("vars.fd")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn signatures(&self) -> Result<()> {
+        for name in ["BOOTX64.EFI", "systemd-boot.efi", "spanwatch-a.efi", "spanwatch-b.efi"] {
+            let mut verify = self.tools.command("sbverify");
+            verify.arg("--cert").arg(&self.keys.sb_cert).arg(self.parts.join(name));
+            exec_logged(&mut verify, &self.dir.join("sbverify.log")).with_context(|| name.to_owned())?;
+        }
+        let mut copies = Vec::new();
+        for name in ["once.efi", "twice.efi"] {
+            let copy = self.unsigned(name)?;
+            self.keys.sign_efi(&self.tools, "1700000000", &copy)?;
+            copies.push(std::fs::read(copy)?);
+        }
+        ensure!(
+            copies.first() == copies.last(),
+            "two signatures of the same bytes differ"
+        );
+        Ok(())
+    }
+
+    /// Slot B's kernel without its signature.
+    fn unsigned(&self, name: &str) -> Result<PathBuf> {
+        let target = self.dir.join(name);
+        std::fs::copy(self.parts.join("spanwatch-b.efi"), &target)?;
+        let mut strip = self.tools.command("sbattach");
+        exec_logged(strip.arg("--remove").arg(&target), &self.dir.join("sbattach.log"))?;
+        Ok(target)
+    }
+
+    /// One guest that meets, in this order: an unsigned kernel, an altered one, one that another
+    /// key signed, a root with a flipped byte; and falls back to slot A after each of them had its
+    /// tries. Its first copy of the boot loader is altered as well.
+    fn refused(&self) -> Result<Vec<(&'static str, Result<()>)>> {
+        let esp = self.new_disk()?;
+        let good = self.parts.join("spanwatch-b.efi");
+        let unsigned = self.unsigned("unsigned.efi")?;
+        let altered = self.dir.join("altered.efi");
+        std::fs::copy(&good, &altered)?;
+        flip(&altered, std::fs::metadata(&altered)?.len() / 2)?;
+        let stranger = self.unsigned("stranger.efi")?;
+        let others = self.dir.join("other-keys");
+        keys::make(&others)?;
+        Keys::of(&others).sign_efi(&self.tools, "1700000000", &stranger)?;
+        let loader = self.dir.join("altered-loader.efi");
+        std::fs::copy(self.parts.join("systemd-boot.efi"), &loader)?;
+        flip(&loader, 0x5000)?;
+
+        esp.put(&loader, "EFI/systemd/boot-1.efi")?;
+        // three tries of one of them are enough to see that they are counted
+        for (kernel, name) in [
+            (&unsigned, "9-b+3"),
+            (&altered, "8-b+1"),
+            (&stranger, "7-b+1"),
+            (&good, "6-b+1"),
+        ] {
+            esp.put(kernel, &format!("EFI/Linux/spanwatch-00000{name}.efi"))?;
+        }
+        let root = Partition::named(&self.disk, "spanwatch-root-b")?;
+        root.write(&self.disk, &self.parts.join("root.img"))?;
+        // in the superblock, which is read first
+        root.flip(&self.disk, 1024)?;
+
+        let mut guest = self.machine().start()?;
+        guest.wait_for(UP, RESETS_WITHIN)?;
+        let serial = guest.serial();
+        guest.kill()?;
+        let kernels = Esp::of(&self.disk)?.kernels()?;
+        let has = |name: &str| {
+            ensure!(
+                kernels.iter().any(|kernel| kernel == name),
+                "there is no {name} but {}",
+                kernels.join(", ")
+            );
+            Ok(())
+        };
+        let met = serial.contains("data block 0 is corrupted");
+        let starts = serial.matches("BdsDxe: starting").count();
+        Ok(vec![
+            (
+                "an unsigned kernel is refused three times, and the machine resets by itself",
+                has("spanwatch-000009-b+0-3.efi"),
+            ),
+            ("an altered kernel is refused", has("spanwatch-000008-b+0-1.efi")),
+            (
+                "a kernel signed with another key is refused",
+                has("spanwatch-000007-b+0-1.efi"),
+            ),
+            ("an altered boot loader is refused, and its second copy runs", {
+                if starts >= 7 {
+                    Ok(())
+                } else {
+                    Err(anyhow!("{starts} starts, and not seven"))
+                }
+            }),
+            (
+                "a flipped byte of the root stops the kernel, and the other slot runs",
+                has("spanwatch-000006-b+0-1.efi").and_then(|()| {
+                    ensure!(met, "the kernel did not meet the byte");
+                    has("spanwatch-000001-a+2-1.efi")
+                }),
+            ),
+        ])
+    }
+
+    /// On the same disk after its NVRAM was lost: settings in SMBIOS, on the EFI system partition
+    /// and in a boot entry, each of which would keep the box from coming up if it were heard.
+    fn injected(&self) -> Result<()> {
+        self.lose_nvram()?;
+        let esp = Esp::of(&self.disk)?;
+        let kernel = esp
+            .kernels()?
+            .into_iter()
+            .find(|name| name.starts_with("spanwatch-000001-a"));
+        let kernel = kernel.context("slot A's kernel is gone")?;
+        esp.rename(&kernel, "spanwatch-000001-a+3.efi")?;
+        let evil = "init=/evil root=/dev/evil systemd.unit=poweroff.target";
+        // an unsigned add-on with a command line
+        let addon = self.dir.join("evil.addon.efi");
+        let stub = self.tools.boot().join("addonx64.efi.stub");
+        let mut ukify = self.tools.command("ukify");
+        ukify
+            .args(["build", &format!("--cmdline={evil}")])
+            .arg("--stub")
+            .arg(stub);
+        exec_logged(ukify.arg("--output").arg(&addon), &self.dir.join("ukify.log"))?;
+        // an initrd whose init powers off, or does nothing
+        let (init, initrd) = (self.dir.join("init"), self.dir.join("evil.cpio"));
+        std::fs::write(&init, "not a program\n")?;
+        let mut cpio = Command::new("sh");
+        cpio.current_dir(&self.dir)
+            .args(["-c", "chmod 755 init && echo init | cpio -o -H newc > evil.cpio"]);
+        exec_logged(&mut cpio, &self.dir.join("cpio.log"))?;
+        let entry = self.dir.join("evil.conf");
+        std::fs::write(
+            &entry,
+            format!(
+                "title Evil\nsort-key 0\nlinux /EFI/Linux/spanwatch-000001-a+3.efi\ninitrd /evil.cpio\noptions {evil}\n"
+            ),
+        )?;
+        let credential = self.dir.join("evil.cred");
+        std::fs::write(&credential, "evil")?;
+        for folder in ["loader/addons", "loader/entries", "loader/credentials"] {
+            esp.folder(folder)?;
+        }
+        esp.put(&addon, "loader/addons/evil.addon.efi")?;
+        esp.put(&initrd, "evil.cpio")?;
+        esp.put(&entry, "loader/entries/evil.conf")?;
+        esp.put(&credential, "loader/credentials/systemd.unit-dropin.cred")?;
+        let mut guest = self
+            .machine()
+            .oem_string(&format!("io.systemd.stub.kernel-cmdline-extra={evil}"))
+            .oem_string(&format!("io.systemd.boot.kernel-cmdline-extra={evil}"))
+            .oem_string("io.systemd.credential:systemd.extra-unit.spanwatch-console.service=[Unit]")
+            .start()?;
+        guest.wait_for(UP, BOOT_WITHIN)?;
+        let serial = guest.serial();
+        guest.kill()?;
+        let kernels = Esp::of(&self.disk)?.kernels()?;
+        ensure!(
+            kernels.iter().any(|name| name == "spanwatch-000001-a+3.efi"),
+            "the planted boot entry was not the one that was started: {}",
+            kernels.join(", ")
+        );
+        ensure!(
+            !serial.contains("Evil") && !serial.contains("/evil"),
+            "the console shows what was planted"
+        );
+        Ok(())
+    }
+
+    fn altered_guard(&self) -> Result<()> {
+        let esp = self.new_disk()?;
+        let guard = self.dir.join("altered-guard.efi");
+        std::fs::copy(self.parts.join("BOOTX64.EFI"), &guard)?;
+        flip(&guard, 0x280)?;
+        esp.put(&guard, "EFI/BOOT/BOOTX64.EFI")?;
+        let mut guest = self.machine().start()?;
+        let refused = guest.wait_for("Access Denied", BOOT_WITHIN);
+        guest.kill()?;
+        refused.map(drop)?;
+        let kernels = Esp::of(&self.disk)?.kernels()?;
+        ensure!(
+            kernels == ["spanwatch-000001-a+3.efi"],
+            "something was started: {}",
+            kernels.join(", ")
+        );
+        Ok(())
+    }
+
+    fn late_byte(&self) -> Result<()> {
+        let esp = self.new_disk()?;
+        esp.rename("spanwatch-000001-a+3.efi", "spanwatch-000002-a+3.efi")?;
+        esp.put(
+            &self.parts.join("spanwatch-b.efi"),
+            "EFI/Linux/spanwatch-000001-b+3.efi",
+        )?;
+        Partition::named(&self.disk, "spanwatch-root-b")?.write(&self.disk, &self.parts.join("root.img"))?;
+        let at = late_block(&self.parts)?;
+        Partition::named(&self.disk, "spanwatch-root-a")?.flip(&self.disk, at)?;
+        let mut guest: Guest = self.machine().start()?;
+        guest.poll("a start of slot B", Duration::from_secs(1800), |guest| {
+            (guest.serial().matches(UP).count() >= 4).then_some(())
+        })?;
+        let corrupted = guest.serial().matches("is corrupted").count();
+        guest.kill()?;
+        ensure!(corrupted >= 3, "{corrupted} starts of three met the byte");
+        let kernels = Esp::of(&self.disk)?.kernels()?;
+        ensure!(
+            kernels.iter().any(|name| name.starts_with("spanwatch-000001-b")),
+            "slot B did not start: {}",
+            kernels.join(", ")
+        );
+        Ok(())
+    }
+}
+
+/// A block that no start reads: of a time zone's file, found by its contents in the packed root.
+fn late_block(parts: &Path) -> Result<u64> {
+    let root = std::fs::read(parts.join("rootfs.erofs"))?;
+    // small files lie uncompressed in the file system; each zone ends with its rule in words
+    let rule = b"<+0545>-5:45";
+    let at = root.windows(rule.len()).position(|window| window == rule);
+    at.map(|at| at as u64)
+        .context("the root has no time zone of Kathmandu in plain")
+}
