@@ -12,7 +12,8 @@ use super::debian;
 use crate::cache::{self, Key};
 
 /// The programs that get a starter; ukify and virt-fw-vars are Python scripts.
-const PROGRAMS: [&str; 14] = [
+const PROGRAMS: [&str; 15] = [
+    "bin/dump.erofs",
     "bin/mkfs.erofs",
     "bin/systemd-analyze",
     "bin/ukify",

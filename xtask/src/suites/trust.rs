@@ -12,7 +12,7 @@ use super::tally::Tally;
 use crate::keys::{self, Keys};
 use crate::qemu::{Guest, Machine};
 use crate::rootfs::{Release, Tools};
-use crate::step::exec_logged;
+use crate::step::{exec_logged, output};
 
 /// Starts that fail one after the other take longer than one that works.
 const RESETS_WITHIN: Duration = Duration::from_secs(900);
@@ -304,7 +304,7 @@ impl Bench {
             "EFI/Linux/spanwatch-000001-b+3.efi",
         )?;
         Partition::named(&self.disk, "spanwatch-root-b")?.write(&self.disk, &self.parts.join("root.img"))?;
-        let at = late_block(&self.parts)?;
+        let at = late_byte_of(&self.tools, &self.parts)?;
         Partition::named(&self.disk, "spanwatch-root-a")?.flip(&self.disk, at)?;
         let mut guest: Guest = self.machine().start()?;
         guest.poll("a start of slot B", Duration::from_secs(1800), |guest| {
@@ -323,12 +323,29 @@ impl Bench {
     }
 }
 
-/// A block that no start reads: of a time zone's file, found by its contents in the packed root.
-fn late_block(parts: &Path) -> Result<u64> {
-    let root = std::fs::read(parts.join("rootfs.erofs"))?;
-    // small files lie uncompressed in the file system; each zone ends with its rule in words
-    let rule = b"<+0545>-5:45";
-    let at = root.windows(rule.len()).position(|window| window == rule);
-    at.map(|at| at as u64)
-        .context("the root has no time zone of Kathmandu in plain")
+/// A byte of the packed root that no start reads: of a program that people call by hand.
+fn late_byte_of(tools: &Tools, parts: &Path) -> Result<u64> {
+    let mut dump = tools.command("dump.erofs");
+    dump.args(["-e", "--path=/usr/bin/resolvectl"])
+        .arg(parts.join("root.img"));
+    first_extent(&output(&mut dump)?).context("dump.erofs does not tell where resolvectl lies")
+}
+
+/// The middle of the first extent that dump.erofs names, in bytes from the begin.
+fn first_extent(text: &str) -> Option<u64> {
+    let line = text.lines().find(|line| line.trim_start().starts_with("0:"))?;
+    let place = line.split('|').nth(1)?.split_once(':')?.1;
+    let (from, to) = place.split_once("..")?;
+    let (from, to): (u64, u64) = (from.trim().parse().ok()?, to.split('|').next()?.trim().parse().ok()?);
+    Some(from.midpoint(to))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_extent_is_read_from_dump_erofs() {
+        let text = "Path : /usr/bin/x\n\n Ext:   logical offset   |  length :     physical offset    |  length \n   \
+                    0:        0..   38663 |   38663 :     610304..    626688 |   16384\n";
+        assert_eq!(super::first_extent(text), Some(618_496));
+    }
 }
