@@ -103,6 +103,9 @@ rm -f "$identity"
 truncate -s $(($(field spanwatch-identity size) * 512)) "$identity"
 cat >"$out/mke2fs.conf" <<END
 [fs_types]
+    small = {
+        blocksize = 1024
+    }
     ext4 = {
         features = has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,extra_isize,metadata_csum
     }

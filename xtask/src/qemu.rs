@@ -76,12 +76,14 @@ impl Machine {
     }
 
     /// One more disk, which exists already.
+    #[allow(dead_code, reason = "tests of updates and of the installer use it")]
     pub(crate) fn second_disk(mut self, path: impl Into<PathBuf>) -> Self {
         self.second_disks.push(path.into());
         self
     }
 
     /// A USB stick with these contents, plugged in from the start.
+    #[allow(dead_code, reason = "tests of updates and of the installer use it")]
     pub(crate) fn usb_stick(mut self, path: impl Into<PathBuf>) -> Self {
         self.usb_sticks.push(path.into());
         self

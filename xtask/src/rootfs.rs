@@ -52,6 +52,7 @@ impl Release {
     }
 
     /// Another version, for tests, into `build/releases/VERSION`.
+    #[allow(dead_code, reason = "tests of updates use it")]
     pub(crate) fn other(version: &str, floor: Option<&str>) -> Result<Self> {
         let dir = crate::build_dir()?.join("releases").join(version);
         std::fs::create_dir_all(&dir)?;
