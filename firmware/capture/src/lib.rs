@@ -1,5 +1,7 @@
 //! Where frames and datagrams come from: capture files, packet rings and UDP sockets. The only crate with unsafe code.
 
+#[cfg(feature = "corpus")]
+pub mod corpus;
 pub mod datagram;
 pub mod file;
 pub mod nic;

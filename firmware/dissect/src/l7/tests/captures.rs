@@ -1,10 +1,8 @@
-//! Captures that others recorded; they are not part of the project. SPANWATCH_CAPTURES names their folder.
+//! Captures that others recorded, through an inspector.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use capture::file::CaptureFile;
-use capture::{Polled, Source};
+use capture::corpus;
 
 use super::play::{Known, Player};
 use crate::l7::Config;
@@ -12,49 +10,33 @@ use crate::{Frame, dissect};
 
 /// The captures of a folder, in order; none, said aloud, where it is absent.
 pub(super) fn captures(folder: &str) -> Vec<PathBuf> {
-    let root = std::env::var_os("SPANWATCH_CAPTURES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures"),
-        PathBuf::from,
-    );
-    let folder = root.join(folder).join("pcap");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!(
-            "skipped: {} is not there; SPANWATCH_CAPTURES names the folder of captures",
-            folder.display()
-        );
+    let Some(folder) = corpus::folder(folder) else {
         return Vec::new();
     };
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.sort();
-    files
+    // Beside what is expected of them, or alone.
+    let inner = folder.join("pcap");
+    corpus::files(if inner.is_dir() { &inner } else { &folder })
 }
 
 /// What an inspector says of a capture, as far as it can be read.
 pub(super) fn inspect(path: &Path, config: Config) -> (Player, Vec<Known>) {
     let mut player = Player::new(config);
     let mut most = 0;
-    if let Ok(mut file) = CaptureFile::open(path) {
-        loop {
-            let polled = file.poll(Duration::ZERO, |frame| {
-                let view = Frame {
-                    link_type: frame.link_type,
-                    data: frame.data,
-                    wire_len: frame.wire_len,
-                    vlan_tci: frame.vlan_tci,
-                };
-                if let Ok(packet) = dissect(&view)
-                    && packet.fragment.is_none()
-                {
-                    player.show(&packet, packet.payload_in(frame.data), frame.time);
-                    most = most.max(player.inspector.statistics().held);
-                }
-            });
-            match polled {
-                Ok(Polled::End) | Err(_) => break,
-                Ok(_) => {}
-            }
+    // Some end early.
+    let _ = corpus::frames(path, |frame| {
+        let view = Frame {
+            link_type: frame.link_type,
+            data: frame.data,
+            wire_len: frame.wire_len,
+            vlan_tci: frame.vlan_tci,
+        };
+        if let Ok(packet) = dissect(&view)
+            && packet.fragment.is_none()
+        {
+            player.show(&packet, packet.payload_in(frame.data), frame.time);
+            most = most.max(player.inspector.statistics().held);
         }
-    }
+    });
     assert!(most <= 64 << 20, "{}: {most} octets were held", path.display());
     let known = player.end();
     (player, known)
