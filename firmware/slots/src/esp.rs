@@ -156,9 +156,13 @@ impl Esp {
         Ok(steps)
     }
 
-    /// Makes what is in a slot start next.
+    /// Makes what is in a slot start next; refuses one that was marked bad, whose root may be
+    /// another than its kernel's by now.
     pub fn activate(&self, slot: Slot) -> Result<Vec<Step>, Refused> {
         let kernel = *self.kernel(slot).ok_or(Refused::Empty(slot))?;
+        if kernel.generation == 0 {
+            return Err(Refused::Bad(slot));
+        }
         if self.primary() == Some(&kernel) && kernel.bootable() {
             return self.mark_good(slot);
         }
@@ -263,17 +267,21 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_slot_is_the_last_choice_until_it_is_activated() {
+    fn a_bad_slot_is_the_last_choice_until_something_is_installed() {
         let esp = Esp::of(["spanwatch-000002-b+3.efi", "spanwatch-000001-a+3.efi"]);
-        let bad = esp.mark_bad(Slot::B).iter().fold(esp, |esp, step| esp.after(step));
+        let bad = esp
+            .mark_bad(Slot::B)
+            .iter()
+            .fold(esp.clone(), |esp, step| esp.after(step));
         assert_eq!(bad.primary().map(|entry| entry.slot), Some(Slot::A));
         assert!(!bad.good(Slot::B) && bad.good(Slot::A));
-        let steps = bad.activate(Slot::B).expect("B has a kernel");
-        assert_eq!(
-            names(&bad, &steps),
-            ["spanwatch-000002-b+3.efi", "spanwatch-000001-a+3.efi"]
-        );
+        assert_eq!(bad.activate(Slot::B), Err(Refused::Bad(Slot::B)));
         assert_eq!(Esp::default().activate(Slot::B), Err(Refused::Empty(Slot::B)));
+        let steps = esp.activate(Slot::A).expect("A has a kernel");
+        assert_eq!(
+            names(&esp, &steps),
+            ["spanwatch-000003-a+3.efi", "spanwatch-000002-b+3.efi"]
+        );
     }
 
     #[test]

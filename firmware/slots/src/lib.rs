@@ -25,6 +25,9 @@ pub enum Refused {
     /// No kernel of the slot is on the EFI system partition.
     #[error("slot {0} is empty: install an update into it first")]
     Empty(Slot),
+    /// The slot was marked bad: what is in it failed, or is not what its kernel expects.
+    #[error("slot {0} was marked bad: install an update into it")]
+    Bad(Slot),
     /// A kernel would be put into the slot that runs.
     #[error("slot {0} is running and cannot be replaced: install into the other one")]
     Running(Slot),
