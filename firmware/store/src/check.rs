@@ -286,6 +286,7 @@ impl Store {
     pub fn compact(&self, mut each: impl FnMut(&str, u64, u64)) -> Result<(), StoreError> {
         for (known, octets) in self.known()? {
             let file = &*known.file;
+            let is_index = file.name() == crate::hours::INDEX;
             let compacted = file.alone(|db| {
                 let stats = {
                     // What it holds of pages is known to a transaction that writes.
@@ -294,13 +295,23 @@ impl Store {
                     txn.abort()?;
                     stats
                 };
-                let used = stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes();
-                let used = used.max(stats.allocated_pages().saturating_mul(PAGE).min(octets));
+                let kept = stats.stored_bytes() + stats.metadata_bytes();
+                // What is empty in pages is gained where rows are written anew.
+                let used = match is_index {
+                    true => kept,
+                    false => {
+                        (kept + stats.fragmented_bytes()).max(stats.allocated_pages().saturating_mul(PAGE).min(octets))
+                    }
+                };
                 if used.saturating_mul(100) >= octets.saturating_mul(COMPACT_BELOW) {
                     return Ok(false);
                 }
-                Ok(db.compact()?)
+                Ok(is_index || db.compact()?)
             })?;
+            let compacted = match compacted && is_index {
+                true => self.hours.index.renew(octets / 100 * (100 - COMPACT_BELOW))?,
+                false => compacted,
+            };
             if compacted {
                 let after = self.usage_now()?;
                 let name = file.name();

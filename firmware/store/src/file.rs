@@ -1,5 +1,7 @@
 //! One redb file: opened when needed, closed after a failure, set aside when damaged.
 
+mod renew;
+
 use std::cell::{Cell, RefCell};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +15,8 @@ use redb::{
 
 use crate::StoreError;
 use crate::disk::Disk;
+
+pub(crate) use renew::copy_table;
 
 thread_local! {
     static IN_USE: RefCell<Option<String>> = const { RefCell::new(None) };

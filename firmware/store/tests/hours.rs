@@ -673,3 +673,61 @@ fn a_flipped_bit_in_any_octet_of_a_block_is_noticed_and_the_rest_answered() {
         file.written.lock().unwrap()[at + octet] ^= 1 << (octet % 8);
     }
 }
+
+#[test]
+fn a_merged_index_is_made_smaller_whenever_the_power_goes() {
+    let before = i64::MAX / 2;
+    let disk = Medium::new();
+    let mut store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+    let model = busy(&store, 2_000);
+    // Rows of hours first, then the days' pieces: what the rows took stays free.
+    for hour in store.hours_to_close(secs(NOON + 7_200), OBJECTS, 1_000).unwrap() {
+        assert!(close(&store, hour, OBJECTS));
+    }
+    drop(store);
+    store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+    close_all(&store);
+    drop(store);
+    let octets = |disk: &Medium| disk.files.lock().unwrap()["index.redb"].written.lock().unwrap().len();
+    let large = octets(&disk);
+    let compact = |disk: &Arc<Medium>| {
+        let store = Store::open(disk.clone(), Keep::default(), secs(NOON)).unwrap();
+        disk.lose_power_after(before);
+        let mut smaller = Vec::new();
+        let done = store.compact(|name, _, _| smaller.push(name.to_owned()));
+        (done.is_ok(), smaller)
+    };
+    let whole = disk.lose_power();
+    let (done, smaller) = compact(&whole);
+    let changes = whole.changes_since(before);
+    let small = octets(&whole);
+    assert!(
+        done && smaller.contains(&"index.redb".to_owned()),
+        "{smaller:?}: {small} of {large}"
+    );
+    assert!(small <= large / 10 * 9, "{small} of {large}");
+    look_up(&Store::open(whole, Keep::default(), secs(NOON)).unwrap(), &model, 0);
+    for after in (0..changes).step_by(usize::try_from(changes / 12).unwrap().max(1)) {
+        let cut = disk.lose_power();
+        let store = Store::open(cut.clone(), Keep::default(), secs(NOON)).unwrap();
+        cut.lose_power_after(after);
+        let _ = store.compact(|_, _, _| {});
+        drop(store);
+        let found = cut.lose_power();
+        let store = Store::open(found.clone(), Keep::default(), secs(NOON)).unwrap();
+        store
+            .check(|file| assert!(file.problems.is_empty(), "{:?}", file.problems))
+            .unwrap();
+        assert_eq!((index_rows(&store, "sets"), index_rows(&store, "merged")), (0, 2));
+        drop(store);
+        assert!(
+            found
+                .files
+                .lock()
+                .unwrap()
+                .keys()
+                .all(|name| !name.ends_with(".unfinished"))
+        );
+        assert!(octets(&found) <= large);
+    }
+}

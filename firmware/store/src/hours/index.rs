@@ -5,12 +5,12 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use model::Timestamp;
-use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, TableHandle, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use crate::day::Day;
 use crate::disk::Disk;
-use crate::file::DbFile;
+use crate::file::{DbFile, copy_table};
 use crate::hour_index::Hashes;
 use crate::rice::{self, put_varint, take_varint};
 use crate::value::{self, opened};
@@ -137,6 +137,36 @@ impl Index {
             if let Some(days) = opened(txn.open_table(DAYS))? {
                 for entry in days.iter()? {
                     loaded.days.push(Day(entry?.0.value().into()));
+    /// Writes the file anew where that makes it smaller by `least` octets or more; answers whether it did. Nobody else may
+    /// use it meanwhile.
+    pub(crate) fn renew(&self, least: u64) -> Result<bool, StoreError> {
+        let names = [
+            HOURS.name(),
+            STALE.name(),
+            LISTS.name(),
+            SETS.name(),
+            DAYS.name(),
+            PIECES.name(),
+            MERGED.name(),
+        ];
+        self.file.renew(least, |from, to| {
+            // A later release's file stays as it is.
+            if from.list_tables()?.any(|table| !names.contains(&table.name()))
+                || from.list_multimap_tables()?.count() > 0
+            {
+                return Ok(false);
+            }
+            copy_table(HOURS, from, to)?;
+            copy_table(STALE, from, to)?;
+            copy_table(LISTS, from, to)?;
+            copy_table(SETS, from, to)?;
+            copy_table(DAYS, from, to)?;
+            copy_table(PIECES, from, to)?;
+            copy_table(MERGED, from, to)?;
+            Ok(true)
+        })
+    }
+
                 }
             }
             let merged = read_merged(txn)?.into_iter();
