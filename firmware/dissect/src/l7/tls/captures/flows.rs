@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
-use capture::file::CaptureFile;
-use capture::{Polled, Source};
+use capture::corpus;
 use model::L7;
 
 use crate::l7::quic;
@@ -167,9 +165,8 @@ fn decide(key: &Key, client: &[u8], server: &[u8], latest: &[u8], forward: bool)
 /// The TCP and UDP flows of a capture by their ends.
 pub(super) fn read(path: &Path) -> BTreeMap<Key, Flow> {
     let mut flows: BTreeMap<Key, Flow> = BTreeMap::new();
-    let mut file = CaptureFile::open(path).expect("the capture opens");
     // a capture that ends in the middle of a packet has given what it could
-    while let Ok(polled) = file.poll(Duration::ZERO, |frame| {
+    let _ = corpus::frames(path, |frame| {
         let view = Frame {
             link_type: frame.link_type,
             data: frame.data,
@@ -199,10 +196,6 @@ pub(super) fn read(path: &Path) -> BTreeMap<Key, Flow> {
         } else if !payload.is_empty() {
             flow.octets(&key, forward, payload);
         }
-    }) {
-        if polled == Polled::End {
-            break;
-        }
-    }
+    });
     flows
 }
