@@ -125,11 +125,15 @@ impl Shape {
 
     /// Whether a reader takes it for a filter of so many octets.
     pub(super) fn fits(&self, octets: usize) -> bool {
+        // First, since the room of a hostile shape cannot be counted.
+        if self.bits > BITS_MAX || self.segments < 1 {
+            return false;
+        }
         let expected = match self.fingerprint {
             Fingerprint::Eight => self.room(),
             Fingerprint::Four => self.room().div_ceil(2),
         };
-        self.bits <= BITS_MAX && self.segments >= 1 && expected == octets as u64
+        expected == octets as u64
     }
 
     /// How many fingerprints it has.
@@ -398,6 +402,22 @@ mod tests {
                 17_904_191_670_133_477_622
             ]
         );
+    }
+
+    #[test]
+    fn no_hostile_shape_fits() {
+        for bits in [BITS_MAX + 1, 63, 64, 255, u32::MAX] {
+            for segments in [0, 1, u32::MAX] {
+                let fingerprint = Fingerprint::Four;
+                let shape = Shape {
+                    fingerprint,
+                    seed: 0,
+                    bits,
+                    segments,
+                };
+                assert!(!shape.fits(0) && !shape.fits(usize::MAX), "{shape:?}");
+            }
+        }
     }
 
     #[test]
