@@ -8,6 +8,10 @@ const PLACES: usize = 256;
 /// Longer keys are not kept: 1,024 entries stay below a megabyte and a half.
 const KEY_MAX: usize = 1_024;
 
+/// Rooms for messages that come in parts, and the most octets of one.
+const PARTS_MAX: usize = 16;
+const PART_MAX: usize = 32 << 10;
+
 /// What is kept of one.
 pub(super) type Print = [u8; 56];
 
@@ -38,6 +42,23 @@ pub(super) struct Rooms {
     pub(super) types: Vec<u16>,
     /// For a packet that is decrypted.
     pub(super) packet: Vec<u8>,
+    /// For messages that come in parts.
+    parts: Vec<Vec<u8>>,
+}
+
+impl Rooms {
+    /// Room for a message that comes in parts.
+    pub(super) fn part(&mut self) -> Vec<u8> {
+        self.parts.pop().unwrap_or_default()
+    }
+
+    /// Keeps the room of a message for another.
+    pub(super) fn give_back(&mut self, mut part: Vec<u8>) {
+        if (1..=PART_MAX).contains(&part.capacity()) && self.parts.len() < PARTS_MAX {
+            part.clear();
+            self.parts.push(part);
+        }
+    }
 }
 
 impl Fingerprints {

@@ -140,7 +140,8 @@ impl Message {
         prints: &mut Fingerprints,
     ) -> Result<(), Broken> {
         let mut rest = Octets(part);
-        while !rest.0.is_empty() {
+        // What follows a hello that encrypts at once is not in the clear, even in the same record.
+        while !rest.0.is_empty() && !session.is_done() {
             if usize::from(self.header_have) < self.header.len() {
                 let have = usize::from(self.header_have);
                 let octets = rest.take_up_to(self.header.len() - have);
@@ -167,6 +168,9 @@ impl Message {
                 };
                 let body = body.take_up_to(most.saturating_sub(self.kept.len()));
                 if self.left > 0 || !self.kept.is_empty() {
+                    if self.kept.capacity() == 0 {
+                        self.kept = prints.rooms.part();
+                    }
                     self.kept.extend_from_slice(body);
                 } else if !session.message(kind, body, forward, Carrier::Stream, prints) {
                     return Err(Broken);
@@ -178,6 +182,7 @@ impl Message {
                 if !kept.is_empty() && !session.message(kind, &kept, forward, Carrier::Stream, prints) {
                     return Err(Broken);
                 }
+                prints.rooms.give_back(kept);
             }
         }
         Ok(())

@@ -349,6 +349,22 @@ fn conversation() -> [(bool, Vec<u8>); 4] {
     ]
 }
 
+/// A server's hello of a draft of TLS 1.3 is the last that is read, also where its record goes on.
+#[test]
+fn a_hello_that_encrypts_at_once_ends_its_record() {
+    let mut all = conversation();
+    all[1].1[9] = 0x7f;
+    let (mut whole, mut cut) = (Handshake::default(), Handshake::default());
+    for (forward, octets) in &all {
+        whole.push(*forward, octets);
+        for octet in octets {
+            cut.push(*forward, &[*octet]);
+        }
+    }
+    assert_eq!(facts(&whole), facts(&cut));
+    assert_eq!(facts(&whole).details.get(DetailKey::Subject), None);
+}
+
 proptest! {
     /// However the octets are cut, they say the same.
     #[test]
