@@ -172,8 +172,8 @@ impl Details {
     pub const VALUE_MAX: usize = 255;
     /// Octets in front of a value.
     const HEAD: usize = 3;
-    /// Room that is made at first: what most flows say.
-    const ROOM: usize = 160;
+    /// Room that is made at first.
+    const ROOM: usize = 64;
 
     /// Sets what is not set yet; an empty value says nothing. Control characters become `?`.
     pub fn set(&mut self, key: DetailKey, value: &str) {
@@ -220,6 +220,11 @@ impl Details {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Makes room for about so many octets, so that setting what follows allocates nothing.
+    pub fn make_room(&mut self, octets: usize) {
+        self.0.reserve(octets);
     }
 
     /// Everything in one text, for [`Self::from_packed`].

@@ -125,13 +125,17 @@ impl Pending {
     }
 }
 
-/// A flow's DNS.
+/// Queries that wait behind another.
+#[derive(Debug, Default)]
+struct Later(Vec<Pending>);
+
+/// A flow's DNS. It lies in the flow itself, and is small for that.
 #[derive(Debug)]
 pub(super) struct Dns {
     dialect: Dialect,
     /// The query that waits, and those that came while it did: most flows ask once at a time.
     waits: Option<Pending>,
-    later: Vec<Pending>,
+    later: Option<Box<Later>>,
     /// TCP: what is there of each direction's next message.
     parts: Option<Box<[Part; 2]>>,
 }
@@ -151,7 +155,7 @@ impl Dns {
         Self {
             dialect: Dialect::of(ports),
             waits: None,
-            later: Vec::new(),
+            later: None,
             parts: None,
         }
     }
@@ -214,15 +218,23 @@ impl Dns {
         if is(self.waits.as_ref()?) {
             return Some(0);
         }
-        self.later.iter().position(is).map(|at| at + 1)
+        self.later().iter().position(is).map(|at| at + 1)
+    }
+
+    /// Queries that wait behind the first.
+    fn later(&self) -> &[Pending] {
+        self.later.as_ref().map(|later| later.0.as_slice()).unwrap_or_default()
     }
 
     /// Takes a query out, by its place among those that wait.
     fn take(&mut self, at: usize) -> Option<Pending> {
+        let later = self.later.as_mut().map(|later| &mut later.0);
+        let Some(later) = later.filter(|later| !later.is_empty()) else {
+            return if at == 0 { self.waits.take() } else { None };
+        };
         match at.checked_sub(1) {
-            Some(at) => (at < self.later.len()).then(|| self.later.remove(at)),
-            None if self.later.is_empty() => self.waits.take(),
-            None => self.waits.replace(self.later.remove(0)),
+            Some(at) => (at < later.len()).then(|| later.remove(at)),
+            None => self.waits.replace(later.remove(0)),
         }
     }
 
@@ -268,7 +280,7 @@ impl Dns {
             return;
         }
         let late = |p: &Pending| talk.now.nanos_since(p.at) > PATIENCE;
-        let waiting = usize::from(self.waits.is_some()) + self.later.len();
+        let waiting = usize::from(self.waits.is_some()) + self.later().len();
         if (waiting >= talk.max_transactions || self.waits.as_ref().is_some_and(late))
             && let Some(query) = self.take(0)
         {
@@ -285,7 +297,7 @@ impl Dns {
             forward,
         };
         match &self.waits {
-            Some(_) => self.later.push(query),
+            Some(_) => self.later.get_or_insert_default().0.push(query),
             None => self.waits = Some(query),
         }
     }

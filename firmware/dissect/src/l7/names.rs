@@ -16,7 +16,9 @@ const SECOND: u64 = 1_000_000_000;
 const TTL_MIN: u64 = 300;
 const TTL_MAX: u64 = 86_400;
 
+/// A line of the processor's cache.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Entry {
     /// Who asked; `None`: anybody.
     client: Option<IpAddr>,

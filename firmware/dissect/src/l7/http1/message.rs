@@ -148,6 +148,7 @@ impl Request {
             l7.host = L7::host_name(&self.host);
         }
         if l7.details.get(DetailKey::Method).is_none() {
+            l7.details.make_room(192);
             l7.details.set(DetailKey::Method, &self.method);
             l7.details.set(DetailKey::Path, &self.path);
             l7.details.set(DetailKey::Agent, &self.agent);

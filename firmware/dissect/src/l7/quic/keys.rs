@@ -12,8 +12,8 @@ use super::version::Derivation;
 pub(super) struct Keys {
     initial: hkdf::Prk,
     labels: [&'static [u8]; 3],
-    client: Option<Direction>,
-    server: Option<Direction>,
+    client: Option<Box<Direction>>,
+    server: Option<Box<Direction>>,
 }
 
 struct Direction {
@@ -45,9 +45,9 @@ impl Keys {
             (&mut self.server, &b"server in"[..])
         };
         if place.is_none() {
-            *place = Direction::derive(&self.initial, label, self.labels);
+            *place = Direction::derive(&self.initial, label, self.labels).map(Box::new);
         }
-        place.as_ref()
+        place.as_deref()
     }
 }
 

@@ -179,6 +179,7 @@ impl Session {
         }
         // By rising key: each is put behind the others.
         let details = &mut l7.details;
+        details.make_room(if self.certificate.is_some() { 320 } else { 160 });
         details.set(DetailKey::Alpn, self.protocols());
         if let Some(ja4) = self.client.as_ref().and_then(|client| client.ja4.as_ref()) {
             details.set(DetailKey::Ja4, std::str::from_utf8(ja4).unwrap_or_default());
