@@ -58,6 +58,8 @@ pub struct WindowBuilder {
     start: Timestamp,
     seconds: u32,
     counters: LinkCounters,
+    /// `None` while nobody saw a frame of an exporter's link.
+    sights: Option<Sights>,
     hosts: Sums<Address>,
     protocols: Sums<Protocol>,
     apps: Sums<App>,
@@ -79,6 +81,7 @@ impl WindowBuilder {
             start: align(time, seconds),
             seconds,
             counters: LinkCounters::default(),
+            sights: link.is_port().then(Sights::default),
             hosts: Sums::new(limits.hosts),
             protocols: Sums::new(PROTOCOLS_MAX),
             apps: Sums::new(APPS_MAX),
@@ -100,33 +103,18 @@ impl WindowBuilder {
             bytes: frame.bytes,
         };
         self.counters.frames.add(frame.direction, one);
-        self.counters.broadcast += u64::from(frame.broadcast);
-        self.counters.multicast += u64::from(frame.multicast);
-        if let Some(count) = self.counters.sizes.get_mut(SizeClass::of(frame.bytes).index()) {
-            *count += 1;
-        }
+        self.sights.get_or_insert_default().add(frame);
         if let Some(ether_type) = frame.non_ip {
-            self.counters.non_ip += 1;
             self.protocols
                 .add(Protocol::of_frame(ether_type), |row| row.add(frame.direction, one));
-        }
-        if let Some(kind) = frame.malformed
-            && let Some(count) = self.counters.malformed.get_mut(kind.index())
-        {
-            *count += 1;
         }
     }
 
     /// Counts what an exporter's record says: in the tables, and as the link's frames, whose octets are then those of
-    /// the IP layer.
+    /// the IP layer. Which frames these were nobody saw: a record's address says nothing of a link's broadcast.
     pub fn observe_exported(&mut self, delta: &FlowDelta) {
         self.counters.frames.add(delta.direction, delta.forward);
         self.counters.frames.add(delta.direction.reversed(), delta.reverse);
-        match delta.dst_ip {
-            IpAddr::V4(v4) if v4.is_broadcast() => self.counters.broadcast += delta.forward.packets,
-            group if group.is_multicast() => self.counters.multicast += delta.forward.packets,
-            _ => {}
-        }
         self.observe(delta);
     }
 
@@ -150,6 +138,9 @@ impl WindowBuilder {
     /// the tables' bounds are kept.
     pub fn absorb(&mut self, other: Self) {
         self.counters += &other.counters;
+        if let Some(sights) = &other.sights {
+            self.sights.get_or_insert_default().absorb(sights);
+        }
         self.hosts.absorb(other.hosts);
         self.protocols.absorb(other.protocols);
         self.apps.absorb(other.apps);
@@ -191,17 +182,62 @@ impl WindowBuilder {
     /// Closes the window: the heaviest [`ROWS_KEPT`] rows of each table stay.
     #[must_use]
     pub fn close(self) -> Window {
+        let counters = LinkCounters {
+            broadcast: self.sights.as_ref().map(|s| s.broadcast),
+            multicast: self.sights.as_ref().map(|s| s.multicast),
+            non_ip: self.sights.as_ref().map(|s| s.non_ip),
+            malformed: self.sights.as_ref().map(|s| s.malformed),
+            sizes: self.sights.as_ref().map(|s| s.sizes),
+            ..self.counters
+        };
         Window {
             link: self.link,
             start: self.start,
             seconds: self.seconds,
-            counters: self.counters,
+            counters,
             hosts: self.hosts.finish(ROWS_KEPT, |address| TopKey::Host(address.ip())),
             protocols: self.protocols.finish(ROWS_KEPT, Protocol::key),
             apps: self.apps.finish(ROWS_KEPT, TopKey::App),
             conversations: self.conversations.finish(ROWS_KEPT, |(low, high)| {
                 TopKey::Conversation(Conversation::of(low.ip(), high.ip()).0)
             }),
+        }
+    }
+}
+
+/// What is counted of frames that somebody saw.
+#[derive(Debug, Clone, Default)]
+struct Sights {
+    broadcast: u64,
+    multicast: u64,
+    non_ip: u64,
+    malformed: [u64; MalformedKind::ALL.len()],
+    sizes: [u64; SizeClass::ALL.len()],
+}
+
+impl Sights {
+    #[inline]
+    fn add(&mut self, frame: &FrameSeen) {
+        self.broadcast += u64::from(frame.broadcast);
+        self.multicast += u64::from(frame.multicast);
+        self.non_ip += u64::from(frame.non_ip.is_some());
+        if let Some(count) = self.sizes.get_mut(SizeClass::of(frame.bytes).index()) {
+            *count += 1;
+        }
+        if let Some(kind) = frame.malformed
+            && let Some(count) = self.malformed.get_mut(kind.index())
+        {
+            *count += 1;
+        }
+    }
+
+    fn absorb(&mut self, other: &Self) {
+        self.broadcast += other.broadcast;
+        self.multicast += other.multicast;
+        self.non_ip += other.non_ip;
+        let mine = self.malformed.iter_mut().chain(&mut self.sizes);
+        for (mine, theirs) in mine.zip(other.malformed.iter().chain(&other.sizes)) {
+            *mine += theirs;
         }
     }
 }

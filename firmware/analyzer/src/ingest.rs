@@ -104,6 +104,9 @@ impl Connection {
                 Message::WindowsBefore { id, windows } => {
                     (id, Content::Windows(windows.into_iter().map(Into::into).collect()))
                 }
+                Message::WindowsWithZeros { id, windows } => {
+                    (id, Content::Windows(windows.into_iter().map(Into::into).collect()))
+                }
                 Message::Interfaces { id, minutes } => (id, Content::Interfaces(minutes)),
                 Message::Gauges { id, gauges } => (id, Content::Gauges(gauges)),
                 Message::Devices { id, devices } => (id, Content::Devices(devices)),

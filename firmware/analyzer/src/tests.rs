@@ -437,8 +437,8 @@ async fn what_nobody_may_send_hurts_nobody() {
     }
     // Counts that cannot be added.
     let mut heavy = window(base, u64::MAX);
-    heavy.counters.broadcast = u64::MAX;
-    heavy.counters.malformed = [u64::MAX; 8];
+    heavy.counters.broadcast = Some(u64::MAX);
+    heavy.counters.malformed = Some([u64::MAX; 8]);
     heavy.counters.drops.ring = u64::MAX;
     let twice = Message::Windows {
         id: id(50),

@@ -4,13 +4,13 @@
 
 mod before;
 
-use model::{DeviceFacts, Gauge, InterfaceMinute, LinkId, Window};
+use model::{DeviceFacts, FormerSizes, Gauge, InterfaceMinute, LinkId, Window};
 use serde::{Deserialize, Serialize};
 
 pub use before::WindowBefore;
 
 /// The version of this protocol.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What a link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -68,12 +68,12 @@ pub enum Message {
         #[serde(with = "octets")]
         bytes: Vec<u8>,
     },
-    /// Windows that a collector of the release before left in its spool; nobody writes them any more.
+    /// Windows that a collector of an older release left in its spool; nobody writes them any more.
     WindowsBefore {
         /// The batch's number.
         id: BatchId,
         /// The windows.
-        windows: Vec<WindowBefore>,
+        windows: Vec<WindowBefore<[u64; 7]>>,
     },
     /// What exporters' interfaces carried; parts of the same minute add up.
     Interfaces {
@@ -109,6 +109,14 @@ pub enum Message {
     Live {
         /// The window.
         window: Box<Window>,
+    },
+    /// Windows that a collector of the release before left in its spool, which wrote zero for what nobody measured;
+    /// nobody writes them any more.
+    WindowsWithZeros {
+        /// The batch's number.
+        id: BatchId,
+        /// The windows.
+        windows: Vec<WindowBefore<FormerSizes>>,
     },
     /// Closed windows: of one second from capture ports; of one minute from exporters. Several of the same link and
     /// interval add up.

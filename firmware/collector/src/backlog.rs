@@ -43,6 +43,7 @@ fn id_of(message: &Message) -> Option<BatchId> {
         Message::Block { id, .. }
         | Message::Windows { id, .. }
         | Message::WindowsBefore { id, .. }
+        | Message::WindowsWithZeros { id, .. }
         | Message::Interfaces { id, .. }
         | Message::Gauges { id, .. }
         | Message::Devices { id, .. }

@@ -51,7 +51,8 @@ pub(crate) struct PointOut {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     causes: BTreeMap<&'static str, u64>,
     /// Malformed frames, of any kind.
-    malformed: u64,
+    /// `null`: nobody saw the frames.
+    malformed: Option<u64>,
 }
 
 impl From<Point> for PointOut {
@@ -78,7 +79,7 @@ impl From<Point> for PointOut {
             utilisation: point.utilisation.map(|u| [u.total, u.inbound, u.outbound]),
             lost: causes.values().sum(),
             causes,
-            malformed: point.counters.malformed.iter().sum(),
+            malformed: point.counters.malformed_all(),
         }
     }
 }

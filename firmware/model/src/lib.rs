@@ -43,6 +43,6 @@ pub use range::{AddressRange, ParseAddressRangeError, ParsePortRangeError, PortR
 pub use record::{Direction, EndReason, FlowRecord, IcmpType};
 pub use time::{ParseTimestampError, Timestamp};
 pub use window::{
-    Conversation, Counters, Dimension, DropCounters, FlowDelta, LinkCounters, LinkId, MalformedKind, NicErrors,
-    SizeClass, Split, TopKey, TopTable, Window,
+    Conversation, Counters, Dimension, DropCounters, FlowDelta, FormerCounters, FormerLosses, FormerSizes,
+    LinkCounters, LinkId, MalformedKind, NicErrors, SizeClass, Split, TopKey, TopTable, Window,
 };

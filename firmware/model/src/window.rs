@@ -1,5 +1,7 @@
 //! Windows: closed intervals of aggregated counters.
 
+mod former;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::AddAssign;
@@ -7,6 +9,8 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use crate::{App, Direction, Timestamp};
+
+pub use former::{FormerCounters, FormerLosses, FormerSizes};
 
 /// The number of a link: for a capture port its place in PCI order, the first being 1; for an exporter its number in the
 /// settings above [`LinkId::EXPORTERS`].
@@ -22,6 +26,12 @@ impl LinkId {
     #[must_use]
     pub const fn of_exporter(number: u32) -> Self {
         Self(Self::EXPORTERS.saturating_add(number))
+    }
+
+    /// Whether it is a capture port: neither an exporter nor the sum of all exporters.
+    #[must_use]
+    pub const fn is_port(self) -> bool {
+        self.0 < Self::EXPORTERS
     }
 
     /// The exporter's number in the settings; `None` for a capture port.
@@ -277,37 +287,49 @@ pub struct NicErrors {
 
 impl AddAssign for NicErrors {
     fn add_assign(&mut self, other: Self) {
-        let add = |mine: &mut Option<u64>, theirs: Option<u64>| {
-            if let Some(theirs) = theirs {
-                *mine = Some(mine.unwrap_or(0).saturating_add(theirs));
-            }
-        };
-        add(&mut self.crc, other.crc);
-        add(&mut self.alignment, other.alignment);
-        add(&mut self.length, other.length);
-        add(&mut self.missed, other.missed);
-        add(&mut self.no_buffer, other.no_buffer);
+        add_known(&mut self.crc, other.crc);
+        add_known(&mut self.alignment, other.alignment);
+        add_known(&mut self.length, other.length);
+        add_known(&mut self.missed, other.missed);
+        add_known(&mut self.no_buffer, other.no_buffer);
     }
 }
 
-/// What a link carried in a window. Octets are those of the frames, without FCS.
+/// What is missing adds nothing, and stays missing.
+fn add_known(mine: &mut Option<u64>, theirs: Option<u64>) {
+    if let Some(theirs) = theirs {
+        *mine = Some(mine.unwrap_or(0).saturating_add(theirs));
+    }
+}
+
+/// The same of counts that are known together.
+fn add_each<const N: usize>(mine: &mut Option<[u64; N]>, theirs: Option<[u64; N]>) {
+    if let Some(theirs) = theirs {
+        for (mine, theirs) in mine.get_or_insert([0; N]).iter_mut().zip(theirs) {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+}
+
+/// What a link carried in a window. Octets are those of the frames, without FCS. What only somebody who sees the frames
+/// themselves can count is `None` where nobody did, as of exporters' links; in sums, that adds nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LinkCounters {
     /// All frames, with the parts in and out of home (or by the port's direction).
     pub frames: Split,
     /// Broadcast frames.
-    pub broadcast: u64,
+    pub broadcast: Option<u64>,
     /// Multicast frames, broadcast not counted.
-    pub multicast: u64,
+    pub multicast: Option<u64>,
     /// Frames that are not IP.
-    pub non_ip: u64,
+    pub non_ip: Option<u64>,
     /// Malformed frames, indexed by [`MalformedKind::index`].
-    pub malformed: [u64; MalformedKind::ALL.len()],
+    pub malformed: Option<[u64; MalformedKind::ALL.len()]>,
     /// What was lost.
     pub drops: DropCounters,
-    /// Frames by size, indexed by [`SizeClass::index`]; all zero where nobody saw the frames themselves.
+    /// Frames by size, indexed by [`SizeClass::index`].
     #[serde(default)]
-    pub sizes: [u64; SizeClass::ALL.len()],
+    pub sizes: Option<[u64; SizeClass::ALL.len()]>,
     /// What the NIC counted besides.
     #[serde(default)]
     pub nic: NicErrors,
@@ -316,17 +338,41 @@ pub struct LinkCounters {
 impl AddAssign<&LinkCounters> for LinkCounters {
     fn add_assign(&mut self, other: &LinkCounters) {
         self.frames += other.frames;
-        self.broadcast = self.broadcast.saturating_add(other.broadcast);
-        self.multicast = self.multicast.saturating_add(other.multicast);
-        self.non_ip = self.non_ip.saturating_add(other.non_ip);
-        for (mine, theirs) in self.malformed.iter_mut().zip(other.malformed) {
-            *mine = mine.saturating_add(theirs);
-        }
+        add_known(&mut self.broadcast, other.broadcast);
+        add_known(&mut self.multicast, other.multicast);
+        add_known(&mut self.non_ip, other.non_ip);
+        add_each(&mut self.malformed, other.malformed);
         self.drops += other.drops;
-        for (mine, theirs) in self.sizes.iter_mut().zip(other.sizes) {
-            *mine = mine.saturating_add(theirs);
-        }
+        add_each(&mut self.sizes, other.sizes);
         self.nic += other.nic;
+    }
+}
+
+impl LinkCounters {
+    /// Frames that are neither broadcast nor multicast; `None` where nobody saw which are.
+    #[must_use]
+    pub fn unicast(&self) -> Option<u64> {
+        let others = self.broadcast?.saturating_add(self.multicast?);
+        Some(self.frames.total.packets.saturating_sub(others))
+    }
+
+    /// Malformed frames of a kind; `None` where nobody saw the frames.
+    #[must_use]
+    pub fn malformed_of(&self, kind: MalformedKind) -> Option<u64> {
+        self.malformed.as_ref()?.get(kind.index()).copied()
+    }
+
+    /// Malformed frames of all kinds; `None` where nobody saw the frames.
+    #[must_use]
+    pub fn malformed_all(&self) -> Option<u64> {
+        let kinds = self.malformed.as_ref()?;
+        Some(kinds.iter().fold(0, |sum, kind| sum.saturating_add(*kind)))
+    }
+
+    /// Frames of a size; `None` where nobody saw the frames.
+    #[must_use]
+    pub fn frames_of(&self, class: SizeClass) -> Option<u64> {
+        self.sizes.as_ref()?.get(class.index()).copied()
     }
 }
 
@@ -513,6 +559,17 @@ mod tests {
         };
         sum += NicErrors::default();
         assert_eq!((sum.crc, sum.missed, sum.length), (Some(5), Some(0), None));
+        let seen = LinkCounters {
+            broadcast: Some(1),
+            sizes: Some([0, 1, 0, 0, 0, 0, 0]),
+            ..LinkCounters::default()
+        };
+        let mut sum = LinkCounters::default();
+        for counters in [&seen, &LinkCounters::default(), &seen] {
+            sum += counters;
+        }
+        assert_eq!((sum.broadcast, sum.multicast, sum.unicast()), (Some(2), None, None));
+        assert_eq!((sum.sizes, sum.malformed_all()), (Some([0, 2, 0, 0, 0, 0, 0]), None));
     }
 
     #[test]

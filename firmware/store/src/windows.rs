@@ -243,7 +243,7 @@ impl Windows {
             if let Some(tables) = Tables::open(txn)? {
                 let mut second = |key: SecondKey, value: &[u8]| {
                     let top = dimension.map_or(Ok(TopTable::default()), |d| tables.second_top(key, d))?;
-                    let (covered, counters) = decode_counters(value)?;
+                    let (covered, counters) = decode_counters(LinkId(key.1), value)?;
                     each(
                         Row {
                             link: LinkId(key.1),
@@ -391,7 +391,7 @@ impl MinuteRows {
                     next = (key.0 + 1, low);
                     continue 'seek;
                 }
-                let (covered, counters) = decode_counters(value.value())?;
+                let (covered, counters) = decode_counters(LinkId(key.1), value.value())?;
                 let top = dimension.map_or(Ok(TopTable::default()), |d| minute_top(&self.tops, key, d))?;
                 each(
                     Row {

@@ -34,10 +34,9 @@ impl PortDetail {
     }
 
     /// Frames a second, and their share of all.
-    fn part(&self, of: impl FnOnce(&LinkCounters) -> u64) -> String {
+    fn part(&self, of: impl FnOnce(&LinkCounters) -> Option<u64>) -> String {
         let counters = self.counters.as_ref().filter(|_| self.seconds > 0);
-        or_dash(counters, |c| {
-            let frames = of(c);
+        or_dash(counters.and_then(|c| Some((c, of(c)?))), |(c, frames)| {
             let rate = scaled(frames / self.seconds.max(1), "pps");
             format!("{rate} ({})", share(frames, c.frames.total.packets))
         })
@@ -79,24 +78,22 @@ impl Show {
         row(self.say("In", "流入"), &|p| p.bits(|c| c.frames.inbound.bytes));
         row(self.say("Out", "流出"), &|p| p.bits(|c| c.frames.outbound.bytes));
         row(self.say("Use", "利用率"), &PortDetail::usage);
-        row(self.say("Frames", "帧数"), &|p| p.part(|c| c.frames.total.packets));
-        row(self.say("Unicast", "单播"), &|p| {
-            p.part(|c| {
-                c.frames
-                    .total
-                    .packets
-                    .saturating_sub(c.broadcast.saturating_add(c.multicast))
-            })
+        row(self.say("Frames", "帧数"), &|p| {
+            p.part(|c| Some(c.frames.total.packets))
         });
+        row(self.say("Unicast", "单播"), &|p| p.part(LinkCounters::unicast));
         row(self.say("Multicast", "组播"), &|p| p.part(|c| c.multicast));
         row(self.say("Broadcast", "广播"), &|p| p.part(|c| c.broadcast));
         row(self.say("Not IP", "非 IP"), &|p| p.part(|c| c.non_ip));
         self.rows_of_sizes(&mut row);
         self.rows_of_losses(&mut row);
         for kind in MalformedKind::ALL {
-            let of = |c: &LinkCounters| c.malformed.get(kind.index()).copied().unwrap_or(0);
-            if ports.iter().any(|p| p.counters.as_ref().is_some_and(|c| of(c) > 0)) {
-                row(&format!("  {}", self.malformed(kind)), &|p| p.count(|c| Some(of(c))));
+            let of = |c: &LinkCounters| c.malformed_of(kind);
+            if ports
+                .iter()
+                .any(|p| p.counters.as_ref().and_then(of).is_some_and(|n| n > 0))
+            {
+                row(&format!("  {}", self.malformed(kind)), &|p| p.count(of));
             }
         }
         self.rows_of_capture(&mut row);
@@ -113,9 +110,7 @@ impl Show {
     fn rows_of_sizes(self, row: &mut impl FnMut(&str, &dyn Fn(&PortDetail) -> String)) {
         for class in SizeClass::ALL {
             let name = format!("{} {}", self.say("Octets", "帧长"), class.name());
-            row(&name, &|p| {
-                p.part(|c| c.sizes.get(class.index()).copied().unwrap_or_default())
-            });
+            row(&name, &|p| p.part(|c| c.frames_of(class)));
         }
     }
 
@@ -156,7 +151,7 @@ impl Show {
             p.count(|c| Some(c.drops.flow_cache_evictions))
         });
         row(self.say("Malformed", "畸形"), &|p| {
-            p.count(|c| Some(c.malformed.iter().sum()))
+            p.count(LinkCounters::malformed_all)
         });
     }
 

@@ -53,6 +53,7 @@ impl Show {
             (self.say("Records lost", "丢失记录"), Right),
         ]);
         let mut notes = String::new();
+        let count = |known: Option<u64>| or_dash(known, |n| n.to_string());
         for port in &status.ports {
             let counters = &port.counters;
             ports.row([
@@ -60,17 +61,17 @@ impl Show {
                 port.info.name.clone(),
                 counters.frames.total.packets.to_string(),
                 bytes(counters.frames.total.bytes),
-                counters.broadcast.to_string(),
-                counters.multicast.to_string(),
-                counters.non_ip.to_string(),
-                counters.malformed.iter().sum::<u64>().to_string(),
+                count(counters.broadcast),
+                count(counters.multicast),
+                count(counters.non_ip),
+                count(counters.malformed_all()),
                 counters.drops.ring.to_string(),
                 counters.drops.nic.to_string(),
                 counters.drops.nic_errors.to_string(),
                 counters.drops.records.to_string(),
             ]);
             for kind in MalformedKind::ALL {
-                let count = counters.malformed.get(kind.index()).copied().unwrap_or(0);
+                let count = counters.malformed_of(kind).unwrap_or(0);
                 if count > 0 {
                     notes.push_str(&format!("  {}: {} {}\n", port.info.name, self.malformed(kind), count));
                 }

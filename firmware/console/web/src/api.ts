@@ -14,7 +14,8 @@ export interface Point {
   lost: number;
   /** What was lost, by cause; what is zero is left out. */
   causes?: Record<string, number>;
-  malformed: number;
+  /** `null`: nobody saw the frames. */
+  malformed: number | null;
 }
 export interface Split { bytes: Three; packets: Three }
 export type TopKey =
@@ -37,9 +38,11 @@ export interface Drops { ring: number; nic: number; nic_errors: number; queue?: 
 export interface NicErrors { crc: number | null; alignment: number | null; length: number | null; missed: number | null; no_buffer: number | null }
 export interface LinkCounters {
   frames: { total: Counters; inbound: Counters; outbound: Counters };
-  broadcast: number; multicast: number; non_ip: number; malformed: number[]; drops: Drops;
-  /** Frames by size, as `SIZES` names the classes. */
-  sizes?: number[]; nic?: NicErrors;
+  drops: Drops;
+  /** Of frames that somebody saw; `null`: nobody did, as of exporters' links. */
+  broadcast: number | null; multicast: number | null; non_ip: number | null; malformed: number[] | null;
+  /** Frames by size, as `SIZES` names the classes; `null`: nobody measured them. */
+  sizes: number[] | null; nic?: NicErrors;
 }
 export const SIZES = ['64', '65–127', '128–255', '256–511', '512–1023', '1024–1518', '> 1518'];
 export interface Ring { cpu: number | null; frames: number; drops: number; freezes: number; flows: number; memory_bytes: number }

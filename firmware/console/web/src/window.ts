@@ -1,7 +1,7 @@
 // The window that the overview shows: buckets of equal length, filled from history and then from the live stream.
 import type { Point, Three } from './api';
 
-export interface Bucket { at: number; seconds: number; bytes: Three; packets: Three; lost: number; causes: Record<string, number>; malformed: number }
+export interface Bucket { at: number; seconds: number; bytes: Three; packets: Three; lost: number; causes: Record<string, number>; malformed: number | null }
 
 export type Indicator = 'bits' | 'packets' | 'utilisation';
 
@@ -33,7 +33,7 @@ export class Window {
         last.packets = plus(last.packets, p.packets);
         last.lost += p.lost;
         for (const [cause, n] of Object.entries(p.causes ?? {})) last.causes[cause] = (last.causes[cause] ?? 0) + n;
-        last.malformed += p.malformed;
+        if (p.malformed !== null) last.malformed = (last.malformed ?? 0) + p.malformed;
       } else {
         const { seconds, bytes, packets, lost, malformed } = p;
         this.buckets.push({ at, seconds, bytes: [...bytes], packets: [...packets], lost, causes: { ...p.causes }, malformed });

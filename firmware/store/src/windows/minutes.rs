@@ -55,7 +55,7 @@ impl<'txn> Minutes<'txn> {
         let Some(value) = self.rows.get(minute)? else {
             return Ok(None);
         };
-        let (covered, counters) = decode_counters(value.value())?;
+        let (covered, counters) = decode_counters(LinkId(minute.1), value.value())?;
         let [hosts, protocols, apps, conversations] = DIMENSIONS.map(|d| minute_top(&self.tops, minute, d));
         let window = Window {
             link: LinkId(minute.1),

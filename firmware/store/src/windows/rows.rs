@@ -1,9 +1,9 @@
 //! How windows lie in their file.
 
-use model::{Dimension, DropCounters, LinkCounters, LinkId, Split, Timestamp, TopTable, Window};
+use model::{Dimension, FormerCounters, FormerLosses, FormerSizes, LinkCounters, LinkId, Timestamp, TopTable, Window};
 use redb::{ReadableTable, TableDefinition};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::value;
 
@@ -24,9 +24,10 @@ pub(super) const UNROLLED: TableDefinition<SecondKey, ()> = TableDefinition::new
 pub(super) const BATCHES: TableDefinition<u64, &[u8]> = TableDefinition::new("batches");
 
 /// The version of the values in this file.
-const VERSION: u8 = 4;
-/// The versions of releases before, which are read: their counters end with seven and with five counts of losses.
-const VERSIONS_BEFORE: [u8; 2] = [3, 2];
+const VERSION: u8 = 5;
+/// The versions of releases before, which are read: their counters are zero where nobody measured anything, and those of
+/// 3 and 2 end with seven and with five counts of losses.
+const VERSIONS_BEFORE: [u8; 3] = [4, 3, 2];
 /// The most octets that a table may take when decompressed.
 const TABLE_MAX: usize = 1 << 20;
 
@@ -69,9 +70,10 @@ pub(super) fn window(
     key: SecondKey,
     value: &[u8],
 ) -> Result<Window, redb::Error> {
-    let (_, counters) = decode_counters(value)?;
+    let link = LinkId(key.1);
+    let (_, counters) = decode_counters(link, value)?;
     Ok(Window {
-        link: LinkId(key.1),
+        link,
         start: Timestamp::from_secs(key.0),
         seconds: 1,
         counters,
@@ -105,55 +107,22 @@ fn version_of(octets: &[u8]) -> u8 {
     first.unwrap_or(VERSION)
 }
 
-/// The seconds that a window covers, and its counters.
-pub(super) fn decode_counters(octets: &[u8]) -> Result<(u64, LinkCounters), redb::Error> {
+/// The seconds that a window of a link covers, and its counters.
+pub(super) fn decode_counters(link: LinkId, octets: &[u8]) -> Result<(u64, LinkCounters), redb::Error> {
     match version_of(octets) {
-        2 => {
-            let (covered, before): (u64, CountersBefore<[u64; 5]>) = value::decode(2, octets)?;
-            let [ring, nic, nic_errors, flow_cache_evictions, records] = before.drops;
-            let drops = [ring, nic, nic_errors, flow_cache_evictions, records, 0, 0];
-            Ok((covered, before.with(drops)))
-        }
-        3 => {
-            let (covered, before): (u64, CountersBefore<[u64; 7]>) = value::decode(3, octets)?;
-            Ok((covered, before.with(before.drops)))
-        }
+        2 => former::<[u64; 5]>(link, octets),
+        3 => former::<[u64; 7]>(link, octets),
+        4 => former::<FormerSizes>(link, octets),
         version => value::decode(version, octets),
     }
 }
 
-/// Counters of the versions before: no sizes, nothing of the NIC's, and fewer causes of loss.
-#[derive(Deserialize)]
-struct CountersBefore<Drops> {
-    frames: Split,
-    broadcast: u64,
-    multicast: u64,
-    non_ip: u64,
-    malformed: [u64; 8],
-    drops: Drops,
-}
-
-impl<Drops> CountersBefore<Drops> {
-    fn with(&self, [ring, nic, nic_errors, flow_cache_evictions, records, export, socket]: [u64; 7]) -> LinkCounters {
-        LinkCounters {
-            frames: self.frames,
-            broadcast: self.broadcast,
-            multicast: self.multicast,
-            non_ip: self.non_ip,
-            malformed: self.malformed,
-            drops: DropCounters {
-                ring,
-                nic,
-                nic_errors,
-                flow_cache_evictions,
-                records,
-                export,
-                socket,
-                ..DropCounters::default()
-            },
-            ..LinkCounters::default()
-        }
-    }
+fn former<Losses: FormerLosses + DeserializeOwned>(
+    link: LinkId,
+    octets: &[u8],
+) -> Result<(u64, LinkCounters), redb::Error> {
+    let (covered, before): (u64, FormerCounters<Losses>) = decode(octets)?;
+    Ok((covered, before.of(link)))
 }
 
 /// Tables are long and repetitive: they are compressed.
@@ -167,20 +136,25 @@ pub(super) fn unpack(octets: &[u8]) -> Result<TopTable, redb::Error> {
 
 #[cfg(test)]
 mod tests {
-    use model::Counters;
+    use model::{Counters, DropCounters};
 
     use super::*;
 
+    const PORT: LinkId = LinkId(1);
+
     #[test]
-    fn what_the_release_before_wrote_is_read() {
-        let octets = [
-            2, 1, 1, 100, 1, 100, 0, 0, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0, 6, 7, 8, 9, 10,
-        ];
-        let (covered, counters) = decode_counters(&octets).unwrap();
+    fn what_releases_before_wrote_is_read() {
+        let begin = [1, 1, 100, 1, 100, 0, 0, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0];
+        let row = |version: u8, losses: &[u8]| [&[version], begin.as_slice(), losses].concat();
+        let (covered, counters) = decode_counters(PORT, &row(2, &[6, 7, 8, 9, 10])).unwrap();
         let one = Counters { packets: 1, bytes: 100 };
         assert_eq!((covered, counters.frames.total, counters.frames.inbound), (1, one, one));
-        assert_eq!((counters.broadcast, counters.multicast, counters.non_ip), (2, 3, 4));
-        assert_eq!(counters.malformed, [5, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            (counters.broadcast, counters.multicast, counters.non_ip),
+            (Some(2), Some(3), Some(4))
+        );
+        assert_eq!(counters.malformed, Some([5, 0, 0, 0, 0, 0, 0, 0]));
+        assert_eq!(counters.sizes, None, "it did not measure them");
         let drops = DropCounters {
             ring: 6,
             nic: 7,
@@ -190,25 +164,43 @@ mod tests {
             ..DropCounters::default()
         };
         assert_eq!(counters.drops, drops);
-        let octets = [
-            3, 1, 1, 100, 1, 100, 0, 0, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0, 0, 6, 7, 8, 9, 10, 11, 12,
-        ];
-        let (_, with_exporters) = decode_counters(&octets).unwrap();
+
+        let (_, with_exporters) = decode_counters(PORT, &row(3, &[6, 7, 8, 9, 10, 11, 12])).unwrap();
         let drops = DropCounters {
             export: 11,
             socket: 12,
             ..drops
         };
+        assert_eq!(with_exporters, LinkCounters { drops, ..counters });
+
+        let losses = [6, 7, 8, 9, 10, 11, 12, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let with_sizes = row(4, &losses);
+        let (_, seen) = decode_counters(PORT, &with_sizes).unwrap();
+        let sizes = Some([1, 0, 0, 0, 0, 0, 0]);
         assert_eq!(
-            with_exporters,
+            seen,
             LinkCounters {
-                drops,
-                ..counters.clone()
+                sizes,
+                ..with_exporters
             }
         );
-        let again = encode(&(covered, &counters)).unwrap();
-        assert_eq!(again.first(), Some(&4));
-        assert_eq!(decode_counters(&again).unwrap(), (covered, counters));
-        assert!(decode_counters(&[1, 0]).is_err() && decode_counters(&[]).is_err());
+        let (_, exported) = decode_counters(LinkId(LinkId::EXPORTERS), &with_sizes).unwrap();
+        assert_eq!(
+            exported,
+            decode_counters(LinkId::of_exporter(1), &with_sizes).unwrap().1
+        );
+        let unseen = LinkCounters {
+            frames: seen.frames,
+            drops,
+            ..LinkCounters::default()
+        };
+        assert_eq!(exported, unseen, "nobody saw an exporter's frames");
+
+        for counters in [seen, exported] {
+            let again = encode(&(covered, &counters)).unwrap();
+            assert_eq!(again.first(), Some(&VERSION));
+            assert_eq!(decode_counters(PORT, &again).unwrap(), (covered, counters));
+        }
+        assert!(decode_counters(PORT, &[1, 0]).is_err() && decode_counters(PORT, &[]).is_err());
     }
 }
