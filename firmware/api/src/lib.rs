@@ -4,6 +4,7 @@
 pub mod analyzer;
 pub mod client;
 pub mod collector;
+pub mod endpoints;
 pub mod frame;
 pub mod ingest;
 pub mod labels;

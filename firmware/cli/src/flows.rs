@@ -3,7 +3,7 @@
 mod csv;
 mod facts;
 mod json;
-mod logs;
+pub(crate) mod logs;
 mod metering;
 mod summary;
 mod table;
@@ -69,7 +69,7 @@ pub(crate) struct FlowsArgs {
 
 /// How flows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
     /// One JSON object a line
     Json,
     /// Comma-separated values (RFC 4180) with a header line

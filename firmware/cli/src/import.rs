@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use model::{FlowRecord, HomeNetworks, LinkId, Timestamp};
+use dissect::l7;
+use model::{HomeNetworks, LinkId, Timestamp};
 use settings::Settings;
 use store::Store;
 
@@ -64,7 +65,7 @@ pub(crate) struct ImportArgs {
     /// Where nfdump wrote CSV or JSON: its times' offset from UTC, such as +08:00
     #[arg(long, value_name = "OFFSET", default_value = "Z", allow_hyphen_values = true, value_parser = zone)]
     zone: i32,
-    /// Take home networks and exporters' names from an appliance's settings
+    /// Take home networks, exporters' names, signatures and whether to keep application logs from an appliance's settings
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// Close a flow that is silent for longer, in seconds; the appliance has 30 [default: never]
@@ -98,6 +99,7 @@ pub(crate) fn run(args: ImportArgs) -> anyhow::Result<()> {
         home: settings
             .as_ref()
             .map_or_else(HomeNetworks::private, |s| s.home_networks.clone()),
+        layer7: layer7(settings.as_ref())?,
         args: &args,
         store: &store,
         links,
@@ -134,6 +136,20 @@ pub(crate) fn run(args: ImportArgs) -> anyhow::Result<()> {
     }
 }
 
+/// How captures' flows are looked into: with the settings' signatures, and with application logs where they say so.
+fn layer7(settings: Option<&Settings>) -> anyhow::Result<l7::Config> {
+    let config = l7::Config::default();
+    let Some(settings) = settings else { return Ok(config) };
+    let named = |name: &str| settings.objects.app_of(name);
+    let signatures =
+        l7::Signatures::with(&settings.signatures, &named).context("the settings' signatures cannot be read")?;
+    Ok(l7::Config {
+        logs: settings.application_logs,
+        signatures,
+        ..config
+    })
+}
+
 /// A store hands an hour out when no block came for it for so long; here none comes.
 const QUIET_NANOS: u64 = 200 * 1_000_000_000;
 
@@ -160,6 +176,8 @@ struct Import<'a> {
     args: &'a ImportArgs,
     store: &'a Store,
     home: HomeNetworks,
+    /// How captures' flows are looked into.
+    layer7: l7::Config,
     links: Links,
     now: Timestamp,
     progress: Progress,
@@ -224,11 +242,12 @@ impl Import<'_> {
         match kind {
             Kind::Capture if args.decode => options.push_str(&format!(" --decode --port {:?}", args.ports)),
             Kind::Capture => options.push_str(&format!(
-                " --idle-timeout {} --active-timeout {} --split-vlans {} --max-flows {}",
+                " --idle-timeout {} --active-timeout {} --split-vlans {} --max-flows {}, application logs {}",
                 seconds(args.idle_timeout),
                 seconds(args.active_timeout),
                 args.split_vlans,
-                args.max_flows
+                args.max_flows,
+                if self.layer7.logs { "kept" } else { "not kept" },
             )),
             Kind::Csv | Kind::Json => options.push_str(&format!(" --zone {}", args.zone)),
             Kind::Ipfix | Kind::Nfcapd => {}
@@ -261,18 +280,19 @@ impl Import<'_> {
         config.active = self.args.active_timeout.map(Duration::from_secs);
         config.vlan_in_key = self.args.split_vlans;
         config.max_flows = self.args.max_flows;
+        config.layer7 = Some(self.layer7.clone());
         self.links.keep(self.store)?;
         let mut metering = Metering::new(config);
         let name = of_file.name.clone();
         let mut source = crate::captures::open(path)?;
         let filing = std::cell::RefCell::new(filing);
-        let mut emit = |record: FlowRecord| filing.borrow_mut().push(record);
+        let mut sink = filing::Metered(&filing);
         let progress = &self.progress;
-        let read = metering.read(&mut source, &name, &mut emit, |octets| {
+        let read = metering.read(&mut source, &name, &mut sink, |octets| {
             progress.tick(octets, filing.borrow().taken());
             filing.borrow().is_well()
         });
-        metering.finish(&mut emit);
+        metering.finish(&mut sink);
         of_file
             .notes
             .extend(metering.summary.to_string().lines().map(str::to_owned));

@@ -1,6 +1,7 @@
 //! `spanwatch query`: asks a store in a folder.
 
 mod context;
+mod logs;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::num::NonZeroUsize;
@@ -67,10 +68,15 @@ pub(crate) struct QueryArgs {
     /// The sums of all
     #[arg(long, group = "ask")]
     totals: bool,
+    /// Application logs instead, the newest first: a line for each DNS query, HTTP request, TLS session, mail and login
+    #[arg(long, group = "ask", conflicts_with_all = ["filter", "scope", "compare", "quality"])]
+    logs: bool,
+    #[command(flatten)]
+    of_logs: logs::Conditions,
     /// What weighs: bytes, packets, flows, bytes_forward, bytes_reverse, rate, p95, response, connect or retransmissions
     #[arg(long = "by", value_name = "MEASURE", default_value = "bytes", value_parser = crate::keys::measure)]
     measure: Measure,
-    /// Rows; of a split series, lines [default: 20, of a series 10]
+    /// Rows; of a split series, lines [default: 20, of a series 10, of logs 100]
     #[arg(long, short = 'n', value_name = "COUNT")]
     limit: Option<u32>,
     /// With --series: a column for each of the heaviest groups by these keys
@@ -136,6 +142,11 @@ pub(crate) fn run(args: &QueryArgs, language: Language) -> anyhow::Result<ExitCo
     let mut known = Known::read(&store, settings.as_ref())?;
     known.read_countries(args.countries.as_deref(), &args.store)?;
     let now = crate::offline::now();
+    if args.logs {
+        let (from, to) = args.span(now)?;
+        let (from, to) = (from.unwrap_or_default(), to.unwrap_or(Timestamp::from_nanos(u64::MAX)));
+        return logs::print(&store, &args.of_logs, (from, to), args.limit, args.format);
+    }
     let query = args.query(&store, &known, now)?;
     let names = query::names(&known.context);
     let expr = filter::parse(&args.filter, &names).map_err(|problem| refused(&args.filter, &problem, language))?;
@@ -175,13 +186,7 @@ fn refused(text: &str, problem: &filter::FilterError, language: Language) -> any
 
 impl QueryArgs {
     fn query(&self, store: &Store, known: &Known, now: Timestamp) -> anyhow::Result<Query> {
-        let time = |text: &str| {
-            crate::when::asked(text, now, self.zone).with_context(|| {
-                format!("{text:?} is not a time: write 2026-11-21T10:00:00Z, 2026-11-21 10:00, -2h, now, or seconds since 1970")
-            })
-        };
-        let mut from = self.from.as_deref().map(time).transpose()?;
-        let mut to = self.to.as_deref().map(time).transpose()?;
+        let (mut from, mut to) = self.span(now)?;
         if from.is_none() || to.is_none() {
             let (first, last) = context::span(store)?;
             from = from.or(Some(first.min(to.unwrap_or(first))));
@@ -195,6 +200,19 @@ impl QueryArgs {
             ask: self.ask()?,
             timeout_ms: self.timeout.saturating_mul(1_000),
         })
+    }
+
+    /// The start and the end that were named.
+    fn span(&self, now: Timestamp) -> anyhow::Result<(Option<Timestamp>, Option<Timestamp>)> {
+        let time = |text: &str| {
+            crate::when::asked(text, now, self.zone).with_context(|| {
+                format!("{text:?} is not a time: write 2026-11-21T10:00:00Z, 2026-11-21 10:00, -2h, now, or seconds since 1970")
+            })
+        };
+        Ok((
+            self.from.as_deref().map(time).transpose()?,
+            self.to.as_deref().map(time).transpose()?,
+        ))
     }
 
     fn ask(&self) -> anyhow::Result<Ask> {

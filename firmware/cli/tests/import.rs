@@ -620,3 +620,54 @@ fn what_nfcapd_collects_from_softflowd_has_nfdumps_totals() {
             .all(|record| record.link.exporter() == Some(1) && record.export.is_some())
     );
 }
+
+#[test]
+fn captures_come_with_layer_7_quality_and_application_logs() {
+    let place = Place::new();
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/captures/office.pcap");
+    let (summary, said, status) = place.import(&[capture], b"");
+    assert_eq!(status, 0, "{said}");
+    let stored = place.stored();
+    let named = |r: &&FlowRecord| r.l7.as_ref().is_some_and(|l7| l7.host.is_some());
+    assert!(stored.iter().any(|r| named(&r)) && stored.iter().any(|r| r.quality.is_some()));
+
+    let lines = |arguments: &[&str]| {
+        let output = program(arguments, b"");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let mut lines: Vec<String> = text(&output.stdout).lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let metered = lines(&["flows", "--logs", "--format", "json", capture]);
+    let store = place.store();
+    let asked = ["query", "--store", &store, "--logs", "--format", "json"];
+    let found = lines(&[asked.as_slice(), &["-n", "1000000"]].concat());
+    assert!(!found.is_empty() && found == metered);
+    assert_eq!(summary[0]["logs"], found.len());
+
+    // By kind, server and word; as CSV with one header line.
+    let of = |kind: &str| {
+        metered
+            .iter()
+            .filter(|l| l.contains(&format!("\"kind\":\"{kind}\"")))
+            .count()
+    };
+    assert_eq!(
+        lines(&[asked.as_slice(), &["--kind", "dns,tls", "-n", "1000000"]].concat()).len(),
+        of("dns") + of("tls")
+    );
+    let csv = lines(&[
+        "query", "--store", &store, "--logs", "--kind", "dns", "--format", "csv", "-n", "3",
+    ]);
+    assert_eq!(csv.len(), 4);
+    assert!(lines(&[asked.as_slice(), &["--client", "192.0.2.254"]].concat()).is_empty());
+
+    // Settings may say that none are kept.
+    let bare = Place::new();
+    let mut settings = settings::Settings::default();
+    settings.application_logs = false;
+    let file = bare.file("settings.json", &serde_json::to_vec(&settings).expect("settings"));
+    let (summary, said, status) = bare.import(&[capture, "--settings", &file], b"");
+    assert_eq!((status, &summary[0]["logs"]), (0, &serde_json::json!(0)), "{said}");
+    assert_eq!(bare.stored().len(), stored.len());
+}

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use api::Failure;
 use api::analyzer::{LogClass, Logs, LogsQuery};
+use api::endpoints::endpoints;
 use model::AddressRange;
 use store::{LogCursor, LogSearch};
 
@@ -51,7 +52,11 @@ pub(crate) fn logs(shared: &Shared, query: &LogsQuery) -> Result<Logs, Failure> 
         transactions: query.class == LogClass::Transactions,
         kinds: query.kinds.clone(),
         client: query.client.as_deref().map(addresses).transpose()?,
-        server: query.server.as_deref().map(server).transpose()?,
+        server: query
+            .server
+            .as_deref()
+            .map(|text| endpoints(text).map_err(|e| bad(format!("{e}"))))
+            .transpose()?,
         code: query.code.clone(),
         from: query.from,
         to,
@@ -85,34 +90,4 @@ pub(crate) fn logs(shared: &Shared, query: &LogsQuery) -> Result<Logs, Failure> 
 
 fn addresses(text: &str) -> Result<AddressRange, Failure> {
     text.trim().parse().map_err(|e| bad(format!("{e}")))
-}
-
-/// Addresses with a port behind them or not: `10.0.0.2`, `10.0.0.0/8:443`, `[2001:db8::2]:443`.
-fn server(text: &str) -> Result<(AddressRange, Option<u16>), Failure> {
-    if let (Some((range, port)), Err(_)) = (text.trim().rsplit_once(':'), addresses(text))
-        && let Ok(port) = port.parse()
-    {
-        let inner = range.strip_prefix('[').and_then(|range| range.strip_suffix(']'));
-        return Ok((addresses(inner.unwrap_or(range))?, Some(port)));
-    }
-    Ok((addresses(text)?, None))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn servers_are_addresses_with_a_port_or_without() {
-        let read = |text: &str| server(text).map(|(range, port)| (range.to_string(), port)).ok();
-        let with = |range: &str, port| Some((range.to_owned(), port));
-        assert_eq!(read("10.0.0.2"), with("10.0.0.2", None));
-        assert_eq!(read(" 10.0.0.2:443"), with("10.0.0.2", Some(443)));
-        assert_eq!(read("10.0.0.0/8:53"), with("10.0.0.0/8", Some(53)));
-        assert_eq!(read("2001:db8::443"), with("2001:db8::443", None));
-        assert_eq!(read("[2001:db8::2]:443"), with("2001:db8::2", Some(443)));
-        for text in ["", "host", "10.0.0.2:", "10.0.0.2:70000", "[2001:db8::2", "10.0.0.2:x"] {
-            assert!(read(text).is_none(), "{text}");
-        }
-    }
 }

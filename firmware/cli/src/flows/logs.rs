@@ -15,6 +15,15 @@ pub(crate) fn write<'a>(
     if let Format::Csv = format {
         out.write_all(b"time,kind,severity,client,host,app,code,text,data\r\n")?;
     }
+    rows(logs, format, out)
+}
+
+/// Writes the logs without a header line.
+pub(crate) fn rows<'a>(
+    logs: impl Iterator<Item = &'a LogRecord>,
+    format: Format,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut line = Vec::with_capacity(512);
     for log in logs {
         line.clear();
@@ -28,7 +37,8 @@ pub(crate) fn write<'a>(
     Ok(())
 }
 
-const fn kind(source: LogSource) -> &'static str {
+/// The name of a kind, as JSON and CSV write it.
+pub(crate) const fn kind(source: LogSource) -> &'static str {
     match source {
         LogSource::Syslog => "syslog",
         LogSource::Trap => "trap",

@@ -1,17 +1,20 @@
 //! Sorts a file's records into blocks and stores them, each once.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use model::{Block, BlockBuilder, FlowRecord, Timestamp};
+use model::{Block, BlockBuilder, FlowRecord, LogBlock, LogRecord, Timestamp};
 use store::{Batch, BatchKey, Content, Outcome, Store};
 
 /// Records that are sorted and stored together: one commit a day that they are of.
 const CHUNK: usize = 4 * Block::RECORDS_MAX;
+/// Application log lines that are sorted and stored together.
+const LOGS: usize = LogBlock::RECORDS_MAX;
 /// A block is cut at an hour's end where it has so many records: smaller ones go on to the day's end.
 const ENOUGH: usize = 8_192;
 
-/// Takes a file's records in. The same records in the same order make the same batches, so that a file that was
+/// Takes a file's records and application log lines in. The same records in the same order make the same batches, so that a file that was
 /// imported before, in part or in whole, is stored once.
 pub(super) struct Filing<'a> {
     store: &'a Store,
@@ -20,12 +23,16 @@ pub(super) struct Filing<'a> {
     sequence: u64,
     now: Timestamp,
     waiting: Vec<FlowRecord>,
+    logs: Vec<LogRecord>,
     builder: BlockBuilder,
     /// Why nothing more is stored.
     failure: Option<anyhow::Error>,
     /// What was done.
     pub(super) filed: Filed,
 }
+
+/// Seconds of a day.
+const DAY: u64 = 86_400;
 
 /// What was done with a file's records.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,6 +44,8 @@ pub(super) struct Filed {
     /// Their packets and octets, both directions.
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// Application log lines, stored now or before.
+    pub(super) logs: u64,
     /// Blocks.
     pub(super) blocks: u64,
     /// Octets of the blocks.
@@ -57,6 +66,7 @@ impl Filed {
         self.known += other.known;
         self.packets = self.packets.saturating_add(other.packets);
         self.bytes = self.bytes.saturating_add(other.bytes);
+        self.logs += other.logs;
         self.blocks += other.blocks;
         self.block_bytes += other.block_bytes;
         self.span = match (self.span, other.span) {
@@ -75,6 +85,7 @@ impl<'a> Filing<'a> {
             sequence: 0,
             now,
             waiting: Vec::new(),
+            logs: Vec::new(),
             builder: BlockBuilder::new(),
             failure: None,
             filed: Filed::default(),
@@ -115,6 +126,17 @@ impl<'a> Filing<'a> {
         }
     }
 
+    /// Takes an application log line.
+    pub(super) fn push_log(&mut self, log: LogRecord) {
+        if self.failure.is_some() {
+            return;
+        }
+        self.logs.push(log);
+        if self.logs.len() >= LOGS {
+            self.failure = self.file_logs().err();
+        }
+    }
+
     /// Stores what is left; unless it is not all that the file has: the blocks would be others than those of the whole,
     /// and one of the two would be taken for the other.
     ///
@@ -123,7 +145,7 @@ impl<'a> Filing<'a> {
     pub(super) fn finish(mut self, is_all: bool) -> (Filed, anyhow::Result<()>) {
         let done = match self.failure.take() {
             Some(failure) => Err(failure),
-            None if is_all => self.file(),
+            None if is_all => self.file().and_then(|()| self.file_logs()),
             None => Ok(()),
         };
         (self.filed, done)
@@ -149,8 +171,27 @@ impl<'a> Filing<'a> {
                 .context("a record cannot be put into a block")?;
         }
         self.cut(&mut batches)?;
+        self.append(&batches)
+    }
+
+    /// Stores the log lines that wait, in the order of their times: a day's are in blocks of their own.
+    fn file_logs(&mut self) -> anyhow::Result<()> {
+        let mut logs = std::mem::take(&mut self.logs);
+        logs.sort_by_key(|log| log.time);
+        let mut batches = Vec::new();
+        for day in logs.chunk_by(|a, b| a.time.as_secs() / DAY == b.time.as_secs() / DAY) {
+            for block in LogBlock::encode(day).context("log lines cannot be put into a block")? {
+                batches.push(self.batch(Content::Logs(block)));
+            }
+        }
+        self.append(&batches)?;
+        self.filed.logs += logs.len() as u64;
+        Ok(())
+    }
+
+    fn append(&mut self, batches: &[Batch]) -> anyhow::Result<()> {
         let counts: Vec<u64> = batches.iter().map(|batch| count(&batch.content)).collect();
-        let outcomes = self.store.append(&batches, self.now);
+        let outcomes = self.store.append(batches, self.now);
         for (outcome, count) in outcomes.into_iter().zip(counts) {
             match outcome {
                 Outcome::Stored => self.filed.stored += count,
@@ -169,21 +210,38 @@ impl<'a> Filing<'a> {
         let block = self.builder.finish().context("a block cannot be made")?;
         self.filed.blocks += 1;
         self.filed.block_bytes += block.bytes().len() as u64;
+        batches.push(self.batch(Content::Block(block)));
+        Ok(())
+    }
+
+    fn batch(&mut self, content: Content) -> Batch {
         self.sequence += 1;
         let key = BatchKey {
             epoch: self.epoch,
             sequence: self.sequence,
         };
-        let content = Content::Block(block);
-        batches.push(Batch { key, content });
-        Ok(())
+        Batch { key, content }
     }
 }
 
+/// Flow records: those alone are counted as stored or known.
 fn count(content: &Content) -> u64 {
     match content {
         Content::Block(block) => block.len() as u64,
         _ => 0,
+    }
+}
+
+/// Takes what a meter gives.
+pub(super) struct Metered<'a, 'b>(pub(super) &'a RefCell<&'a mut Filing<'b>>);
+
+impl meter::Sink for Metered<'_, '_> {
+    fn record(&mut self, record: FlowRecord) {
+        self.0.borrow_mut().push(record);
+    }
+
+    fn log(&mut self, log: LogRecord) {
+        self.0.borrow_mut().push_log(log);
     }
 }
 

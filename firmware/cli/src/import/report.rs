@@ -133,6 +133,7 @@ struct JsonFile<'a> {
     stored_before: u64,
     packets: u64,
     bytes: u64,
+    logs: u64,
     blocks: u64,
     block_bytes: u64,
     start: Option<String>,
@@ -206,6 +207,9 @@ impl Report {
                 bytes(total.block_bytes)
             ));
         }
+        if total.logs > 0 {
+            text.push_str(&format!("{}\n", count(total.logs, "application log line")));
+        }
         text
     }
 
@@ -224,6 +228,7 @@ fn of_json(file: &OfFile) -> JsonFile<'_> {
         stored_before: file.filed.known,
         packets: file.filed.packets,
         bytes: file.filed.bytes,
+        logs: file.filed.logs,
         blocks: file.filed.blocks,
         block_bytes: file.filed.block_bytes,
         start: file.filed.span.map(|(start, _)| start.to_string()),
