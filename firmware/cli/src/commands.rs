@@ -23,6 +23,7 @@ pub(crate) enum Action {
     ShowQuality,
     ShowStreams,
     ShowQualitySeries,
+    ShowHost,
     ShowCapture,
     ShowStorage,
     ShowExporters,
@@ -112,7 +113,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 80] = [
+pub(crate) const COMMANDS: [Command; 81] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -219,6 +220,15 @@ pub(crate) const COMMANDS: [Command; 80] = [
         (
             "quality over time, such as of one server by a filter",
             "服务质量随时间的变化，可用过滤条件指定服务端",
+        ),
+    ),
+    command(
+        "show host ADDRESS [last SPAN] [from TIME] [to TIME] [scope SCOPE] [limit COUNT]",
+        Action::ShowHost,
+        false,
+        (
+            "a host's applications with their names and quality, and its last transactions",
+            "单个主机的应用、名称、质量和最近事务",
         ),
     ),
     command(
@@ -728,7 +738,10 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ("privacy", ("how messages are encrypted", "加密算法")),
     (
         "host",
-        ("of a host: a part of its name or address", "主机名或地址的一部分"),
+        (
+            "a host; of logs: a part of its name or address",
+            "主机；查日志时为主机名或地址的一部分",
+        ),
     ),
     ("severity", ("at least so grave", "级别及以上")),
     ("keyword", ("with this word", "包含关键字")),

@@ -11,6 +11,7 @@ mod exporters;
 mod filters;
 mod flows;
 mod grammar;
+mod host;
 mod idle;
 mod import;
 mod keys;

@@ -66,7 +66,8 @@ impl Session {
         self.print(format, both, |_| show.storage(&status) + &show.kept(&storage))
     }
 
-    fn question(&self, parsed: &Parsed) -> Result<Query, String> {
+    /// What a command asks, and of which time and links.
+    pub(crate) fn question(&self, parsed: &Parsed) -> Result<Query, String> {
         let now = crate::offline::now();
         let wrong = |text: &str| match self.language {
             Language::English => format!("{text:?} is not a time"),
@@ -136,7 +137,7 @@ impl Session {
     }
 
     /// Waits for the answer. Ctrl-C ends it with what was found.
-    fn answered(&self, query: Query) -> Result<QueryState, String> {
+    pub(crate) fn answered(&self, query: Query) -> Result<QueryState, String> {
         let shown = self.interactive && std::io::stderr().is_terminal();
         let mut drawn = false;
         let state = self.appliance.ask_at_length(query, |state| {
@@ -165,7 +166,7 @@ impl Session {
     }
 
     /// The names that analyzer and supervisor know.
-    fn labels(&self) -> Result<Labels, String> {
+    pub(crate) fn labels(&self) -> Result<Labels, String> {
         let links = self.ask(LinksQuery {})?;
         // There may be more interfaces than are answered at a time: they are then known by their numbers.
         let interfaces = self.ask(InterfacesQuery::default()).unwrap_or_default();

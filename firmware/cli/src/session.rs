@@ -106,6 +106,7 @@ impl Session {
             Action::ShowSettings => self.print(format, self.ask(SettingsQuery::default())?, |s| show.settings(s))?,
             Action::ShowLinks => self.print(format, self.ask(LinksQuery {})?, |l| show.links(l))?,
             Action::ShowLinksDetail => self.show_links_detail(parsed, format)?,
+            Action::ShowHost => self.show_host(parsed, format)?,
             Action::ShowApplog => self.show_applog(parsed, format)?,
             Action::ShowSignatures => self.show_signatures(format)?,
             Action::AddSignature | Action::ClearSignatures | Action::ImportSignatures => {

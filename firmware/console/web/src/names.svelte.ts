@@ -236,3 +236,10 @@ export function searchPath(values: Record<string, string | number | null | undef
   for (const [name, value] of Object.entries(values)) if (value !== null && value !== undefined && value !== '') query.set(name, String(value));
   return `/search?${query}`;
 }
+
+/** The page of a host, with what it does now. */
+export function hostPath(address: string, scope: string): string {
+  const query = new URLSearchParams({ address });
+  if (scope !== '' && scope !== 'ports') query.set('scope', scope);
+  return `/host?${query}`;
+}
