@@ -1,6 +1,6 @@
 //! The box's network ports, read from sysfs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +76,44 @@ pub(crate) fn collection<'a>(ports: &'a [NetworkPort], wanted: &Collection) -> O
         Some(name) => ports.iter().find(|port| port.name == *name),
         None => ports.iter().find(|port| port.role == PortRole::Management),
     }
+}
+
+/// The capture ports among `now` that were none before, or are on another card.
+pub(crate) fn new_captures(before: &[NetworkPort], now: &[NetworkPort]) -> Vec<String> {
+    let captures = |port: &&NetworkPort| port.role == PortRole::Capture;
+    let same = |port: &NetworkPort| {
+        let mut old = before.iter().filter(captures);
+        old.any(|old| (&old.name, &old.mac, &old.pci) == (&port.name, &port.mac, &port.pci))
+    };
+    let new = now.iter().filter(captures).filter(|port| !same(port));
+    new.map(|port| port.name.clone()).collect()
+}
+
+/// The processors of the NUMA nodes that the capture ports' cards are at, as `0-7,16-23`. `None` where that is all of
+/// them, or a card does not say where it is.
+pub(crate) fn near(sys: &Path, ports: &[NetworkPort]) -> Option<String> {
+    let nodes = sys.join("devices/system/node");
+    let processors = |node: u32| read(nodes.join(format!("node{node}/cpulist"))).filter(|list| !list.is_empty());
+    let captures = ports.iter().filter(|port| port.role == PortRole::Capture);
+    let near: BTreeSet<u32> = captures.map(|port| node_of(sys, &port.name)).collect::<Option<_>>()?;
+    let all: BTreeSet<u32> = fs::read_dir(&nodes)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("node")?.parse().ok())
+        .filter(|node| processors(*node).is_some())
+        .collect();
+    if near.is_empty() || near.is_superset(&all) {
+        return None;
+    }
+    let lists: Option<Vec<String>> = near.into_iter().map(processors).collect();
+    Some(lists?.join(","))
+}
+
+/// The NUMA node of a port's card; `None` where that is not known.
+fn node_of(sys: &Path, name: &str) -> Option<u32> {
+    let device = fs::canonicalize(sys.join("class/net").join(name).join("device")).ok()?;
+    let mut said = device.ancestors().filter_map(|folder| read(folder.join("numa_node")));
+    // -1: the firmware does not say.
+    said.next()?.parse().ok()
 }
 
 /// What is wrong with the collection port that the settings name.
@@ -299,5 +337,50 @@ mod tests {
     #[test]
     fn a_missing_sysfs_has_no_ports() {
         assert!(enumerate(Path::new("/nonexistent"), &Addresses::new()).is_empty());
+    }
+
+    #[test]
+    fn the_processors_near_the_capture_ports_are_those_of_their_cards_nodes() {
+        let dir = tempfile::tempdir().unwrap();
+        let sys = dir.path();
+        for (name, bus, node) in [
+            ("p1", "01", "0\n"),
+            ("p2", "02", "1\n"),
+            ("p3", "03", "0\n"),
+            ("p4", "04", "-1\n"),
+        ] {
+            let device = format!("pci0000:00/0000:{bus}:00.0");
+            card(sys, name, &device, &[]);
+            fs::write(sys.join("devices").join(device).join("numa_node"), node).unwrap();
+        }
+        for (node, list) in [("node0", "0-3,8-11\n"), ("node1", "4-7,12-15\n"), ("node2", "\n")] {
+            fs::create_dir_all(sys.join("devices/system/node").join(node)).unwrap();
+            fs::write(sys.join("devices/system/node").join(node).join("cpulist"), list).unwrap();
+        }
+        let ports = enumerate(sys, &Addresses::new());
+        assert_eq!(names(&ports), ["p1", "p2", "p3", "p4"]);
+        let of = |from: usize, to: usize| near(sys, &ports[from..to]);
+        assert_eq!(of(1, 2).as_deref(), Some("4-7,12-15"), "the first is for management");
+        assert_eq!(of(1, 3), None, "node 2 has no processors: these are all");
+        assert_eq!(of(2, 3).as_deref(), Some("0-3,8-11"));
+        assert_eq!(of(2, 4), None, "one card does not say");
+        assert_eq!(of(0, 1), None, "nothing captures");
+        assert_eq!(near(&sys.join("elsewhere"), &ports), None);
+    }
+
+    #[test]
+    fn a_capture_port_is_new_when_it_comes_captures_again_or_is_on_another_card() {
+        let dir = tempfile::tempdir().unwrap();
+        let sys = dir.path();
+        for (name, bus) in [("p1", "01"), ("p2", "02"), ("p3", "03")] {
+            card(sys, name, &format!("pci0000:00/0000:{bus}:00.0"), &[]);
+        }
+        let now = enumerate(sys, &Addresses::new());
+        assert_eq!(new_captures(&[], &now), ["p2", "p3"]);
+        assert_eq!(new_captures(&now, &now), [""; 0]);
+        let mut before = now.clone();
+        before[1].role = PortRole::Collection;
+        before[2].mac = Some("02:00:00:00:00:09".to_owned());
+        assert_eq!(new_captures(&before, &now), ["p2", "p3"]);
     }
 }

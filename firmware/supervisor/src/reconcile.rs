@@ -39,6 +39,8 @@ pub(crate) struct Applied {
     senders: Option<(u64, BTreeSet<IpAddr>)>,
     /// The addresses that the collector's unit is bound to.
     fence: Option<Vec<String>>,
+    /// The processors that the collector's unit is kept on; empty: all.
+    near: Option<String>,
     role: Option<Role>,
     cpu: Option<(Instant, system::CpuTimes)>,
 }
@@ -71,6 +73,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             filter(&engine, &mut applied, &ports, &settings).await;
             allow(&engine, &mut applied, &settings).await;
             fence(&engine, &mut applied, &settings).await;
+            keep_near(&engine, &mut applied, &ports).await;
             follow_role(&engine, &mut applied, settings.role).await;
         }
         let tick = if start.elapsed() < EARLY { EARLY_TICK } else { TICK };
@@ -91,6 +94,10 @@ async fn look(engine: &Engine) {
     if state.ports == found {
         return;
     }
+    if engine.paths.act && state.settings.role != Role::Analyzer {
+        // Before the collector hears of them and asks whose clock it has.
+        stamp(ports::new_captures(&state.ports, &found)).await;
+    }
     let names = |ports: &[NetworkPort]| ports.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
     if names(&state.ports) != names(&found) {
         let management = found
@@ -102,6 +109,20 @@ async fn look(engine: &Engine) {
     state.ports = found;
     drop(state);
     engine.changed();
+}
+
+/// Has NICs stamp what comes in with their own clocks, where they can: the collector may not ask for that.
+async fn stamp(ports: Vec<String>) {
+    let asked = tokio::task::spawn_blocking(move || {
+        for port in ports {
+            if capture::nic::Device::new(&port).stamp_packets() {
+                log::info!(event = "timestamps", port = port.as_str(); "{port} stamps packets with its own clock");
+            }
+        }
+    });
+    if let Err(e) = asked.await {
+        log::error!(event = "timestamps"; "the network cards could not be asked for timestamps: {e}");
+    }
 }
 
 async fn sample(engine: &Engine, applied: &mut Applied) {
@@ -287,6 +308,27 @@ async fn fence(engine: &Engine, applied: &mut Applied, settings: &Settings) {
         )),
     };
     note(engine, "fence", result).await;
+}
+
+/// Keeps the collector, and with it its memory, on the processors that the capture ports' cards are attached to, on a
+/// machine of several nodes. Its unit may not set its threads' processors by itself.
+async fn keep_near(engine: &Engine, applied: &mut Applied, ports: &[NetworkPort]) {
+    let wanted = ports::near(&engine.paths.sys, ports).unwrap_or_default();
+    let before = applied.near.as_ref();
+    if before == Some(&wanted) || before.is_none() && wanted.is_empty() {
+        return;
+    }
+    let property = format!("AllowedCPUs={wanted}");
+    let args = ["set-property", "--runtime", COLLECTOR, property.as_str()];
+    let result = match command::run("systemctl", &args, "").await {
+        Ok(_) => {
+            log::info!(event = "processors"; "the collector's processors: {}", if wanted.is_empty() { "all" } else { &wanted });
+            applied.near = Some(wanted);
+            Ok(())
+        }
+        Err(e) => Err(format!("the collector cannot be kept on the processors {wanted}: {e}")),
+    };
+    note(engine, "processors", result).await;
 }
 
 async fn load(rules: &str) -> Result<(), command::CommandError> {
