@@ -31,7 +31,15 @@ pub(super) fn checks(tally: &mut Tally, session: &Session) {
         "a wrong signature is refused with its place, a right one is kept",
         signatures(session),
     );
+    tally.check(
+        "signatures are imported whole, and a file with a mistake leaves them as they were",
+        import_signatures(session),
+    );
+    tally.check("application logs are switched off and on", application_logs(session));
+    tally.check("a port gets as many rings as were set", rings(session));
+    tally.check("a host has its applications, names and transactions", host(session));
     for what in [
+        "host 10.20.0.11 last 1h",
         "applog last 1h",
         "applog dns last 1h view full limit 3",
         "quality last 1h",
@@ -134,4 +142,69 @@ fn signatures(session: &Session) -> Result<()> {
     );
     session.cli("set signatures clear")?;
     Ok(())
+}
+
+fn import_signatures(session: &Session) -> Result<()> {
+    let rules = "# ours\napp postgresql host erp.example.com\napp redis host cache.example.com\n";
+    session.cli_with("import signatures", rules)?;
+    let text = session.cli_refused_with(
+        "import signatures",
+        "app ssh host a.example\napp nobody-knows-it host x.example\n",
+    )?;
+    ensure!(
+        text.contains("2") && text.contains("nobody-knows-it"),
+        "no place: {text:?}"
+    );
+    let kept = session.cli("show signatures")?;
+    ensure!(kept.trim() == rules.trim(), "not kept: {kept:?}");
+    session.cli("set signatures clear")?;
+    Ok(())
+}
+
+fn application_logs(session: &Session) -> Result<()> {
+    let is_on = |answer: &Value| answer.pointer("/settings/application_logs").and_then(Value::as_bool);
+    for (word, on) in [("off", false), ("on", true)] {
+        session.cli(&format!("set application-logs {word}"))?;
+        let said = is_on(&session.show("settings")?);
+        ensure!(said == Some(on), "after `{word}` the settings say {said:?}");
+    }
+    Ok(())
+}
+
+fn rings(session: &Session) -> Result<()> {
+    let first = |answer: &Value| Some(answer.as_array()?.first()?.clone());
+    let port = session.wait_for("links detail", SOON, first)?;
+    let name = port.pointer("/link/info/name").and_then(Value::as_str);
+    let name = name.context("the port has no name")?.to_owned();
+    let count = |answer: &Value| Some(first(answer)?.pointer("/status/rings")?.as_array()?.len());
+    let usual = count(&session.show("links detail")?).context("the port has no rings")?;
+    let own = if usual == 3 { 2 } else { 3 };
+    for (word, expected) in [(own.to_string(), own), ("automatic".to_owned(), usual)] {
+        session.cli(&format!("set port {name} rings {word}"))?;
+        session
+            .wait_for("links detail", SOON, |answer| {
+                (count(answer)? == expected).then_some(())
+            })
+            .with_context(|| format!("rings {word}"))?;
+    }
+    session
+        .wait_for("links detail", SOON, |answer| {
+            let frames = first(answer)?.pointer("/counters/frames/total/packets")?.as_u64()?;
+            (frames > 0).then_some(())
+        })
+        .context("frames after the rings changed")
+}
+
+fn host(session: &Session) -> Result<()> {
+    session.wait_for("host 10.20.0.11 last 1h", SOON, |answer| {
+        let apps = answer.get("applications")?.as_array()?;
+        let named = |app: &Value| {
+            app.get("names")
+                .and_then(Value::as_array)
+                .is_some_and(|names| !names.is_empty())
+        };
+        let timed = |app: &Value| app.pointer("/quality/response/count").and_then(Value::as_u64) > Some(0);
+        let lines = answer.pointer("/transactions/records")?.as_array()?;
+        (apps.iter().any(named) && apps.iter().any(timed) && !lines.is_empty()).then_some(())
+    })
 }

@@ -109,18 +109,31 @@ impl Session {
         args
     }
 
-    fn ssh(&self, command: &str) -> Result<Output> {
-        self.command("sshpass")
+    fn ssh(&self, command: &str, input: &str) -> Result<Output> {
+        let mut child = self
+            .command("sshpass")
             .args(self.ssh_args())
             .arg(command)
-            .stdin(Stdio::null())
-            .output()
-            .context("cannot start sshpass")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start sshpass")?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that does not read its input may be over by then.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        child.wait_with_output().context("cannot wait for sshpass")
     }
 
     /// Runs a command of the appliance's command line over SSH and returns what it printed.
     pub(crate) fn cli(&self, command: &str) -> Result<String> {
-        let out = self.ssh(command)?;
+        self.cli_with(command, "")
+    }
+
+    /// The same with `input` sent to the command.
+    pub(crate) fn cli_with(&self, command: &str, input: &str) -> Result<String> {
+        let out = self.ssh(command, input)?;
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
         ensure!(
             out.status.success(),
@@ -133,7 +146,12 @@ impl Session {
 
     /// Runs a command that must be refused, and returns what it printed.
     pub(crate) fn cli_refused(&self, command: &str) -> Result<String> {
-        let out = self.ssh(command)?;
+        self.cli_refused_with(command, "")
+    }
+
+    /// The same with `input` sent to the command.
+    pub(crate) fn cli_refused_with(&self, command: &str, input: &str) -> Result<String> {
+        let out = self.ssh(command, input)?;
         let text = format!(
             "{}{}",
             String::from_utf8_lossy(&out.stdout),
