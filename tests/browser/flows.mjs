@@ -467,12 +467,14 @@ export async function flows({ page, url, step: tried, assert, eventually, button
     await page.getByText('没有导入').waitFor();
     await noAlert();
   });
-  await step('the overview leads to the flows of a host', async () => {
+  await step('the overview leads to a host, and that to its flows', async () => {
     await page.goto(`${url}/`);
     const host = page.getByRole('region', { name: '主机', exact: true }).getByRole('link').first();
     await host.waitFor();
     const name = await host.innerText();
     await host.click();
+    await eventually('its page', async () => (await page.getByTestId('host').innerText().catch(() => '')) === name);
+    await page.getByRole('link', { name: '流记录', exact: true }).first().click();
     await page.getByRole('heading', { level: 1, name: '流量检索' }).waitFor();
     await eventually('the condition', async () => asked().get('q') === `host ${name}`);
     await noAlert();
