@@ -77,7 +77,7 @@ enum Command {
     Flows(flows::FlowsArgs),
     Decode(decode::DecodeArgs),
     Import(import::ImportArgs),
-    Query(query::QueryArgs),
+    Query(Box<query::QueryArgs>),
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// A command of the appliance, such as `show version`

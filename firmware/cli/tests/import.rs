@@ -664,8 +664,10 @@ fn captures_come_with_layer_7_quality_and_application_logs() {
 
     // Settings may say that none are kept.
     let bare = Place::new();
-    let mut settings = settings::Settings::default();
-    settings.application_logs = false;
+    let settings = settings::Settings {
+        application_logs: false,
+        ..settings::Settings::default()
+    };
     let file = bare.file("settings.json", &serde_json::to_vec(&settings).expect("settings"));
     let (summary, said, status) = bare.import(&[capture, "--settings", &file], b"");
     assert_eq!((status, &summary[0]["logs"]), (0, &serde_json::json!(0)), "{said}");
