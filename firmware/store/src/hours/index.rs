@@ -125,18 +125,6 @@ impl Index {
         &self.file
     }
 
-    pub(crate) fn load(&self) -> Result<Loaded, StoreError> {
-        self.file.read(|txn| {
-            let mut loaded = Loaded::default();
-            if let Some(hours) = opened(txn.open_table(HOURS))? {
-                for entry in hours.iter()? {
-                    let (hour, row) = entry?;
-                    loaded.hours.insert(hour.value(), unpack(row.value())?);
-                }
-            }
-            if let Some(days) = opened(txn.open_table(DAYS))? {
-                for entry in days.iter()? {
-                    loaded.days.push(Day(entry?.0.value().into()));
     /// Writes the file anew where that makes it smaller by `least` octets or more; answers whether it did. Nobody else may
     /// use it meanwhile.
     pub(crate) fn renew(&self, least: u64) -> Result<bool, StoreError> {
@@ -167,6 +155,18 @@ impl Index {
         })
     }
 
+    pub(crate) fn load(&self) -> Result<Loaded, StoreError> {
+        self.file.read(|txn| {
+            let mut loaded = Loaded::default();
+            if let Some(hours) = opened(txn.open_table(HOURS))? {
+                for entry in hours.iter()? {
+                    let (hour, row) = entry?;
+                    loaded.hours.insert(hour.value(), unpack(row.value())?);
+                }
+            }
+            if let Some(days) = opened(txn.open_table(DAYS))? {
+                for entry in days.iter()? {
+                    loaded.days.push(Day(entry?.0.value().into()));
                 }
             }
             let merged = read_merged(txn)?.into_iter();
