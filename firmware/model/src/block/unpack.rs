@@ -461,18 +461,23 @@ impl Unpacker {
             Form::Ascending { codes } => {
                 let mut places = std::mem::take(&mut self.places);
                 self.part(codes, octets, values.len, &mut places)?;
-                let mut sum = 0u64;
                 values.codes.width = 64;
-                values.codes.sixty_fours.clear();
-                for at in 0..values.len {
-                    sum = sum
-                        .checked_add(places.get(at))
-                        .filter(|sum| *sum <= span)
-                        .ok_or(BlockError::Contents("sum"))?;
-                    values.codes.sixty_fours.push(sum);
+                let sums = &mut values.codes.sixty_fours;
+                match places.codes() {
+                    Codes::Zero => {
+                        sums.clear();
+                        sums.resize(values.len, 0);
+                    }
+                    Codes::U8(codes) => add_up(codes, sums),
+                    Codes::U16(codes) => add_up(codes, sums),
+                    Codes::U32(codes) => add_up(codes, sums),
+                    Codes::U64(codes) => add_up_checked(codes, sums)?,
+                }
+                if sums.last().is_some_and(|sum| *sum > span) {
+                    return Err(BlockError::Contents("sum"));
                 }
                 self.places = places;
-                span
+                return Ok(());
             }
         };
         if values.codes.max() > largest {
@@ -543,6 +548,26 @@ impl Unpacker {
         spread(octets, width, count, &mut self.lanes)?;
         Ok(&self.lanes)
     }
+}
+
+/// Sums of codes up to each: fewer than 2³² codes of at most 32 bits, whose sum 64 bits hold.
+fn add_up<T: Copy + Into<u64>>(codes: &[T], sums: &mut Vec<u64>) {
+    let mut sum = 0u64;
+    sums.clear();
+    sums.extend(codes.iter().map(|code| {
+        sum = sum.wrapping_add((*code).into());
+        sum
+    }));
+}
+
+fn add_up_checked(codes: &[u64], sums: &mut Vec<u64>) -> Result<(), BlockError> {
+    let mut sum = 0u64;
+    sums.clear();
+    for code in codes {
+        sum = sum.checked_add(*code).ok_or(BlockError::Contents("sum"))?;
+        sums.push(sum);
+    }
+    Ok(())
 }
 
 /// Puts a plane's octets above those of the planes before it.

@@ -104,19 +104,27 @@ impl Reader {
         };
         // What is there of the block before is as good as anything.
         buffer.resize(outline.len(), 0);
-        let wanted = outline.places(wanted.fields, wanted.filters);
-        let (mut places, mut from) = (wanted.iter().peekable(), 0);
+        let head = 0..BlockOutline::needs(first).unwrap_or(0);
+        let mut wanted = outline.places(wanted.fields, wanted.filters);
+        wanted.insert(0, head);
+        let mut from = 0;
         for (place, length) in (0..=u16::MAX).zip(lengths(outline.len())) {
             let to = from + length;
-            while places.next_if(|wanted| wanted.end <= from).is_some() {}
-            let needed = place == 0 || places.peek().is_some_and(|wanted| wanted.start < to);
-            if needed {
+            let inside = wanted.iter().map(|wanted| wanted.start.max(from)..wanted.end.min(to));
+            let mut inside = inside.filter(|inside| inside.start < inside.end).peekable();
+            if inside.peek().is_some() {
                 let found = piece(place)?;
                 let octets = found.as_ref().map_or(&[][..], |found| found.value());
-                match buffer.get_mut(from..to) {
-                    Some(room) if room.len() == octets.len() => room.copy_from_slice(octets),
-                    // Not as this release cuts blocks.
-                    _ => return self.get(key, buffer),
+                // Not as this release cuts blocks.
+                if octets.len() != length {
+                    return self.get(key, buffer);
+                }
+                for inside in inside {
+                    let own = octets.get(inside.start - from..inside.end - from);
+                    match (buffer.get_mut(inside), own) {
+                        (Some(room), Some(own)) => room.copy_from_slice(own),
+                        _ => return self.get(key, buffer),
+                    }
                 }
             }
             from = to;
