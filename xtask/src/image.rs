@@ -206,7 +206,8 @@ fn compressed_size(image: &Path) -> Result<u64> {
     out.trim().parse().context("cannot compress the image with zstd")
 }
 
-fn sha256(path: &Path) -> Result<String> {
+/// The SHA-256 of a file, in hexadecimal.
+pub(crate) fn sha256(path: &Path) -> Result<String> {
     let mut file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];

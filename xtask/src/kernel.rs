@@ -85,6 +85,27 @@ pub(crate) fn build() -> Result<Kernel> {
     Kernel::load(&dir).with_context(|| format!("the kernel's build left nothing in {}", dir.display()))
 }
 
+/// Where the kernel comes from.
+pub(crate) struct Source {
+    /// The unpacked source.
+    pub(crate) tree: PathBuf,
+    /// The Debian package's version.
+    pub(crate) version: String,
+    /// The SHA-256 of the Debian package, in hexadecimal.
+    pub(crate) sha256: String,
+}
+
+/// The kernel's pinned source, unpacked.
+pub(crate) fn pinned() -> Result<Source> {
+    let pins = Pins::read(&board().join("kernel.version"))?;
+    let pin = pins.get(SOURCE)?;
+    Ok(Source {
+        tree: source(pin)?,
+        version: pin.version.clone(),
+        sha256: pin.sha256.clone(),
+    })
+}
+
 /// The board's folder.
 fn board() -> PathBuf {
     crate::root().join("board/x86_64")

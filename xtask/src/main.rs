@@ -9,8 +9,10 @@ mod kernel;
 mod keys;
 mod programs;
 mod qemu;
+mod release;
 mod rootfs;
 mod run;
+mod sbom;
 mod step;
 mod suites;
 mod web;
@@ -35,12 +37,18 @@ cargo xtask COMMAND
   deps                   install what the builds and tests need from apt
   kernel                 build the kernel (cached by configuration and source version)
   rootfs                 build the root file system tree
+  release                everything of a version for its users, signed, into build/release/
+  sbom                   write the bill of materials (CycloneDX) and the licences' texts into build/
   web                    build the console's pages
   programs               build the appliance's programs in release mode
 ";
 
 /// The repository's root folder.
 pub(crate) fn root() -> PathBuf {
+    // A build of another checkout by this program, see the suite `reproducible`.
+    if let Some(root) = std::env::var_os("SPANWATCH_ROOT") {
+        return PathBuf::from(root);
+    }
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     here.parent().map(PathBuf::from).unwrap_or(here)
 }
@@ -65,6 +73,8 @@ fn command(name: &str, rest: &[String]) -> Result<()> {
         "deps" => deps::install(),
         "kernel" => kernel::build().map(drop),
         "rootfs" => rootfs::build().map(drop),
+        "release" => release::build().map(drop),
+        "sbom" => sbom::build().map(drop),
         "web" => web::build(),
         "programs" => programs::build().map(drop),
         "help" | "--help" | "-h" => {

@@ -1,9 +1,9 @@
 //! The appliance's programs in release mode.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::step::{exec, step};
 
@@ -30,6 +30,7 @@ pub(crate) fn build() -> Result<PathBuf> {
             cargo
                 .current_dir(crate::root())
                 .args(["build", "--release", "--locked"]);
+            same_anywhere(&mut cargo, &target)?;
             for program in PROGRAMS {
                 cargo.args(["--bin", program]);
             }
@@ -37,4 +38,33 @@ pub(crate) fn build() -> Result<PathBuf> {
         },
     )?;
     Ok(target.join("release"))
+}
+
+/// Keeps the paths of this machine out of the programs, so that a build in another folder gives the same bytes.
+fn same_anywhere(cargo: &mut Command, target: &Path) -> Result<()> {
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))
+        .context("neither CARGO_HOME nor HOME is set")?;
+    // Of several prefixes that fit, rustc and gcc take the last one.
+    let prefixes = [
+        (home, "/cargo"),
+        (crate::root(), "/spanwatch"),
+        (target.to_owned(), "/spanwatch/target"),
+    ];
+    let rust: Vec<String> = prefixes
+        .iter()
+        .map(|(path, name)| format!("'--remap-path-prefix={}={name}'", path.display()))
+        .collect();
+    let c: Vec<String> = prefixes
+        .iter()
+        .map(|(path, name)| format!("'-ffile-prefix-map={}={name}'", path.display()))
+        .collect();
+    cargo
+        .arg("--config")
+        .arg(format!("build.rustflags=[{}]", rust.join(",")))
+        // The crate `cc` splits the flags; with this it minds the quotes, since a path may have a space.
+        .env("CC_SHELL_ESCAPED_FLAGS", "1")
+        .env("CFLAGS", c.join(" "));
+    Ok(())
 }

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+pub(crate) use debian::{Contents, Package};
 pub(crate) use security::security;
 pub(crate) use tools::Tools;
 
@@ -142,6 +143,15 @@ pub(crate) fn build_release(release: &Release) -> Result<Rootfs> {
     })?;
     std::fs::write(&stamp, &key)?;
     Ok(built)
+}
+
+/// What the packages of board/x86_64/packages.list (`rootfs`) or tools.list (`tools`) are and hold.
+pub(crate) fn debian_contents(name: &str) -> Result<Contents> {
+    let list = match name {
+        "tools" => "tools.list",
+        _ => "packages.list",
+    };
+    debian::contents(name, &crate::root().join("board/x86_64").join(list))
 }
 
 /// Unpacks Debian's packages into `dir`; with `cut` leaves what keep.list names and what that links to.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod appliance;
+mod bom;
 mod builders;
 mod check;
 mod disk;
@@ -14,6 +15,7 @@ mod lan;
 mod layer7;
 mod playback;
 mod ports;
+mod reproducible;
 mod session;
 mod tally;
 mod trust;
@@ -78,6 +80,12 @@ const SUITES: &[Suite] = &[
         run: check::image,
     },
     Suite {
+        name: "sbom",
+        about: "the bill of materials and the licences",
+        long: false,
+        run: bom::run,
+    },
+    Suite {
         name: "appliance",
         about: "the booted image, its console in a browser, its command line",
         long: false,
@@ -112,6 +120,12 @@ const SUITES: &[Suite] = &[
         about: "a byte of the root that only a late reader meets",
         long: true,
         run: trust::late,
+    },
+    Suite {
+        name: "reproducible",
+        about: "a second build in another folder",
+        long: true,
+        run: reproducible::run,
     },
     Suite {
         name: "power",

@@ -29,8 +29,33 @@ function precompress(): Plugin {
   };
 }
 
+/** Names the npm packages whose code is in the pages, for the bill of materials: `dist/.packages.json`. */
+function packages(): Plugin {
+  return {
+    name: 'packages',
+    apply: 'build',
+    generateBundle(_options, bundle) {
+      const names = new Set<string>();
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== 'chunk') continue;
+        for (const [path, module] of Object.entries(chunk.modules)) {
+          // A module below several node_modules belongs to the last.
+          const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+          if (name && module.renderedLength > 0) names.add(name);
+        }
+      }
+      // Styles leave no module behind.
+      for (const path of this.getModuleIds()) {
+        const style = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\/.*\.css/.exec(path)?.[1];
+        if (style) names.add(style);
+      }
+      this.emitFile({ type: 'asset', fileName: '.packages.json', source: `${JSON.stringify([...names].sort())}\n` });
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [svelte(), precompress()],
+  plugins: [svelte(), precompress(), packages()],
   build: {
     target: 'es2022',
     // The content security policy allows no data: addresses.

@@ -18,6 +18,106 @@ pub(super) struct Packages {
     pub(super) versions: PathBuf,
     /// What the archive was made from.
     pub(super) key: String,
+    /// What each package is and holds, as [`LISTING`] writes it.
+    contents: PathBuf,
+}
+
+/// Writes a line `package NAME VERSION SOURCE SOURCE-VERSION ARCHITECTURE SHA256` for each package file, and the
+/// names of what it holds after it.
+const LISTING: &str = r#"for deb in "$1"/var/cache/apt/archives/*.deb; do
+    dpkg-deb -W --showformat='package ${Package} ${Version} ${source:Package} ${source:Version} ${Architecture} ' "$deb"
+    sha256sum <"$deb" | cut -c1-64
+    dpkg-deb --fsys-tarfile "$deb" | tar -t
+done"#;
+
+/// A Debian package that was unpacked.
+pub(crate) struct Package {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its version, with the epoch where it has one.
+    pub(crate) version: String,
+    /// The source package that it was built from.
+    pub(crate) source: String,
+    /// The version of that.
+    pub(crate) source_version: String,
+    /// `amd64` or `all`.
+    pub(crate) architecture: String,
+    /// The SHA-256 of the package file, in hexadecimal.
+    pub(crate) sha256: String,
+    /// The files that it holds, from the root.
+    pub(crate) files: Vec<String>,
+}
+
+/// The packages of a list, and their files.
+pub(crate) struct Contents {
+    /// Sorted by name.
+    pub(crate) packages: Vec<Package>,
+    tar: PathBuf,
+}
+
+impl Contents {
+    /// Where a link of the packages points to; `None` when it is none.
+    pub(crate) fn link(&self, path: &str) -> Result<Option<String>> {
+        let list = output(
+            Command::new("tar")
+                .args(["--no-recursion", "-tvf"])
+                .arg(&self.tar)
+                .arg(format!("./{path}")),
+        )?;
+        Ok(list.trim_end().split_once(" -> ").map(|(_, target)| target.to_owned()))
+    }
+
+    /// A file of the packages.
+    pub(crate) fn text(&self, file: &str) -> Result<Vec<u8>> {
+        let out = Command::new("tar")
+            .arg("-xOf")
+            .arg(&self.tar)
+            .arg(format!("./{file}"))
+            .output()?;
+        if !out.status.success() || out.stdout.is_empty() {
+            bail!("{} holds no {file}", self.tar.display());
+        }
+        Ok(out.stdout)
+    }
+}
+
+/// What the packages of `list` are and hold.
+pub(super) fn contents(name: &str, list: &Path) -> Result<Contents> {
+    let found = packages(name, list)?;
+    let text = std::fs::read_to_string(&found.contents)
+        .with_context(|| format!("cannot read {}", found.contents.display()))?;
+    Ok(Contents {
+        packages: parse(&text)?,
+        tar: found.tar,
+    })
+}
+
+fn parse(text: &str) -> Result<Vec<Package>> {
+    let mut packages: Vec<Package> = Vec::new();
+    for line in text.lines() {
+        if let Some(fields) = line.strip_prefix("package ") {
+            let fields: Vec<&str> = fields.split_whitespace().collect();
+            let [name, version, source, source_version, architecture, sha256] = fields[..] else {
+                bail!("{line:?} does not say what a package is");
+            };
+            packages.push(Package {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                source: source.to_owned(),
+                source_version: source_version.to_owned(),
+                architecture: architecture.to_owned(),
+                sha256: sha256.to_owned(),
+                files: Vec::new(),
+            });
+        } else if let (Some(package), Some(file)) = (packages.last_mut(), line.strip_prefix("./"))
+            && !file.is_empty()
+            && !file.ends_with('/')
+        {
+            package.files.push(file.to_owned());
+        }
+    }
+    packages.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(packages)
 }
 
 /// Downloads and unpacks the packages that `list` names (one a line, `#` comments), with all that
@@ -34,9 +134,13 @@ pub(super) fn packages(name: &str, list: &Path) -> Result<Packages> {
     let found = Packages {
         tar: dir.join("files.tar"),
         versions: dir.join("versions"),
+        contents: dir.join("contents"),
         key,
     };
-    if found.tar.exists() && found.versions.exists() {
+    if [&found.tar, &found.versions, &found.contents]
+        .iter()
+        .all(|file| file.exists())
+    {
         cached(
             name,
             format!(
@@ -61,6 +165,10 @@ pub(super) fn packages(name: &str, list: &Path) -> Result<Packages> {
             command.arg(format!(
                 "--extract-hook=ls \"$1\"/var/cache/apt/archives > '{}'",
                 debs.display()
+            ));
+            command.arg(format!(
+                "--extract-hook={{ {LISTING}; }} > '{}'",
+                work.join("contents").display()
             ));
             for option in proxies()? {
                 command.arg(format!("--aptopt={option}"));
@@ -173,6 +281,24 @@ mod tests {
             ]
         );
         assert_eq!(mirrors("https://other.example nodistro main\n"), None);
+    }
+
+    #[test]
+    fn packages_and_their_files_are_read() {
+        let text = "package b 1:2-3 src 1:2-3 amd64 00ff\n./\n./usr/\n./usr/b\npackage a 1 a 1 all 11ee\n./etc/a\n";
+        let found = parse(text).unwrap_or_default();
+        let names: Vec<(&str, &str, &[String])> = found
+            .iter()
+            .map(|package| (package.name.as_str(), package.source.as_str(), &package.files[..]))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("a", "a", &["etc/a".to_owned()][..]),
+                ("b", "src", &["usr/b".to_owned()][..])
+            ]
+        );
+        assert!(parse("package short 1\n").is_err());
     }
 
     #[test]
