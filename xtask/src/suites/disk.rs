@@ -20,7 +20,8 @@ pub(super) struct Partition {
 impl Partition {
     /// The partition with this name.
     pub(super) fn named(disk: &Path, name: &str) -> Result<Self> {
-        let text = output(Command::new("sfdisk").arg("--json").arg(disk))?;
+        // a disk that is larger than its image makes it complain
+        let text = output(Command::new("sfdisk").args(["--quiet", "--json"]).arg(disk))?;
         let table: Value = serde_json::from_str(&text)?;
         let partitions = table.pointer("/partitiontable/partitions").and_then(Value::as_array);
         let found = partitions

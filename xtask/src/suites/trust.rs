@@ -42,6 +42,7 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
         Err(error) => tally.fail("what is not signed is refused", &format!("{error:#}")),
     }
     tally.check("an altered first program is refused", bench.altered_guard());
+    tally.check("a boot entry cannot add an initrd", bench.planted_initrd());
     Ok(())
 }
 
@@ -164,6 +165,11 @@ impl Bench {
         ] {
             esp.put(kernel, &format!("EFI/Linux/spanwatch-00000{name}.efi"))?;
         }
+        // with a credential for what starts in the end; the stub makes an initrd of it
+        let credential = self.dir.join("evil.cred");
+        std::fs::write(&credential, "evil-host")?;
+        esp.folder("loader/credentials")?;
+        esp.put(&credential, "loader/credentials/system.hostname.cred")?;
         let root = Partition::named(&self.disk, "spanwatch-root-b")?;
         root.write(&self.disk, &self.parts.join("root.img"))?;
         // in the superblock, which is read first
@@ -208,6 +214,13 @@ impl Bench {
                     has("spanwatch-000001-a+2-1.efi")
                 }),
             ),
+            ("a credential on the EFI system partition is not heard", {
+                if serial.contains("evil-host") {
+                    Err(anyhow!("it named the box"))
+                } else {
+                    Ok(())
+                }
+            }),
         ])
     }
 
@@ -232,34 +245,17 @@ impl Bench {
             .arg("--stub")
             .arg(stub);
         exec_logged(ukify.arg("--output").arg(&addon), &self.dir.join("ukify.log"))?;
-        // an initrd whose init powers off, or does nothing
-        let (init, initrd) = (self.dir.join("init"), self.dir.join("evil.cpio"));
-        std::fs::write(&init, "not a program\n")?;
-        let mut cpio = Command::new("sh");
-        cpio.current_dir(&self.dir)
-            .args(["-c", "chmod 755 init && echo init | cpio -o -H newc > evil.cpio"]);
-        exec_logged(&mut cpio, &self.dir.join("cpio.log"))?;
-        let entry = self.dir.join("evil.conf");
-        std::fs::write(
-            &entry,
-            format!(
-                "title Evil\nsort-key 0\nlinux /EFI/Linux/spanwatch-000001-a+3.efi\ninitrd /evil.cpio\noptions {evil}\n"
-            ),
-        )?;
-        let credential = self.dir.join("evil.cred");
-        std::fs::write(&credential, "evil")?;
-        for folder in ["loader/addons", "loader/entries", "loader/credentials"] {
+        let entry = self.planted_entry(evil, "")?;
+        for folder in ["loader/addons", "loader/entries"] {
             esp.folder(folder)?;
         }
         esp.put(&addon, "loader/addons/evil.addon.efi")?;
-        esp.put(&initrd, "evil.cpio")?;
         esp.put(&entry, "loader/entries/evil.conf")?;
-        esp.put(&credential, "loader/credentials/systemd.unit-dropin.cred")?;
         let mut guest = self
             .machine()
             .oem_string(&format!("io.systemd.stub.kernel-cmdline-extra={evil}"))
             .oem_string(&format!("io.systemd.boot.kernel-cmdline-extra={evil}"))
-            .oem_string("io.systemd.credential:systemd.extra-unit.spanwatch-console.service=[Unit]")
+            .oem_string("io.systemd.credential:system.hostname=evil-host")
             .start()?;
         guest.wait_for(UP, BOOT_WITHIN)?;
         let serial = guest.serial();
@@ -270,11 +266,39 @@ impl Bench {
             "the planted boot entry was not the one that was started: {}",
             kernels.join(", ")
         );
-        ensure!(
-            !serial.contains("Evil") && !serial.contains("/evil"),
-            "the console shows what was planted"
-        );
+        ensure!(!serial.contains("evil-host"), "a credential in SMBIOS named the box");
         Ok(())
+    }
+
+    /// A boot entry that comes before all others and starts slot A's kernel with options of its own.
+    fn planted_entry(&self, options: &str, more: &str) -> Result<PathBuf> {
+        let entry = self.dir.join("evil.conf");
+        let text =
+            format!("title Evil\nsort-key 0\nlinux /EFI/Linux/spanwatch-000001-a+3.efi\noptions {options}\n{more}");
+        std::fs::write(&entry, text)?;
+        Ok(entry)
+    }
+
+    /// The stub has an initrd of its own, of what it hands over, and stops at a second one; should
+    /// it not, the signed command line has noinitrd.
+    fn planted_initrd(&self) -> Result<()> {
+        let esp = self.new_disk()?;
+        let (init, initrd) = (self.dir.join("init"), self.dir.join("evil.cpio"));
+        std::fs::write(&init, "not a program\n")?;
+        let mut cpio = Command::new("sh");
+        cpio.current_dir(&self.dir)
+            .args(["-c", "chmod 755 init && echo init | cpio -o -H newc > evil.cpio"]);
+        exec_logged(&mut cpio, &self.dir.join("cpio.log"))?;
+        esp.folder("loader/entries")?;
+        esp.put(&initrd, "evil.cpio")?;
+        esp.put(
+            &self.planted_entry("quiet", "initrd /evil.cpio\n")?,
+            "loader/entries/evil.conf",
+        )?;
+        let mut guest = self.machine().start()?;
+        let refused = guest.wait_for("Error registering initrd", BOOT_WITHIN);
+        guest.kill()?;
+        refused.map(drop)
     }
 
     fn altered_guard(&self) -> Result<()> {
