@@ -50,14 +50,14 @@ pub(crate) fn places(octets: &[u8]) -> Option<Vec<u64>> {
 }
 
 /// How sparse sets of a day are.
-const SPARSE_DAY: u32 = 8;
+pub(crate) const SPARSE_DAY: u32 = 7;
 
-/// Makes the numbers of an hour's set those of a day's.
-pub(crate) fn thin_out(places: &mut [u64]) {
-    places.iter_mut().for_each(|place| *place >>= SPARSE - SPARSE_DAY);
+/// Makes the numbers of a set that is so sparse those of a day's.
+pub(crate) fn thin_out(places: &mut [u64], sparse: u32) {
+    places.iter_mut().for_each(|place| *place >>= sparse - SPARSE_DAY);
 }
 
-/// The bits that a day's set takes.
+/// The bits that a set of a day takes.
 pub(crate) fn day_bits(places: &[u64]) -> usize {
     let mut before = 0;
     let differences = places.iter().map(|place| {
@@ -69,8 +69,8 @@ pub(crate) fn day_bits(places: &[u64]) -> usize {
     differences.fold(number, |sum, high| sum.saturating_add(high + 1 + SPARSE_DAY as usize))
 }
 
-/// Writes a day's set: how many numbers, in groups of 7 bits, and their differences.
-pub(crate) fn put_day(bits: &mut BitWriter<'_>, places: &[u64]) {
+/// Writes a day's set that is so sparse: how many numbers, in groups of 7 bits, and their differences.
+pub(crate) fn put_day(bits: &mut BitWriter<'_>, places: &[u64], sparse: u32) {
     let mut n = places.len() as u64;
     while n >= 0x80 {
         bits.put(n & 0x7f | 0x80, 8);
@@ -79,7 +79,7 @@ pub(crate) fn put_day(bits: &mut BitWriter<'_>, places: &[u64]) {
     bits.put(n, 8);
     let mut before = 0;
     for place in places {
-        bits.put_difference(place.saturating_sub(before), SPARSE_DAY);
+        bits.put_difference(place.saturating_sub(before), sparse);
         before = *place;
     }
 }
@@ -97,25 +97,25 @@ pub(crate) fn take_day(bits: &mut BitReader<'_>) -> Option<u64> {
     None
 }
 
-/// Reads the numbers of a day's set.
-pub(crate) fn day_places(bits: &mut BitReader<'_>, n: u64) -> Option<Vec<u64>> {
-    bits.places(n, SPARSE_DAY)
+/// Reads the numbers of a day's set that is so sparse.
+pub(crate) fn day_places(bits: &mut BitReader<'_>, n: u64, sparse: u32) -> Option<Vec<u64>> {
+    bits.places(n, sparse)
 }
 
-/// Whether a day's set may hold `hash`; reads all of it.
-pub(crate) fn day_may_hold(bits: &mut BitReader<'_>, n: u64, hash: u64) -> Option<bool> {
-    let wanted = place(hash, n, SPARSE_DAY);
+/// Whether a day's set that is so sparse may hold `hash`; reads all of it.
+pub(crate) fn day_may_hold(bits: &mut BitReader<'_>, n: u64, sparse: u32, hash: u64) -> Option<bool> {
+    let wanted = place(hash, n, sparse);
     let (mut place, mut holds) = (0u64, false);
     for _ in 0..n {
-        place = place.checked_add(bits.difference(SPARSE_DAY)?)?;
+        place = place.checked_add(bits.difference(sparse)?)?;
         holds |= place == wanted;
     }
     Some(holds)
 }
 
-/// Steps over the numbers of a day's set.
-pub(crate) fn skip_day(bits: &mut BitReader<'_>, n: u64) -> Option<()> {
-    (0..n).try_for_each(|_| bits.difference(SPARSE_DAY).map(drop))
+/// Steps over the numbers of a day's set that is so sparse.
+pub(crate) fn skip_day(bits: &mut BitReader<'_>, n: u64, sparse: u32) -> Option<()> {
+    (0..n).try_for_each(|_| bits.difference(sparse).map(drop))
 }
 
 pub(crate) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
@@ -239,7 +239,7 @@ impl<'a> BitReader<'a> {
         Some((high << sparse) + self.take(sparse)?)
     }
 
-    /// So many numbers, if there can be as many in what is left: each takes more than 8 bits.
+    /// So many numbers, if there can be as many in what is left: each takes 8 bits or more.
     fn bounded(&self, n: u64) -> Option<u64> {
         (n <= self.left() as u64 / 8).then_some(n)
     }
@@ -287,7 +287,7 @@ mod tests {
             let _ = places(&octets);
             let mut bits = BitReader::new(&octets);
             while let Some(n) = take_day(&mut bits) {
-                if day_may_hold(&mut bits, n, hash).is_none() {
+                if day_may_hold(&mut bits, n, SPARSE_DAY, hash).is_none() {
                     break;
                 }
             }
@@ -302,9 +302,9 @@ mod tests {
             let mut bits = BitWriter::new(&mut octets);
             for hashes in &hours {
                 let mut places = places(&set_of(hashes)).unwrap();
-                thin_out(&mut places);
+                thin_out(&mut places, SPARSE);
                 expected += day_bits(&places);
-                put_day(&mut bits, &places);
+                put_day(&mut bits, &places, SPARSE_DAY);
             }
             bits.finish();
             prop_assert_eq!(octets.len(), expected.div_ceil(8));
@@ -313,7 +313,7 @@ mod tests {
                 for hashes in &hours {
                     let n = take_day(&mut bits).unwrap();
                     prop_assert_eq!(n, hashes.len() as u64);
-                    let held = day_may_hold(&mut bits, n, *hash).unwrap();
+                    let held = day_may_hold(&mut bits, n, SPARSE_DAY, *hash).unwrap();
                     prop_assert!(held || !hashes.contains(hash));
                 }
             }

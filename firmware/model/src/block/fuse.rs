@@ -1,8 +1,8 @@
 //! Filters: which addresses and which 5-tuples a block may have, without unpacking a column. A filter never denies a key
-//! that it was made of; of others it does not deny one in 256 addresses and one in 16 5-tuples.
+//! that it was made of; of others it does not deny one in 256 addresses and one in 8 5-tuples.
 //!
 //! They are 3-wise binary fuse filters (Graf and Lemire, "Binary Fuse Filters: Fast and Smaller Than Xor Filters", 2022)
-//! of 8 and 4 bits: about 1.2 times as much a key, three places looked at. docs/formats.md has every octet.
+//! of 8 and 3 bits: about 1.2 times as much a key, three places looked at. docs/formats.md has every octet.
 
 use std::net::IpAddr;
 
@@ -69,8 +69,10 @@ pub(super) const fn flow_of(one: u64, other: u64, protocol: u8) -> u64 {
 pub(super) enum Fingerprint {
     /// An octet.
     Eight = 1,
-    /// Half of one; two lie in an octet, the first in the lower bits.
+    /// Half of one; two lie in an octet, the first in the lower bits. Read, and not made any more.
     Four = 2,
+    /// Three bits; eight lie in three octets, the first in the lowest bits of the first.
+    Three = 3,
 }
 
 impl Fingerprint {
@@ -79,6 +81,7 @@ impl Fingerprint {
         match kind {
             1 => Some(Self::Eight),
             2 => Some(Self::Four),
+            3 => Some(Self::Three),
             _ => None,
         }
     }
@@ -87,6 +90,15 @@ impl Fingerprint {
         match self {
             Self::Eight => 0xff,
             Self::Four => 0x0f,
+            Self::Three => 0x07,
+        }
+    }
+
+    const fn bits(self) -> usize {
+        match self {
+            Self::Eight => 8,
+            Self::Four => 4,
+            Self::Three => 3,
         }
     }
 }
@@ -129,10 +141,8 @@ impl Shape {
         if self.bits > BITS_MAX || self.segments < 1 {
             return false;
         }
-        let expected = match self.fingerprint {
-            Fingerprint::Eight => self.room(),
-            Fingerprint::Four => self.room().div_ceil(2),
-        };
+        // A room is below 2⁵¹ now.
+        let expected = (self.room() * self.fingerprint.bits() as u64).div_ceil(8);
         expected == octets as u64
     }
 
@@ -187,12 +197,15 @@ impl<'a> Filter<'a> {
     #[inline]
     pub fn may_have(&self, key: u64) -> bool {
         let mixed = self.shape.mixed(key);
-        let octet = |place: usize| match self.shape.fingerprint {
-            Fingerprint::Eight => self.octets.get(place).copied().unwrap_or_default(),
-            Fingerprint::Four => self.octets.get(place / 2).copied().unwrap_or_default() >> (place % 2 * 4),
+        let octet = |at: usize| u16::from(self.octets.get(at).copied().unwrap_or_default());
+        // It may lie in two octets.
+        let stored = |place: usize| {
+            let bit = place * self.shape.fingerprint.bits();
+            (octet(bit / 8) | octet(bit / 8 + 1) << 8) >> (bit % 8)
         };
         let [a, b, c] = self.shape.places(mixed);
-        (octet(a) ^ octet(b) ^ octet(c) ^ fingerprint(mixed)) & self.shape.fingerprint.mask() == 0
+        let mask = u16::from(self.shape.fingerprint.mask());
+        (stored(a) ^ stored(b) ^ stored(c) ^ u16::from(fingerprint(mixed))) & mask == 0
     }
 }
 
@@ -279,9 +292,7 @@ impl Maker {
             return None;
         }
         self.assign(&shape);
-        if fingerprint == Fingerprint::Four {
-            self.halve();
-        }
+        self.squeeze(fingerprint);
         Some((shape, &self.octets))
     }
 
@@ -365,17 +376,33 @@ impl Maker {
         }
     }
 
-    /// Keeps the lower half of each fingerprint.
-    fn halve(&mut self) {
-        let count = self.octets.len().div_ceil(2);
-        for at in 0..count {
-            let half = |place: usize| self.octets.get(place).copied().unwrap_or_default() & 0x0f;
-            let octet = half(2 * at) | half(2 * at + 1) << 4;
-            if let Some(place) = self.octets.get_mut(at) {
-                *place = octet;
+    /// Keeps the lowest bits of each fingerprint, one behind the other.
+    fn squeeze(&mut self, fingerprint: Fingerprint) {
+        let (bits, mask) = (fingerprint.bits(), fingerprint.mask());
+        if bits == 8 {
+            return;
+        }
+        let (mut room, mut used, mut end) = (0u16, 0, 0);
+        for at in 0..self.octets.len() {
+            room |= u16::from(self.octets.get(at).copied().unwrap_or_default() & mask) << used;
+            used += bits;
+            // What is written was read before.
+            if used >= 8 || at + 1 == self.octets.len() {
+                if let Some(place) = self.octets.get_mut(end) {
+                    [*place, _] = room.to_le_bytes();
+                }
+                end += 1;
+                room >>= 8;
+                used = used.saturating_sub(8);
             }
         }
-        self.octets.truncate(count);
+        if used > 0 && end * 8 < self.octets.len() * bits {
+            if let Some(place) = self.octets.get_mut(end) {
+                [*place, _] = room.to_le_bytes();
+            }
+            end += 1;
+        }
+        self.octets.truncate(end);
     }
 }
 
@@ -440,7 +467,7 @@ mod tests {
         assert_eq!(flows.len(), made);
     }
 
-    const BOTH: [Fingerprint; 2] = [Fingerprint::Eight, Fingerprint::Four];
+    const ALL: [Fingerprint; 3] = [Fingerprint::Eight, Fingerprint::Four, Fingerprint::Three];
 
     fn filter(keys: &[u64], fingerprint: Fingerprint) -> Option<(Shape, Vec<u8>)> {
         let mut maker = Maker::default();
@@ -455,7 +482,7 @@ mod tests {
 
         #[test]
         fn what_is_there_is_never_denied(keys in prop::collection::vec(prop_oneof![any::<u64>(), 0..9u64], 1..2_000)) {
-            for fingerprint in BOTH {
+            for fingerprint in ALL {
                 let (shape, octets) = filter(&keys, fingerprint).unwrap();
                 let filter = Filter::new(shape, &octets);
                 prop_assert!(keys.iter().all(|key| filter.may_have(*key)));
@@ -464,12 +491,12 @@ mod tests {
 
         #[test]
         fn any_shape_that_fits_is_safe_to_ask(
-            seed: u64, bits in 0..12u32, segments in 1..9u32, key: u64, octet: u8, four: bool,
+            seed: u64, bits in 0..12u32, segments in 1..9u32, key: u64, octet: u8, kind in 0..3usize,
         ) {
-            let fingerprint = BOTH[usize::from(four)];
+            let fingerprint = ALL[kind];
             let shape = Shape { fingerprint, seed, bits, segments };
             let room = usize::try_from(shape.room()).unwrap();
-            let octets = vec![octet; if four { room.div_ceil(2) } else { room }];
+            let octets = vec![octet; (room * fingerprint.bits()).div_ceil(8)];
             prop_assert!(shape.fits(octets.len()) && !shape.fits(octets.len() + 1));
             prop_assert!(shape.places(shape.mixed(key)).into_iter().all(|place| place < room));
             let _ = Filter::new(shape, &octets).may_have(key);
@@ -481,16 +508,12 @@ mod tests {
         let keys: Vec<u64> = (0..131_072u64).map(|n| mix(n ^ STEP)).collect();
         let counts = (1..300).chain([1_000, 5_000, 30_000, 65_535, 65_536, 131_072]);
         for count in counts {
-            for fingerprint in BOTH {
+            for fingerprint in ALL {
                 let (shape, octets) = filter(&keys[..count], fingerprint).unwrap();
                 let filter = Filter::new(shape, &octets);
                 assert!(keys[..count].iter().all(|key| filter.may_have(*key)), "{count}");
                 let most = if count < 30_000 { 48 + count * 2 } else { count * 5 / 4 };
-                let most = if fingerprint == Fingerprint::Four {
-                    most.div_ceil(2)
-                } else {
-                    most
-                };
+                let most = (most * fingerprint.bits()).div_ceil(8);
                 assert!(octets.len() <= most, "{count}: {}", octets.len());
             }
         }
@@ -498,11 +521,11 @@ mod tests {
     }
 
     #[test]
-    fn one_in_256_or_in_16_others_is_not_denied() {
-        // The keys are always the same, so the counts are too: 3,906 and 62,500 are expected, with deviations of 62 and
-        // 242.
+    fn one_in_256_16_or_8_others_is_not_denied() {
+        // The keys are always the same, so the counts are too: 3,906, 62,500 and 125,000 are expected, with deviations of
+        // 62, 242 and 331.
         let keys: Vec<u64> = (0..20_000u64).map(|n| mix(n ^ STEP)).collect();
-        for (fingerprint, expected) in BOTH.into_iter().zip([3_600..4_200, 61_300..63_700]) {
+        for (fingerprint, expected) in ALL.into_iter().zip([3_600..4_200, 61_300..63_700, 123_300..126_700]) {
             let (shape, octets) = filter(&keys, fingerprint).unwrap();
             let filter = Filter::new(shape, &octets);
             let others = (1 << 40..(1 << 40) + 1_000_000u64).filter(|n| filter.may_have(mix(*n)));

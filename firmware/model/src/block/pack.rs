@@ -262,7 +262,7 @@ impl Packer {
             )
         };
         self.maker.set_keys((0..contents.len).map(flow));
-        self.filter(FILTERS[1], Fingerprint::Four);
+        self.filter(FILTERS[1], Fingerprint::Three);
     }
 
     fn filter(&mut self, number: u8, fingerprint: Fingerprint) {

@@ -790,7 +790,7 @@ fn a_filter_of_a_kind_that_is_not_known_is_stepped_over_and_one_that_lies_is_ref
         .rfind(|at| bytes[*at] == 240 && bytes[at + 1] == 11)
         .unwrap();
     let mut other = bytes.to_vec();
-    other[at + 7] = 3;
+    other[at + 7] = 4;
     let other = resealed(other);
     let read = BlockRef::open(&other).unwrap();
     assert!(read.address_filter().unwrap().is_none() && read.flow_filter().unwrap().is_some());

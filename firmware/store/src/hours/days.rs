@@ -18,7 +18,9 @@ pub(super) const PIECES: TableDefinition<PieceKey, &[u8]> = TableDefinition::new
 /// Bit h of a day: hour h is in its pieces, and not in `sets`.
 pub(super) const MERGED: TableDefinition<u32, u32> = TableDefinition::new("merged");
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version before, and how sparse its sets are.
+const BEFORE: (u8, u32) = (1, 8);
 const HOURS: usize = 24;
 const HOUR_BITS: u32 = 5;
 /// The level of an hour that is not there.
@@ -57,6 +59,8 @@ struct Piece<'a> {
     /// Sets that are left.
     left: u64,
     next: u32,
+    /// How sparse they are.
+    sparse: u32,
     bits: BitReader<'a>,
 }
 
@@ -65,10 +69,16 @@ impl<'a> Piece<'a> {
         let (version, rest) = row.split_first()?;
         let (levels, rest) = rest.split_first_chunk::<HOURS>()?;
         let (left, rest) = take_varint(rest)?;
-        (*version == VERSION).then_some(Self {
+        let sparse = match *version {
+            VERSION => rice::SPARSE_DAY,
+            version if version == BEFORE.0 => BEFORE.1,
+            _ => return None,
+        };
+        Some(Self {
             levels: *levels,
             left,
             next: first,
+            sparse,
             bits: BitReader::new(rest),
         })
     }
@@ -107,14 +117,14 @@ pub(super) fn probe(
         {
             let (at, n) = piece.set().ok_or_else(damaged)?;
             if at < *position {
-                rice::skip_day(&mut piece.bits, n).ok_or_else(damaged)?;
+                rice::skip_day(&mut piece.bits, n, piece.sparse).ok_or_else(damaged)?;
                 continue;
             }
             let within = within(hash, *level);
             if at != *position {
                 return Err(damaged());
             }
-            if rice::day_may_hold(&mut piece.bits, n, within).ok_or_else(damaged)? {
+            if rice::day_may_hold(&mut piece.bits, n, piece.sparse, within).ok_or_else(damaged)? {
                 hit(*hour);
             }
             wanted = wanted.get(1..).unwrap_or_default();
@@ -142,7 +152,7 @@ pub(super) fn check(
         }
         while piece.left > 0 {
             let (at, n) = piece.set().ok_or_else(damaged)?;
-            rice::skip_day(&mut piece.bits, n).ok_or_else(damaged)?;
+            rice::skip_day(&mut piece.bits, n, piece.sparse).ok_or_else(damaged)?;
             if Some(at) != next {
                 return Err(damaged());
             }
@@ -202,7 +212,7 @@ pub(super) fn merge(
             let hour = day.saturating_mul(24).saturating_add(hour.into());
             match hour_set(sets, (kind, level, bucket), hour)? {
                 Some(mut places) => {
-                    rice::thin_out(&mut places);
+                    rice::thin_out(&mut places, rice::SPARSE);
                     places
                 }
                 None => Vec::new(),
@@ -271,7 +281,9 @@ impl Before {
             let mut sets = Vec::new();
             while piece.left > 0 {
                 let (position, n) = piece.set().ok_or_else(damaged)?;
-                sets.push((position, rice::day_places(&mut piece.bits, n).ok_or_else(damaged)?));
+                let mut places = rice::day_places(&mut piece.bits, n, piece.sparse).ok_or_else(damaged)?;
+                rice::thin_out(&mut places, piece.sparse);
+                sets.push((position, places));
             }
             self.piece = Some(sets.into_iter());
         }
@@ -322,10 +334,97 @@ impl Writer {
         put_varint(self.sets.len() as u64, &mut row);
         let mut bits = BitWriter::new(&mut row);
         for places in self.sets.drain(..) {
-            rice::put_day(&mut bits, &places);
+            rice::put_day(&mut bits, &places, rice::SPARSE_DAY);
         }
         bits.finish();
         self.bits = 0;
         Some((self.first, value::seal(&row)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::{Database, ReadableDatabase, ReadableTable};
+
+    use super::*;
+
+    fn hash(n: u64) -> u64 {
+        let mixed = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed ^ mixed >> 32).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    }
+
+    /// Pieces of the version before, of two hours with four sets each, found and merged anew.
+    #[test]
+    fn pieces_of_the_version_before_are_read_and_merged_anew() {
+        const DAY: u32 = 20_000;
+        let (level, kind) = (2, Kind::Flow);
+        let levels: BTreeMap<u8, u8> = [(3, level), (9, level)].into();
+        let of_hour = |hour: u8| (0..400u64).map(move |n| hash(n * 24 + u64::from(hour)));
+        let table = table_of(&levels);
+        let mut row = vec![BEFORE.0];
+        row.extend_from_slice(&table);
+        put_varint(8, &mut row);
+        let mut bits = BitWriter::new(&mut row);
+        let mut next = position_from(&table, 0);
+        let first = next.unwrap();
+        while let Some(position) = next {
+            let hour = if position & 31 == 3 { 3 } else { 9 };
+            let ours = of_hour(hour).filter(|hash| position_of(*hash, level, hour) == position);
+            let mut hashes: Vec<u64> = ours.map(|hash| within(hash, level)).collect();
+            hashes.sort_unstable();
+            let mut octets = Vec::new();
+            rice::encode(hashes.into_iter(), &mut octets);
+            let mut places = rice::places(&octets).unwrap();
+            places.iter_mut().for_each(|place| *place >>= rice::SPARSE - BEFORE.1);
+            rice::put_day(&mut bits, &places, BEFORE.1);
+            next = position_from(&table, position + 1);
+        }
+        bits.finish();
+        let db = Database::builder()
+            .create_with_backend(redb::backends::InMemoryBackend::new())
+            .unwrap();
+        let txn = db.begin_write().unwrap();
+        let row = value::seal(&row);
+        let before = row.len();
+        txn.open_table(PIECES)
+            .unwrap()
+            .insert((kind.number(), DAY, first), row.as_slice())
+            .unwrap();
+        txn.commit().unwrap();
+        let find = |wrong_max: usize| {
+            let txn = db.begin_read().unwrap();
+            let pieces = txn.open_table(PIECES).unwrap();
+            check(&pieces, (kind, DAY), &levels).unwrap();
+            let hits = |hash| {
+                let mut hits = Vec::new();
+                probe(&pieces, (kind, DAY), hash, &[(3, level), (9, level)], |hour| {
+                    hits.push(hour)
+                })
+                .unwrap();
+                hits
+            };
+            for hour in [3, 9] {
+                assert!(of_hour(hour).all(|hash| hits(hash).contains(&hour)));
+            }
+            let wrong: usize = (1_000_000..1_004_000).map(|n| hits(hash(n)).len()).sum();
+            assert!(wrong < wrong_max, "{wrong}");
+        };
+        find(8_000 / 200);
+        let txn = db.begin_write().unwrap();
+        {
+            const SETS: redb::TableDefinition<'_, SetKey, &[u8]> = redb::TableDefinition::new("sets");
+            let sets = txn.open_table(SETS).unwrap();
+            let hours = levels
+                .keys()
+                .map(|hour| (*hour, ClosedHour::of_levels(level, level)))
+                .collect();
+            merge(&txn, &sets, (kind, DAY), &hours, 1 << 3 | 1 << 9).unwrap();
+        }
+        txn.commit().unwrap();
+        find(8_000 / 100);
+        let txn = db.begin_read().unwrap();
+        let rows = txn.open_table(PIECES).unwrap();
+        let octets: usize = rows.iter().unwrap().map(|row| row.unwrap().1.value().len()).sum();
+        assert!(octets + 80 < before, "{octets} of {before}");
     }
 }

@@ -79,6 +79,18 @@ pub(crate) struct ClosedHour {
 }
 
 impl ClosedHour {
+    #[cfg(test)]
+    pub(super) fn of_levels(addresses: u8, flows: u8) -> Self {
+        Self {
+            levels: (addresses, flows),
+            blocks: 1,
+            records: 1,
+            min_start: (0, 0),
+            max_end: (0, 0),
+            octets: 1_000,
+        }
+    }
+
     /// The level of a kind; `None`: the hour may have anything.
     pub(crate) fn level(&self, kind: Kind) -> Option<u8> {
         let level = match kind {
