@@ -5,6 +5,7 @@ pub mod analyzer;
 pub mod client;
 pub mod collector;
 pub mod endpoints;
+pub mod firmware;
 pub mod frame;
 pub mod ingest;
 pub mod labels;

@@ -6,6 +6,10 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use settings::{Language, Role, Settings};
 
+use crate::firmware::{
+    CancelRequest, FirmwareQuery, FirmwareStatus, Health, HealthReport, InstallRequest, RebootRequest, ReceiveAnswer,
+    ReceiveRequest, VerifyRequest,
+};
 use crate::service;
 
 service! {
@@ -33,6 +37,20 @@ service! {
         Restart(RestartRequest) -> RestartAnswer,
         /// Restarts or powers off the box.
         Power(PowerRequest) -> PowerAnswer,
+        /// The firmware's state.
+        Firmware(FirmwareQuery) -> FirmwareStatus,
+        /// Begins to send a bundle.
+        ReceiveFirmware(ReceiveRequest) -> ReceiveAnswer,
+        /// Checks a bundle.
+        VerifyFirmware(VerifyRequest) -> FirmwareStatus,
+        /// Installs the bundle that was checked.
+        InstallFirmware(InstallRequest) -> FirmwareStatus,
+        /// Takes an update back that does not run yet.
+        CancelFirmware(CancelRequest) -> FirmwareStatus,
+        /// Restarts into what was installed.
+        RestartFirmware(RebootRequest) -> FirmwareStatus,
+        /// What the health gate found.
+        Health(HealthReport) -> Health,
     }
 }
 

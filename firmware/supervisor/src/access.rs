@@ -20,6 +20,8 @@ pub(crate) enum Caller {
     Collector,
     /// The analyzer.
     Analyzer,
+    /// The health gate.
+    Gate,
     /// Anyone else.
     Stranger,
 }
@@ -37,6 +39,7 @@ impl Identities {
             ("spanwatch-tty", Caller::Physical),
             ("spanwatch-collector", Caller::Collector),
             ("spanwatch-analyzer", Caller::Analyzer),
+            ("spanwatch-gate", Caller::Gate),
         ];
         let known = users.into_iter().filter_map(|(name, caller)| {
             let user = User::from_name(name).ok()??;
@@ -60,10 +63,17 @@ pub(crate) fn check(caller: Caller, request: &SupervisorRequest, set_up: bool) -
     use SupervisorRequest as R;
     let allowed = match caller {
         Caller::Root => true,
-        Caller::Console => !matches!(request, R::SetupCode(_)),
-        Caller::Admin => !matches!(request, R::SetupCode(_) | R::Setup(_) | R::Authenticate(_)),
+        Caller::Console => !matches!(request, R::SetupCode(_) | R::Health(_)),
+        Caller::Admin => !matches!(
+            request,
+            R::SetupCode(_) | R::Setup(_) | R::Authenticate(_) | R::Health(_)
+        ),
         // After the set-up the program on the physical console asks for the administrator's password first.
-        Caller::Physical => !matches!(request, R::Setup(_)) && (set_up || !matches!(request, R::ChangePassword(_))),
+        Caller::Physical => {
+            !matches!(request, R::Setup(_) | R::Health(_))
+                && (set_up || !matches!(request, R::ChangePassword(_)) && !changes_firmware(request))
+        }
+        Caller::Gate => matches!(request, R::Settings(_) | R::Health(_)),
         Caller::Collector | Caller::Analyzer => matches!(request, R::Settings(_)),
         Caller::Stranger => false,
     };
@@ -73,6 +83,19 @@ pub(crate) fn check(caller: Caller, request: &SupervisorRequest, set_up: bool) -
     } else {
         Err(Failure::new(FailureKind::Denied, message))
     }
+}
+
+/// Whether a request changes what the box runs.
+fn changes_firmware(request: &SupervisorRequest) -> bool {
+    use SupervisorRequest as R;
+    matches!(
+        request,
+        R::ReceiveFirmware(_)
+            | R::VerifyFirmware(_)
+            | R::InstallFirmware(_)
+            | R::CancelFirmware(_)
+            | R::RestartFirmware(_)
+    )
 }
 
 /// Whether the settings are told with their secrets: only to whom they are of use.
@@ -114,6 +137,30 @@ mod tests {
         }
         assert!(check(Caller::Admin, &power, true).is_ok());
         assert!(check(Caller::Stranger, &SupervisorRequest::Status(StatusQuery {}), true).is_err());
+    }
+
+    #[test]
+    fn health_is_the_gate_s_to_tell_and_firmware_waits_for_the_set_up() {
+        use api::firmware::{HealthReport, RebootRequest};
+        let health = SupervisorRequest::Health(HealthReport { problem: None });
+        for caller in [
+            Caller::Console,
+            Caller::Admin,
+            Caller::Physical,
+            Caller::Collector,
+            Caller::Stranger,
+        ] {
+            assert!(check(caller, &health, true).is_err(), "{caller:?}");
+        }
+        assert!(check(Caller::Gate, &health, false).is_ok());
+        assert!(check(Caller::Gate, &SupervisorRequest::Status(StatusQuery {}), true).is_err());
+        let restart = SupervisorRequest::RestartFirmware(RebootRequest {
+            at: None,
+            user: String::new(),
+        });
+        assert!(check(Caller::Physical, &restart, false).is_err());
+        assert!(check(Caller::Physical, &restart, true).is_ok());
+        assert!(check(Caller::Collector, &restart, true).is_err());
     }
 
     #[test]

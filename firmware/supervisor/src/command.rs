@@ -8,6 +8,8 @@ use tokio::process::Command;
 
 /// What a program may take before it is killed.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// The same where a disk is read from end to end.
+pub(crate) const LONG: Duration = Duration::from_secs(180);
 
 /// A program could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -21,10 +23,12 @@ pub(crate) enum CommandError {
         source: std::io::Error,
     },
     /// It took too long and was killed.
-    #[error("{program} did not finish within {} s", DEADLINE.as_secs())]
+    #[error("{program} did not finish within {} s", within.as_secs())]
     Deadline {
         /// The program.
         program: &'static str,
+        /// The time that it had.
+        within: Duration,
     },
     /// It failed.
     #[error("{program} failed ({status}): {message}")]
@@ -40,6 +44,16 @@ pub(crate) enum CommandError {
 
 /// Runs a program with `input` on its standard input; gives its standard output.
 pub(crate) async fn run(program: &'static str, args: &[&str], input: &str) -> Result<String, CommandError> {
+    run_within(program, args, input, DEADLINE).await
+}
+
+/// The same with a deadline of its own.
+pub(crate) async fn run_within(
+    program: &'static str,
+    args: &[&str],
+    input: &str,
+    within: Duration,
+) -> Result<String, CommandError> {
     let start = |source| CommandError::Start { program, source };
     let mut child = Command::new(program)
         .args(args)
@@ -64,9 +78,9 @@ pub(crate) async fn run(program: &'static str, args: &[&str], input: &str) -> Re
         let ((), output) = tokio::join!(feed, child.wait_with_output());
         output
     };
-    let output = tokio::time::timeout(DEADLINE, work)
+    let output = tokio::time::timeout(within, work)
         .await
-        .map_err(|_| CommandError::Deadline { program })?
+        .map_err(|_| CommandError::Deadline { program, within })?
         .map_err(start)?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

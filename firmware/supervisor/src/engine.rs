@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use api::firmware::{FirmwareStatus, Health};
 use api::server::{Peer, Reply, reply};
 use api::supervisor::{
     CollectionCounters, NetworkPort, PowerAction, PowerAnswer, PowerRequest, RestartAnswer, RestartRequest,
@@ -17,12 +18,11 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore, watch};
 
 use crate::access::{self, Caller, Identities};
 use crate::accounts::{ADMIN, Accounts};
+use crate::firmware::Order;
 use crate::lockout::Lockout;
 use crate::vault::{Unconfirmed, Vault};
-use crate::{command, firewall, ports, setup_code, system, units};
+use crate::{command, firewall, firmware, ports, setup_code, system, units};
 
-/// The firmware's version.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long a question for newer settings waits.
 const LONG_POLL: Duration = Duration::from_secs(25);
 /// How old the state of the units and the packet filter's counters may be when they are shown.
@@ -88,6 +88,8 @@ pub(crate) struct Engine {
     pub(crate) hashing_queue: Semaphore,
     units: AsyncMutex<Option<(Instant, UnitStates)>>,
     counters: AsyncMutex<Option<(Instant, Option<CollectionCounters>)>>,
+    /// Firmware updates; set once the supervisor answers.
+    pub(crate) firmware: OnceLock<firmware::Counter>,
 }
 
 #[derive(Clone, Default)]
@@ -133,6 +135,7 @@ impl Engine {
             hashing_queue: Semaphore::new(8),
             units: AsyncMutex::new(None),
             counters: AsyncMutex::new(None),
+            firmware: OnceLock::new(),
         }
     }
 
@@ -158,7 +161,54 @@ impl Engine {
             R::Confirm(request) => reply(self.confirm(request, caller).await?),
             R::Restart(request) => reply(self.restart(request, caller).await?),
             R::Power(request) => reply(self.power(request, caller).await?),
+            R::Firmware(_) => reply(self.firmware_status()?),
+            R::ReceiveFirmware(mut request) => {
+                request.user = who(caller, &request.user);
+                reply(self.office()?.order(|to| Order::Receive(request, to)).await?)
+            }
+            R::VerifyFirmware(mut request) => {
+                request.user = who(caller, &request.user);
+                reply(self.office()?.order(|to| Order::Verify(request, to)).await?)
+            }
+            R::InstallFirmware(mut request) => {
+                request.user = who(caller, &request.user);
+                reply(self.office()?.order(|to| Order::Install(request, to)).await?)
+            }
+            R::CancelFirmware(request) => {
+                let user = who(caller, &request.user);
+                reply(self.office()?.order(|to| Order::Cancel(user, to)).await?)
+            }
+            R::RestartFirmware(request) => {
+                let user = who(caller, &request.user);
+                reply(self.office()?.order(|to| Order::Restart(request.at, user, to)).await?)
+            }
+            R::Health(report) => {
+                let problem = report.problem.or(self.failed_unit().await);
+                reply(self.office()?.order(|to| Order::Health(problem, to)).await?)
+            }
         }
+    }
+
+    /// The way to the firmware's task.
+    fn office(&self) -> Result<&firmware::Counter, Failure> {
+        let away = || Failure::new(FailureKind::Unavailable, "firmware is not updated on this system");
+        self.firmware.get().ok_or_else(away)
+    }
+
+    fn firmware_status(&self) -> Result<FirmwareStatus, Failure> {
+        let unknown = || {
+            Failure::new(
+                FailureKind::Unavailable,
+                "the firmware's state is not known yet: try again in a few seconds",
+            )
+        };
+        self.office()?.shown().ok_or_else(unknown)
+    }
+
+    /// A unit of the system that failed, in words.
+    async fn failed_unit(&self) -> Option<String> {
+        let states = self.units().await;
+        states.troubles.into_iter().find(|trouble| trouble.ends_with(" failed"))
     }
 
     pub(crate) async fn setup_state(&self) -> SetupState {
@@ -167,7 +217,7 @@ impl Engine {
             done: state.set_up(),
             language: state.settings.language,
             hostname: state.settings.hostname.clone(),
-            version: VERSION.to_owned(),
+            version: system::version(),
         }
     }
 
@@ -269,12 +319,15 @@ impl Engine {
             troubles.push("there is no capture port: the only network port is for management".to_owned());
         }
         troubles.extend(ports::collection_trouble(&state.ports, &state.settings.collection));
+        if let Some(Health::Failing { problem }) = self.firmware.get().and_then(|f| f.shown()).map(|f| f.health) {
+            troubles.push(format!("the box has not proved itself since its start: {problem}"));
+        }
         // A minute to find a time server is no trouble.
         if clock_synchronised == Some(false) && uptime_s > 120 {
             troubles.push("the clock is not synchronised: no time server answers".to_owned());
         }
         SystemStatus {
-            version: VERSION.to_owned(),
+            version: system::version(),
             hostname: state.settings.hostname.clone(),
             role: state.settings.role,
             kernel: system::kernel(),

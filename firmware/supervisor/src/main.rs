@@ -8,6 +8,7 @@ mod disk;
 mod engine;
 mod entry;
 mod firewall;
+mod firmware;
 mod hostkey;
 mod lockout;
 mod network;
@@ -30,7 +31,7 @@ use service::NotifyState;
 
 use crate::access::Identities;
 use crate::disk::Folder;
-use crate::engine::{Engine, Paths, VERSION};
+use crate::engine::{Engine, Paths};
 use crate::vault::Vault;
 
 /// Anyone in the socket's group may connect; who may ask what is decided by their user.
@@ -97,6 +98,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
         async move { engine.answer(request, peer).await }
     }));
     tokio::spawn(reconcile::run(engine.clone()));
+    let firmware = firmware::open(args.data.clone(), engine.paths.sys.clone(), !args.detached);
+    let _ = engine.firmware.set(firmware.clone());
     if !args.detached {
         let (folder, scratch) = (args.data.join("ssh"), args.run.join("supervisor"));
         tokio::spawn(make_host_key(engine, folder, scratch));
@@ -110,7 +113,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
         });
     }
     service::tell(&[NotifyState::Ready]);
-    log::info!(event = "start", version = VERSION; "the supervisor of version {VERSION} is ready");
+    let version = system::version();
+    log::info!(event = "start", version = version.as_str(); "the supervisor of version {version} is ready");
 
     let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
@@ -118,6 +122,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         _ = tokio::signal::ctrl_c() => {}
     }
     service::tell(&[NotifyState::Stopping]);
+    firmware::end(&firmware).await;
     log::info!(event = "stop"; "the supervisor ends");
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use api::supervisor::{Disk, Memory};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
@@ -138,6 +139,26 @@ pub(crate) fn slot(cmdline: &str) -> Option<String> {
     Some(slot.to_ascii_lowercase())
 }
 
+/// The firmware's version: the image's, or this program's where it is not in one.
+pub(crate) fn version() -> String {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    let read = || version_in(&fs::read_to_string("/usr/lib/os-release").unwrap_or_default());
+    VERSION
+        .get_or_init(|| read().unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned()))
+        .clone()
+}
+
+/// The version that an os-release file of ours names.
+fn version_in(os_release: &str) -> Option<String> {
+    let field = |key: &str| {
+        os_release
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+    };
+    let ours = field("ID")? == "spanwatch";
+    ours.then(|| field("VERSION_ID").map(|version| version.trim_matches('"').to_owned()))?
+}
+
 /// The release of the kernel.
 pub(crate) fn kernel() -> String {
     fs::read_to_string("/proc/sys/kernel/osrelease")
@@ -234,6 +255,8 @@ mod tests {
         assert_eq!(mapped("anon 5\nfile 100\nfile_mapped 7\nanon_thp 3\n"), 12);
         assert_eq!(slot("ro rauc.slot=A quiet").as_deref(), Some("a"));
         assert_eq!(slot("ro quiet"), None);
+        assert_eq!(version_in("ID=spanwatch\nVERSION_ID=1.2.3\n").as_deref(), Some("1.2.3"));
+        assert_eq!(version_in("ID=debian\nVERSION_ID=\"12\"\n"), None);
         assert!(cpu_times().is_some() && processor().1 > 0 && load().is_some() && memory().is_some());
     }
 
