@@ -88,7 +88,7 @@ fn fill(dir: &Path, release: &Release, bundle: &Path, bom: &Path, notes: &str) -
     let epoch = crate::image::epoch()?;
     exec(
         Command::new("zstd")
-            .args(["-q", "-f", "-19", "-T0", "-o"])
+            .args(["-q", "-f", "-12", "-T0", "-o"])
             .arg(dir.join(format!("{name}.img.zst")))
             .arg(built.join("spanwatch-x86_64.img")),
     )?;
