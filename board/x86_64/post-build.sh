@@ -2,6 +2,7 @@
 # Finishes the root tree; both image builders run it. $1 is TARGET_DIR. Needs in the environment:
 # SPANWATCH_VERSION and SPANWATCH_BUNDLE_CA, and in PATH systemd-sysusers and systemctl that take --root.
 set -eu
+umask 022
 target=$1
 : "${SPANWATCH_VERSION:?is the version of the firmware}" "${SPANWATCH_BUNDLE_CA:?is who may sign updates}"
 

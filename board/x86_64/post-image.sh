@@ -6,6 +6,7 @@
 # SPANWATCH_SB_KEY (a path or a PKCS#11 URI) and SPANWATCH_SB_CERT, and in PATH veritysetup, ukify,
 # sbsign, mke2fs, mtools, sfdisk, rustc and binutils.
 set -eu
+umask 022
 board=$(cd "$(dirname "$0")" && pwd)
 out=$1
 generation=${SPANWATCH_GENERATION:-1}

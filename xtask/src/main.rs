@@ -86,6 +86,8 @@ fn command(name: &str, rest: &[String]) -> Result<()> {
 }
 
 fn main() -> ExitCode {
+    // The modes of the image's files and folders must not depend on who builds it.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let args: Vec<String> = std::env::args().skip(1).collect();
     let Some((name, rest)) = args.split_first() else {
         eprint!("{USAGE}");
