@@ -74,9 +74,6 @@ pub(super) struct Question {
     pub(super) condition: Condition,
     /// None: the sum of all that match.
     pub(super) by: &'static [Key],
-    /// There are more groups than the memory of a question holds: our answer says that it is not exact, and is not
-    /// compared.
-    pub(super) rough: bool,
 }
 
 /// Groups that are asked for.
@@ -92,7 +89,6 @@ pub(super) const FILTERS: [Question; 3] = [
             chdb: "protocol = 6 AND dst_port = 443 AND bytes > 10000",
         },
         by: &[],
-        rough: false,
     },
     Question {
         name: "src net 10.1.0.0/16 and dst port 53",
@@ -103,7 +99,6 @@ pub(super) const FILTERS: [Question; 3] = [
             chdb: "src_ip BETWEEN 281470849581056 AND 281470849646591 AND dst_port = 53",
         },
         by: &[],
-        rough: false,
     },
     Question {
         name: "packets > 100 or dst port 22",
@@ -114,7 +109,6 @@ pub(super) const FILTERS: [Question; 3] = [
             chdb: "packets > 100 OR dst_port = 22",
         },
         by: &[],
-        rough: false,
     },
 ];
 
@@ -123,13 +117,11 @@ pub(super) const TOPS: [Question; 5] = [
         name: "TopN src_ip",
         condition: ALL,
         by: &[Key::SrcIp],
-        rough: false,
     },
     Question {
         name: "TopN src_ip, dst_port of all",
         condition: ALL,
         by: &[Key::SrcIp, Key::DstPort],
-        rough: true,
     },
     Question {
         name: "TopN src_ip, dst_port of dst_port 1-1023",
@@ -140,13 +132,11 @@ pub(super) const TOPS: [Question; 5] = [
             chdb: "dst_port BETWEEN 1 AND 1023",
         },
         by: &[Key::SrcIp, Key::DstPort],
-        rough: false,
     },
     Question {
         name: "TopN app",
         condition: ALL,
         by: &[Key::App],
-        rough: false,
     },
     Question {
         name: "TopN src_ip of proto udp",
@@ -157,7 +147,6 @@ pub(super) const TOPS: [Question; 5] = [
             chdb: "protocol = 17",
         },
         by: &[Key::SrcIp],
-        rough: false,
     },
 ];
 
@@ -250,7 +239,7 @@ impl Question {
 
     /// What [`Question::ours`] was answered with.
     pub(super) fn read_ours(&self, answer: &Value) -> Result<Vec<Group>> {
-        for truth in ["complete", "exact"].into_iter().take(if self.rough { 1 } else { 2 }) {
+        for truth in ["complete", "exact"] {
             ensure!(
                 answer.get(truth) == Some(&Value::Bool(true)),
                 "the answer is not {truth}: {answer}"
