@@ -45,7 +45,7 @@ impl Found {
         })
     }
 
-    fn packet(&self, src: IpAddr, dst: IpAddr, protocol: u8) -> Packet {
+    pub(crate) fn packet(&self, src: IpAddr, dst: IpAddr, protocol: u8) -> Packet {
         Packet {
             src,
             dst,

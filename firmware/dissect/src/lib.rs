@@ -9,11 +9,12 @@ mod encap;
 mod ip;
 pub mod l7;
 mod link;
+mod plain;
 mod transport;
 mod tunnel;
 mod view;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use model::{IcmpType, MacAddr, MalformedKind};
 use pnet_packet::ethernet::EtherTypes;
@@ -107,6 +108,14 @@ pub struct Packet {
     pub payload: Payload,
 }
 
+impl Default for Packet {
+    /// From nowhere to nowhere.
+    fn default() -> Self {
+        let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        ip::Found::default().packet(nowhere, nowhere, 0)
+    }
+}
+
 impl Packet {
     /// What was captured of the transport payload, of the frame that the packet came from.
     #[inline]
@@ -154,6 +163,25 @@ impl NotMetered {
 /// What the frame is, where it is not an IP packet that can be metered.
 #[inline]
 pub fn dissect(frame: &Frame<'_>) -> Result<Packet, NotMetered> {
+    let mut packet = Packet::default();
+    dissect_into(frame, &mut packet).map(|()| packet)
+}
+
+/// The same, into a packet that is there; where the frame is not metered it holds anything.
+///
+/// # Errors
+/// As [`dissect`].
+#[inline]
+pub fn dissect_into(frame: &Frame<'_>, packet: &mut Packet) -> Result<(), NotMetered> {
+    if plain::read(frame, packet).is_none() {
+        *packet = closely(frame)?;
+    }
+    Ok(())
+}
+
+/// Dissects a frame that may be anything.
+#[inline(never)]
+fn closely(frame: &Frame<'_>) -> Result<Packet, NotMetered> {
     let outer = view::View::new(frame.data, frame.wire_len);
     let mut found = ip::Found::default();
     if let Some(tci) = frame.vlan_tci {

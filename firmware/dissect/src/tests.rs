@@ -480,3 +480,73 @@ proptest! {
         }
     }
 }
+
+/// Frames that are as usual, or nearly: each octet of the headers may be another.
+fn nearly_usual() -> impl Strategy<Value = (Vec<u8>, u32, Option<u16>)> {
+    let segment = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..40).prop_map(|payload| (6, tcp(24, &payload))),
+        (
+            prop::sample::select(vec![53, 4_789, 2_152, 6_081]),
+            prop::sample::select(vec![443, 4_789, 2_152, 6_081]),
+            prop::collection::vec(any::<u8>(), 0..40)
+        )
+            .prop_map(|(src, dst, payload)| (17, udp(src, dst, &payload))),
+        Just((1, vec![8, 0, 0, 0, 0, 0, 0, 0])),
+    ];
+    let packet = (segment, any::<bool>()).prop_map(|((protocol, segment), is_v6)| {
+        if is_v6 {
+            ethernet(0x86dd, &ipv6(protocol, &segment))
+        } else {
+            ethernet(0x0800, &ipv4(protocol, &segment))
+        }
+    });
+    let changes = prop::collection::vec((0_usize..80, any::<u8>()), 0..3);
+    let ends = (
+        prop::option::weighted(0.3, 0_usize..100),
+        0_u32..20,
+        prop::option::of(any::<u16>()),
+    );
+    (packet, changes, ends).prop_map(|(mut frame, changes, (cut, more, tci))| {
+        let wire = u32::try_from(frame.len()).unwrap() + more;
+        for (at, octet) in changes {
+            if let Some(place) = frame.get_mut(at) {
+                *place = octet;
+            }
+        }
+        frame.truncate(cut.unwrap_or(usize::MAX));
+        (frame, wire, tci)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_096))]
+
+    #[test]
+    fn the_short_way_says_what_the_long_one_says((data, wire_len, vlan_tci) in nearly_usual()) {
+        let frame = Frame { link_type: 1, data: &data, wire_len, vlan_tci };
+        let mut packet = of(1, &ethernet(0x86dd, &ipv6(6, &tcp(24, b"left over")))).unwrap();
+        if plain::read(&frame, &mut packet).is_some() {
+            prop_assert_eq!(Ok(packet), closely(&frame));
+        }
+    }
+}
+
+#[test]
+fn the_short_way_is_what_usual_frames_take() {
+    let packets = [
+        ethernet(0x0800, &ipv4(6, &tcp(24, b"GET"))),
+        ethernet(0x0800, &ipv4(17, &udp(1_024, 53, b"x"))),
+        ethernet(0x86dd, &ipv6(6, &tcp(2, &[]))),
+        ethernet(0x86dd, &ipv6(17, &udp(1_024, 53, b"x"))),
+    ];
+    for data in packets {
+        let wire_len = u32::try_from(data.len()).unwrap();
+        let frame = Frame {
+            link_type: 1,
+            data: &data,
+            wire_len,
+            vlan_tci: None,
+        };
+        assert!(plain::read(&frame, &mut Packet::default()).is_some());
+    }
+}

@@ -16,6 +16,12 @@ const GTP_U: u16 = 2152;
 /// Transparent Ethernet bridging, the EtherType of an inner Ethernet frame.
 const TRANSPARENT_ETHERNET: u16 = 0x6558;
 
+/// Whether UDP between these ports may be a tunnel.
+#[inline]
+pub(crate) const fn may_carry(src_port: u16, dst_port: u16) -> bool {
+    matches!(dst_port, VXLAN | GENEVE | GTP_U) || src_port == GTP_U
+}
+
 /// The IP packet inside the tunnel that `outer` carries, if it does.
 #[inline]
 pub(crate) fn enter(outer: &Packet, body: View<'_>, found: &Found) -> Option<Packet> {
