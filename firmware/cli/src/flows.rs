@@ -1,5 +1,6 @@
 //! `spanwatch flows`: meters captures and prints a line a flow.
 
+mod applications;
 mod csv;
 mod facts;
 mod json;
@@ -13,12 +14,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use dissect::l7;
 use meter::{Config, Sink};
 use model::{App, FlowRecord, LogRecord, Timestamp};
 
+use applications::Applications;
 pub(crate) use metering::Metering;
 
 /// Meter captures (pcap or pcapng, also gzipped) and print one flow a line, by start time.
@@ -76,10 +78,15 @@ pub(crate) enum Format {
     Csv,
     /// Columns for people
     Table,
+    /// A line an application instead: its flows, packets and bytes, both directions together
+    Summary,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
+    if args.logs && args.format == Format::Summary {
+        bail!("application logs have no summary: choose --format json, csv or table for them");
+    }
     let mut config = Config::offline();
     config.idle = args.idle_timeout.map(Duration::from_secs);
     config.active = args.active_timeout.map(Duration::from_secs);
@@ -89,7 +96,11 @@ pub(crate) fn run(args: FlowsArgs) -> anyhow::Result<()> {
     let mut run = Run {
         metering: Metering::new(config),
         taken: Taken {
-            only_logs: args.logs,
+            wanted: match args.format {
+                _ if args.logs => Wanted::Logs,
+                Format::Summary => Wanted::Applications,
+                Format::Json | Format::Csv | Format::Table => Wanted::Flows,
+            },
             ..Taken::default()
         },
     };
@@ -137,18 +148,30 @@ struct Run {
     taken: Taken,
 }
 
+/// What is kept of what the meter gives.
+#[derive(Debug, Clone, Copy, Default)]
+enum Wanted {
+    #[default]
+    Flows,
+    Logs,
+    Applications,
+}
+
 /// What the meter gave.
 #[derive(Default)]
 struct Taken {
-    only_logs: bool,
+    wanted: Wanted,
     records: Vec<FlowRecord>,
     logs: Vec<LogRecord>,
+    applications: Applications,
 }
 
 impl Sink for Taken {
     fn record(&mut self, record: FlowRecord) {
-        if !self.only_logs {
-            self.records.push(record);
+        match self.wanted {
+            Wanted::Flows => self.records.push(record),
+            Wanted::Logs => {}
+            Wanted::Applications => self.applications.add(&record),
         }
     }
 
@@ -161,9 +184,10 @@ impl Run {
     /// Prints the flows; a reader who has seen enough is no failure.
     fn print(&mut self, format: Format) -> anyhow::Result<()> {
         let Taken {
-            only_logs,
+            wanted,
             records,
             logs,
+            applications,
         } = &mut self.taken;
         logs.sort_by_key(|log| log.time);
         let mut order: Vec<(Timestamp, usize)> = records.iter().map(|r| r.start).zip(0..).collect();
@@ -171,7 +195,8 @@ impl Run {
         let sorted = order.iter().filter_map(|&(_, place)| records.get(place));
         let mut out = BufWriter::with_capacity(256 << 10, io::stdout().lock());
         let written = match format {
-            _ if *only_logs => logs::write(logs.iter(), format, &mut out),
+            _ if matches!(wanted, Wanted::Logs) => logs::write(logs.iter(), format, &mut out),
+            Format::Summary => applications.write(&mut out),
             Format::Json => json::write(sorted, &mut out),
             Format::Csv => csv::write(sorted, &mut out),
             Format::Table => table::write(sorted, &mut out),

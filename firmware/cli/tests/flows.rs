@@ -107,6 +107,20 @@ fn csv_and_table_say_the_same() {
     );
 }
 
+#[test]
+fn a_summary_has_a_line_an_application() {
+    let output = flows(&["-", "--format", "summary"], &capture());
+    assert_eq!(
+        text(&output.stdout),
+        "APP    FLOWS  PACKETS  BYTES     SHARE\n\
+         ssh        1        3  120 B  100.00 %\n\
+         total      1        3  120 B  100.00 %\n"
+    );
+    assert!(text(&output.stderr).starts_with("5 frames read: 3 IP packets (120 B) in 1 flow\n"));
+    let both = flows(&["-", "--format", "summary", "--logs"], &capture());
+    assert!(!both.status.success() && text(&both.stderr).contains("choose --format json"));
+}
+
 /// A DNS question and the answer that there is no such name, 7 ms later.
 fn dns() -> Vec<u8> {
     let mut file = capture()[..24].to_vec();

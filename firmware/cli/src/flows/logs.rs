@@ -30,7 +30,7 @@ pub(crate) fn rows<'a>(
         match format {
             Format::Json => object(&mut line, log),
             Format::Csv => row(&mut line, log),
-            Format::Table => people(&mut line, log),
+            Format::Table | Format::Summary => people(&mut line, log),
         }
         out.write_all(&line)?;
     }
