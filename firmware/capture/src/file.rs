@@ -8,7 +8,6 @@ mod map;
 mod pcap;
 mod pcapng;
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -104,33 +103,33 @@ impl CaptureFile {
 }
 
 impl Source for CaptureFile {
-    fn poll(&mut self, _wait: Duration, mut on_frame: impl FnMut(&Frame<'_>)) -> Result<Polled, Error> {
+    fn poll_together(
+        &mut self,
+        _wait: Duration,
+        mut on_frames: impl FnMut(&mut dyn Iterator<Item = Frame<'_>>),
+    ) -> Result<Polled, Error> {
         if self.failed {
             return Ok(Polled::End);
         }
-        let frames = Cell::new(0_usize);
-        let mut counted = |frame: &Frame<'_>| {
-            frames.set(frames.get() + 1);
-            on_frame(frame);
-        };
+        let mut frames = 0;
         let result = loop {
             let step = match &mut self.format {
-                Format::Pcap(header) => header.read(&mut self.buffer, &mut counted),
-                Format::PcapNg(section) => section.read(&mut self.buffer, &mut counted),
+                Format::Pcap(header) => header.read(&mut self.buffer, &mut frames, &mut on_frames),
+                Format::PcapNg(section) => section.read(&mut self.buffer, &mut frames, &mut on_frames),
             };
             match step.and_then(|step| more(&mut self.buffer, &step)) {
                 Ok(true) => {}
                 Ok(false) => break Ok(Polled::End),
                 Err(error) => break Err(error),
             }
-            if frames.get() > 0 {
-                return Ok(Polled::Frames(frames.get()));
+            if frames > 0 {
+                return Ok(Polled::Frames(frames));
             }
         };
         self.failed = true;
         match result {
             // The end is reported by the next call, frames first.
-            Ok(_) if frames.get() > 0 => Ok(Polled::Frames(frames.get())),
+            Ok(_) if frames > 0 => Ok(Polled::Frames(frames)),
             other => other,
         }
     }

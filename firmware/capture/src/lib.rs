@@ -1,5 +1,6 @@
 //! Where frames and datagrams come from: capture files, packet rings and UDP sockets. The only crate with unsafe code.
 
+mod ahead;
 #[cfg(feature = "corpus")]
 pub mod corpus;
 pub mod datagram;
@@ -58,12 +59,26 @@ pub enum Polled {
 /// Something that frames come from: a capture file, a packet ring.
 pub trait Source {
     /// Hands over the frames that are there, a bounded number of them, in the order of their
-    /// arrival; waits up to `wait` for the first (a file never waits). Frames are valid during the
-    /// call of `on_frame` alone: the source takes their memory back.
+    /// arrival; waits up to `wait` for the first (a file never waits). Frames are valid until `on_frames` returns: the
+    /// source takes their memory back. It reads a frame when it is asked for, and fetches the next one meanwhile: who
+    /// asks for one while it works on others waits for none. Frames that are not asked for are passed over. `on_frames`
+    /// may be called several times, or not at all.
     ///
     /// # Errors
     /// When the source cannot go on. Frames before the error were handed over.
-    fn poll(&mut self, wait: Duration, on_frame: impl FnMut(&Frame<'_>)) -> Result<Polled, Error>;
+    fn poll_together(
+        &mut self,
+        wait: Duration,
+        on_frames: impl FnMut(&mut dyn Iterator<Item = Frame<'_>>),
+    ) -> Result<Polled, Error>;
+
+    /// The same, one frame a call.
+    ///
+    /// # Errors
+    /// As [`Self::poll_together`].
+    fn poll(&mut self, wait: Duration, mut on_frame: impl FnMut(&Frame<'_>)) -> Result<Polled, Error> {
+        self.poll_together(wait, |frames| frames.for_each(|frame| on_frame(&frame)))
+    }
 }
 
 /// Why frames cannot be had.

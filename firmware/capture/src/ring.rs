@@ -184,7 +184,11 @@ impl Ring {
 impl Source for Ring {
     /// Hands over the frames of one block. An interface that is down or gone is no error: it is
     /// shown by [`Ring::link_state`], and capturing goes on when it comes back; a ring of a group ends when it is gone.
-    fn poll(&mut self, wait: Duration, mut on_frame: impl FnMut(&Frame<'_>)) -> Result<Polled, Error> {
+    fn poll_together(
+        &mut self,
+        wait: Duration,
+        mut on_frames: impl FnMut(&mut dyn Iterator<Item = Frame<'_>>),
+    ) -> Result<Polled, Error> {
         if !self.map.is_ready(self.next) {
             self.socket.wait(wait);
             if !self.map.is_ready(self.next) {
@@ -196,8 +200,10 @@ impl Source for Ring {
                 });
             }
         }
-        let frames =
-            Block::new(self.map.block(self.next), self.link_type).each(&mut self.clock, system_time, &mut on_frame);
+        let mut block = Block::new(self.map.block(self.next), self.link_type, &mut self.clock, system_time);
+        on_frames(&mut block);
+        block.by_ref().for_each(drop);
+        let frames = block.frames();
         self.map.release(self.next);
         self.next = (self.next + 1) % self.map.blocks();
         Ok(Polled::Frames(frames))

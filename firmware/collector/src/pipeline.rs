@@ -1,6 +1,7 @@
 //! What happens to a ring's frames: dissected, metered, counted; out come records, application logs and seconds. No clock
 //! and no socket: the time comes in with the frames and the ticks.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use aggregate::{FrameSeen, WindowBuilder};
@@ -95,51 +96,77 @@ impl Pipeline {
         self.plan = plan;
     }
 
-    /// Counts a frame. Its time may open a new second, but never one that the clock has not reached.
-    #[inline]
-    pub(crate) fn frame(&mut self, frame: &capture::Frame<'_>) {
-        let second = frame.time.as_secs();
-        if second > self.window.start().as_secs() && second <= self.now.as_secs().saturating_add(1) {
-            self.close_second(second);
-        }
-        self.touched = true;
-        let view = dissect::Frame {
-            link_type: frame.link_type,
-            data: frame.data,
-            wire_len: frame.wire_len,
-            vlan_tci: frame.vlan_tci,
-        };
-        let cast = dissect::cast(&view);
-        let mut seen = FrameSeen {
-            bytes: u64::from(frame.link_octets()),
-            direction: self.fixed_direction().unwrap_or(Direction::Unknown),
-            broadcast: cast == Cast::Broadcast,
-            multicast: cast == Cast::Multicast,
-            non_ip: None,
-            malformed: None,
-        };
-        match dissect::dissect(&view) {
-            Ok(packet) => {
-                let (direction, fixed) = (self.plan.direction, self.fixed_direction());
-                let mut sink = Sink {
-                    records: &mut self.records,
-                    logs: &mut self.logs,
-                    direction,
-                    out: &mut self.out,
-                    made: &mut self.records_made,
-                };
-                let payload = packet.payload_in(frame.data);
-                let by_home = self.meter.observe(&packet, payload, frame.time, &mut sink);
-                seen.direction = fixed.unwrap_or(by_home);
+    /// Counts frames. The time of one may open a new second, but never one that the clock has not reached.
+    pub(crate) fn frames<'a>(&mut self, mut frames: impl Iterator<Item = capture::Frame<'a>>) {
+        let mut waiting = frames.next();
+        while let Some(first) = waiting.take() {
+            if self.opens(&first) {
+                self.close_second(first.time.as_secs());
             }
-            Err(why) => {
+            self.touched = true;
+            let seconds = self.next_seconds();
+            let fixed = self.fixed_direction();
+            let mut first = Some(first);
+            let mut not_metered = Vec::new();
+            let mut sink = Sink {
+                records: &mut self.records,
+                logs: &mut self.logs,
+                direction: self.plan.direction,
+                out: &mut self.out,
+                made: &mut self.records_made,
+            };
+            let window = &mut self.window;
+            self.meter.observe_all(
+                |packet| {
+                    while let Some(frame) = first.take().or_else(|| frames.next()) {
+                        if seconds.contains(&frame.time.as_secs()) {
+                            // All before it is counted first.
+                            waiting = Some(frame);
+                            return false;
+                        }
+                        let view = dissect::Frame {
+                            link_type: frame.link_type,
+                            data: frame.data,
+                            wire_len: frame.wire_len,
+                            vlan_tci: frame.vlan_tci,
+                        };
+                        let on_link = OnLink {
+                            octets: frame.link_octets(),
+                            cast: Some(dissect::cast(&view)),
+                        };
+                        match dissect::dissect_into(&view, &mut packet.packet) {
+                            Ok(()) => {
+                                packet.time = frame.time;
+                                packet.payload = packet.packet.payload_in(frame.data);
+                                packet.note = on_link;
+                                return true;
+                            }
+                            Err(why) => not_metered.push((on_link, why)),
+                        }
+                    }
+                    false
+                },
+                &mut sink,
+                |on_link, by_home| window.observe_frame(&on_link.seen(fixed.unwrap_or(by_home))),
+            );
+            for (on_link, why) in not_metered {
+                let mut seen = on_link.seen(fixed.unwrap_or(Direction::Unknown));
                 seen.non_ip = why.ether_type();
                 if let NotMetered::Malformed(kind) = why {
                     seen.malformed = Some(kind);
                 }
+                window.observe_frame(&seen);
             }
         }
-        self.window.observe_frame(&seen);
+    }
+
+    /// The seconds that a frame would open.
+    fn next_seconds(&self) -> Range<u64> {
+        self.window.start().as_secs().saturating_add(1)..self.now.as_secs().saturating_add(2)
+    }
+
+    fn opens(&self, frame: &capture::Frame<'_>) -> bool {
+        self.next_seconds().contains(&frame.time.as_secs())
     }
 
     /// Time goes on, with frames or without: closes what timed out, and seconds that are over.
@@ -253,6 +280,26 @@ impl Pipeline {
             self.out.push(Part::Records(std::mem::take(&mut self.records)));
         }
         self.logs.flush(&mut self.out);
+    }
+}
+
+/// What the link's counters need of a frame.
+#[derive(Debug, Clone, Copy, Default)]
+struct OnLink {
+    octets: u32,
+    cast: Option<Cast>,
+}
+
+impl OnLink {
+    fn seen(&self, direction: Direction) -> FrameSeen {
+        FrameSeen {
+            bytes: u64::from(self.octets),
+            direction,
+            broadcast: self.cast == Some(Cast::Broadcast),
+            multicast: self.cast == Some(Cast::Multicast),
+            non_ip: None,
+            malformed: None,
+        }
     }
 }
 

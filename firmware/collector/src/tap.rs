@@ -60,8 +60,12 @@ impl Tap {
     ///
     /// # Errors
     /// When the ring is of no more use.
-    pub(crate) fn poll(&mut self, wait: Duration, on_frame: impl FnMut(&Frame<'_>)) -> Result<Polled, String> {
-        self.ring.poll(wait, on_frame).map_err(|e| chain(&e))
+    pub(crate) fn poll(
+        &mut self,
+        wait: Duration,
+        on_frames: impl FnMut(&mut dyn Iterator<Item = Frame<'_>>),
+    ) -> Result<Polled, String> {
+        self.ring.poll_together(wait, on_frames).map_err(|e| chain(&e))
     }
 
     /// Why there is no link; `None` when it is up.

@@ -117,16 +117,23 @@ fn traffic(kind: &str, flows: u32) -> Traffic {
 
 /// Meters; nanoseconds of processor time.
 fn meter(traffic: &Traffic, config: &Config) -> f64 {
-    const BATCH: usize = 64;
     let mut meter = Meter::new(config.clone());
     let mut records = 0_u64;
     let before = processor_nanos();
-    for (number, batch) in traffic.packets.chunks(BATCH).enumerate() {
-        let first = number * BATCH;
-        let start = |at: usize| at.checked_sub(1).map_or(0, |before| traffic.ends[before]);
-        let payload = |n: usize| &traffic.payloads[start(first + n)..traffic.ends[first + n]];
-        meter.observe_all(batch, payload, &mut |_: FlowRecord| records += 1, |_| {});
-    }
+    let mut start = 0;
+    let mut packets = traffic.packets.iter().zip(&traffic.ends);
+    meter.observe_all(
+        |next| {
+            let Some(((time, packet), &end)) = packets.next() else {
+                return false;
+            };
+            (next.time, next.packet, next.payload) = (*time, *packet, &traffic.payloads[start..end]);
+            start = end;
+            true
+        },
+        &mut |_: FlowRecord| records += 1,
+        |(), _| {},
+    );
     meter.flush(&mut |_: FlowRecord| records += 1);
     let took = processor_nanos() - before;
     assert!(records > 0);

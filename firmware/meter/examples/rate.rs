@@ -23,35 +23,29 @@ fn main() {
         let mut records = 0_u64;
         let mut source = CaptureFile::open(path.as_ref()).expect("the capture");
         let before = processor_seconds();
-        let mut batch = Vec::new();
-        let mut payloads = Vec::<u8>::new();
-        let mut ends = Vec::new();
         loop {
             let mut sink = |_: FlowRecord| records += 1;
-            let mut flush = |batch: &mut Vec<_>, payloads: &mut Vec<u8>, ends: &mut Vec<usize>| {
-                let payload = |n: usize| &payloads[n.checked_sub(1).map_or(0, |b| ends[b])..ends[n]];
-                meter.observe_all(batch, payload, &mut sink, |_| {});
-                batch.clear();
-                payloads.clear();
-                ends.clear();
-            };
-            let polled = source.poll(Duration::ZERO, |frame| {
-                let view = dissect::Frame {
-                    link_type: frame.link_type,
-                    data: frame.data,
-                    wire_len: frame.wire_len,
-                    vlan_tci: frame.vlan_tci,
-                };
-                if let Ok(packet) = dissect::dissect(&view) {
-                    payloads.extend_from_slice(packet.payload_in(frame.data));
-                    ends.push(payloads.len());
-                    batch.push((frame.time, packet));
-                }
-                if batch.len() >= 64 {
-                    flush(&mut batch, &mut payloads, &mut ends);
-                }
+            let polled = source.poll_together(Duration::ZERO, |mut frames| {
+                let each = |(): &(), _| {};
+                meter.observe_all(
+                    |packet| {
+                        Iterator::any(&mut frames, |frame| {
+                            let view = dissect::Frame {
+                                link_type: frame.link_type,
+                                data: frame.data,
+                                wire_len: frame.wire_len,
+                                vlan_tci: frame.vlan_tci,
+                            };
+                            packet.time = frame.time;
+                            let is_metered = dissect::dissect_into(&view, &mut packet.packet).is_ok();
+                            packet.payload = packet.packet.payload_in(frame.data);
+                            is_metered
+                        })
+                    },
+                    &mut sink,
+                    each,
+                );
             });
-            flush(&mut batch, &mut payloads, &mut ends);
             if matches!(polled.expect("a sound capture"), Polled::End) {
                 break;
             }

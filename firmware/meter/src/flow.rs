@@ -6,6 +6,7 @@ use model::{
     App, Counters, Definitions, Delays, Direction, EndReason, FlowDelta, FlowRecord, IcmpType, L7, LinkId, MacAddr,
     Quality, Timestamp,
 };
+use std::hint::black_box;
 use std::net::IpAddr;
 
 use crate::fragments::Odd;
@@ -309,10 +310,19 @@ impl Flow {
         }
     }
 
+    /// Loads what each packet looks at.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        black_box(self.last);
+        black_box(self.marks);
+        black_box(self.identity);
+    }
+
     /// Whether nothing was counted since the last record.
     #[inline]
     pub(crate) const fn is_empty(&self) -> bool {
-        self.fresh[0].packets | self.fresh[1].packets | self.reported[0].packets | self.reported[1].packets == 0
+        // What is fresh comes first: it is at hand.
+        self.fresh[0].packets | self.fresh[1].packets == 0 && self.reported[0].packets | self.reported[1].packets == 0
     }
 
     /// Whether TCP's connection is over.

@@ -1,5 +1,7 @@
 //! From a key's hash to its flow: open addressing with linear probing, at most half full.
 
+use std::hint::black_box;
+
 /// No flow.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -46,10 +48,24 @@ impl Index {
         }
     }
 
-    /// The flow in the first slot for this hash, which is most often the one; or [`NONE`].
+    /// Loads the first slot for this hash.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u64) {
+        black_box(self.slots[tag(hash) as usize & self.mask].flow);
+    }
+
+    /// The flow with this hash as far as the table tells, which is nearly always the one; or [`NONE`].
     #[inline]
     pub(crate) fn likely(&self, hash: u64) -> u32 {
-        self.slots[tag(hash) as usize & self.mask].flow
+        let tag = tag(hash);
+        let mut at = tag as usize & self.mask;
+        loop {
+            let slot = self.slots[at];
+            if slot.tag == tag || slot.flow == NONE {
+                return slot.flow;
+            }
+            at = (at + 1) & self.mask;
+        }
     }
 
     /// Adds a flow that is not in the table.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use dissect::Packet;
 
 /// The ends of a flow in an order that both directions share, and what else tells flows apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Key {
     /// IPv4: both addresses, the low end's in the upper half. IPv6: the low end's.
     ends: [u64; 2],
@@ -101,29 +101,56 @@ const fn is_neighbour_discovery(protocol: u8, kind: u8) -> bool {
     protocol == 58 && matches!(kind, 133..=137)
 }
 
-/// SipHash-1-3 (Aumasson and Bernstein, 2012; the hash of Rust's own maps) with a random key a process.
+/// Keyed hashes, with random keys a meter.
+///
+/// Keys of flows are hashed by a sum of products modulo 2^128 (Lemire and Kaser, "Strongly universal string hashing is
+/// fast", 2014): for any two of them, whoever chose them, all pairs of the upper 64 bits are as likely. That holds for
+/// who does not see the keys, and nobody sees or times what a meter does. Octets are hashed by SipHash-1-3 (Aumasson and
+/// Bernstein, 2012; the hash of Rust's own maps).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hasher {
     k0: u64,
     k1: u64,
+    add: u128,
+    multiply: [u128; 5],
 }
 
 impl Hasher {
     pub(crate) fn random() -> Self {
         let state = RandomState::new();
+        let mut number = 0_u64;
+        let mut next = || {
+            number += 1;
+            state.hash_one(number)
+        };
+        let mut wide = || u128::from(next()) << 64 | u128::from(next());
         Self {
-            k0: state.hash_one(0_u8),
-            k1: state.hash_one(1_u8),
+            add: wide(),
+            multiply: std::array::from_fn(|_| wide()),
+            k0: next(),
+            k1: next(),
         }
     }
 
     #[inline]
     pub(crate) fn hash(&self, key: &Key) -> u64 {
-        if key.meta & IPV6 == 0 {
-            self.words(&[key.ends[0], key.meta])
-        } else {
-            self.words(&[key.ends[0], key.ends[1], key.high[0], key.high[1], key.meta])
+        let [meta, low, low_end, high, high_end] = self.multiply;
+        // Addresses of IPv4 are one word; the others, which are zero, add nothing.
+        let mut sum = self
+            .add
+            .wrapping_add(times(meta, key.meta))
+            .wrapping_add(times(low, key.ends[0]));
+        if key.meta & IPV6 != 0 {
+            sum = sum
+                .wrapping_add(times(low_end, key.ends[1]))
+                .wrapping_add(times(high, key.high[0]))
+                .wrapping_add(times(high_end, key.high[1]));
         }
+        #[allow(clippy::cast_possible_truncation, reason = "the upper half")]
+        let upper = (sum >> 64) as u64;
+        // Keys in a row are no longer in a row (the end of SplitMix64); still one to one.
+        let mixed = (upper ^ (upper >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ (mixed >> 31)
     }
 
     /// Of octets, such as a packed identity.
@@ -148,15 +175,11 @@ impl Hasher {
             self.k1 ^ 0x7465_6462_7974_6573,
         ]
     }
+}
 
-    #[inline]
-    fn words<const N: usize>(&self, words: &[u64; N]) -> u64 {
-        let mut v = self.start();
-        for &word in words {
-            mix(&mut v, word);
-        }
-        finish(v, (N as u64 * 8) << 56)
-    }
+#[inline]
+fn times(key: u128, word: u64) -> u128 {
+    key.wrapping_mul(u128::from(word))
 }
 
 #[inline]
@@ -195,24 +218,64 @@ const fn round(v: &mut [u64; 4]) {
 mod tests {
     use std::hash::{DefaultHasher, Hasher as _};
 
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn the_hash_is_siphash_1_3() {
-        let words = [1, 0xffff_ffff_ffff_ffff, 3, 0x0123_4567_89ab_cdef, 5];
-        let mut theirs = DefaultHasher::new();
-        for word in words {
-            theirs.write_u64(word);
+    fn keyed(k0: u64, k1: u64) -> Hasher {
+        Hasher {
+            k0,
+            k1,
+            ..Hasher::random()
         }
-        assert_eq!(Hasher { k0: 0, k1: 0 }.words(&words), theirs.finish());
+    }
+
+    #[test]
+    fn octets_are_hashed_by_siphash_1_3() {
         let mut theirs = DefaultHasher::new();
         theirs.write(b"octets of any number");
-        assert_eq!(Hasher { k0: 0, k1: 0 }.octets(b"octets of any number"), theirs.finish());
+        assert_eq!(keyed(0, 0).octets(b"octets of any number"), theirs.finish());
     }
 
     #[test]
     fn each_meter_hashes_differently() {
-        let (a, b) = (Hasher::random(), Hasher::random());
-        assert_ne!(a.words(&[1, 2]), b.words(&[1, 2]));
+        let key = Key::default();
+        assert_ne!(Hasher::random().hash(&key), Hasher::random().hash(&key));
+        assert_ne!(Hasher::random().octets(&[1]), Hasher::random().octets(&[1]));
+    }
+
+    /// What the table looks at: the hash's upper half, its low bits first. Keys in a row, as scanners make them.
+    #[test]
+    fn keys_in_a_row_are_spread() {
+        for is_v6 in [0, IPV6] {
+            let hasher = Hasher::random();
+            let mut rows = vec![0_u32; 4_096];
+            for number in 0..65_536_u64 {
+                let key = Key {
+                    ends: [0x0a00_0001_0a00_0002, 0],
+                    high: [0, 0],
+                    meta: number << 32 | 6 << 24 | is_v6,
+                };
+                rows[usize::try_from(hasher.hash(&key) >> 32).unwrap() & 4_095] += 1;
+            }
+            // 16 a row in the mean, and 4 the deviation of chance.
+            assert!(rows.iter().all(|&row| row < 64), "{:?}", rows.iter().max());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_word_of_a_key_counts(words in any::<[u64; 5]>(), which in 0_usize..5, bit in 0_u32..64) {
+            let key = |words: [u64; 5]| {
+                let [low, low_end, high, high_end, meta] = words;
+                Key { ends: [low, low_end], high: [high, high_end], meta: meta | IPV6 }
+            };
+            let mut other = words;
+            other[which] ^= 1 << bit;
+            prop_assume!(key(words) != key(other));
+            let hasher = Hasher::random();
+            // Chance has them equal once in 2^64.
+            prop_assert_ne!(hasher.hash(&key(words)), hasher.hash(&key(other)));
+        }
     }
 }

@@ -32,7 +32,7 @@ mod trouble;
 mod wheel;
 
 pub use config::Config;
-pub use meter::{Meter, Statistics};
+pub use meter::{Meter, Observed, Statistics};
 pub use sink::Sink;
 
 #[cfg(test)]

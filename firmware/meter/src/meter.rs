@@ -1,6 +1,5 @@
 //! The cache itself.
 
-use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,8 +48,21 @@ pub struct Statistics {
     pub odd_fragments: u64,
 }
 
+/// A packet to be counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Observed<'a, N = ()> {
+    /// When it was captured.
+    pub time: Timestamp,
+    /// What it is.
+    pub packet: Packet,
+    /// What was captured of its transport payload ([`Packet::payload_in`]).
+    pub payload: &'a [u8],
+    /// What comes back with its direction.
+    pub note: N,
+}
+
 /// Where a packet belongs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Place {
     key: Key,
     from_low: bool,
@@ -131,36 +143,61 @@ impl Meter {
     /// ([`Packet::payload_in`]). Records that it closes and logs of its application go to `sink`.
     #[inline]
     pub fn observe(&mut self, packet: &Packet, payload: &[u8], now: Timestamp, sink: &mut impl Sink) -> Direction {
-        self.observe_at(packet, payload, &self.place(packet), now, sink)
+        self.observe_at(packet, payload, &self.place_of(packet), now, sink)
     }
 
-    /// Counts packets in their order, as [`Self::observe`] does each; faster, since the memory of
-    /// their flows is fetched for all of them at once. `payload` gives the payload of the packet with that place in
-    /// `packets`; `on_direction` gets each one's direction.
-    pub fn observe_all<'a>(
+    /// Counts packets in their order, as [`Self::observe`] does each; faster, since the memory of their flows is fetched
+    /// for some dozens of them at once. `next` writes the next packet over the one that it is given, and says whether
+    /// there was one; it is asked when another one was counted, so that their source has the time to fetch it.
+    /// `on_direction` gets each one's note and direction.
+    pub fn observe_all<'a, N: Copy + Default>(
         &mut self,
-        packets: &[(Timestamp, Packet)],
-        payload: impl Fn(usize) -> &'a [u8],
+        mut next: impl FnMut(&mut Observed<'a, N>) -> bool,
         sink: &mut impl Sink,
-        mut on_direction: impl FnMut(Direction),
+        mut on_direction: impl FnMut(&N, Direction),
     ) {
-        let mut places: Vec<Place> = Vec::with_capacity(BATCH);
-        for (start, batch) in (0..).step_by(BATCH).zip(packets.chunks(BATCH)) {
-            // Loads that do not depend on each other overlap in the processor; nothing is decided here.
-            places.clear();
-            places.extend(batch.iter().map(|(_, packet)| self.place(packet)));
-            for place in &places {
-                black_box(self.index.likely(place.hash));
+        let empty = (Place::default(), Observed::default());
+        // Written in place, and moved nowhere.
+        let (mut batch, mut following) = (vec![empty; BATCH], vec![empty; BATCH]);
+        let mut goes_on = true;
+        let mut packets = 0;
+        while let Some((place, packet)) = batch.get_mut(packets).filter(|_| goes_on) {
+            goes_on = next(packet);
+            if goes_on {
+                self.place(&packet.packet, place);
+                packets += 1;
             }
-            for place in &places {
+        }
+        while packets > 0 {
+            let now = batch.get(..packets).unwrap_or(&[]);
+            // Loads that do not depend on each other overlap in the processor; nothing is decided here.
+            for (place, _) in now {
+                self.index.touch(place.hash);
+            }
+            for (place, _) in now {
                 let number = self.index.likely(place.hash);
                 if number != crate::index::NONE {
-                    black_box(self.flows[number].last);
+                    self.flows[number].touch();
                 }
             }
-            for (number, ((now, packet), place)) in (start..).zip(batch.iter().zip(&places)) {
-                on_direction(self.observe_at(packet, payload(number), place, *now, sink));
+            packets = 0;
+            for ((place, observed), (next_place, next_packet)) in now.iter().zip(&mut following) {
+                let Observed {
+                    time,
+                    packet,
+                    payload,
+                    note,
+                } = observed;
+                on_direction(note, self.observe_at(packet, payload, place, *time, sink));
+                if goes_on {
+                    goes_on = next(next_packet);
+                    if goes_on {
+                        self.place(&next_packet.packet, next_place);
+                        packets += 1;
+                    }
+                }
             }
+            std::mem::swap(&mut batch, &mut following);
         }
     }
 
@@ -190,11 +227,16 @@ impl Meter {
         self.count(packet, payload, place, &arrival, sink)
     }
 
-    #[inline]
-    fn place(&self, packet: &Packet) -> Place {
-        let (key, from_low) = Key::of(packet, self.config.vlan_in_key);
-        let hash = self.hasher.hash(&key);
-        Place { key, from_low, hash }
+    #[inline(always)]
+    fn place(&self, packet: &Packet, place: &mut Place) {
+        (place.key, place.from_low) = Key::of(packet, self.config.vlan_in_key);
+        place.hash = self.hasher.hash(&place.key);
+    }
+
+    fn place_of(&self, packet: &Packet) -> Place {
+        let mut place = Place::default();
+        self.place(packet, &mut place);
+        place
     }
 
     #[cold]
@@ -211,7 +253,7 @@ impl Meter {
         let payload = if is_first { payload } else { &[] };
         let direction = match self.fragments.resolve(&mut packet, arrival) {
             Resolved::Counts { arrival, odd } => {
-                let place = self.place(&packet);
+                let place = self.place_of(&packet);
                 let direction = self.count(&packet, payload, &place, &arrival, sink);
                 if odd.is_any()
                     && let Some(number) = self.index.find(place.hash, |n| self.flows[n].key == place.key)
@@ -229,7 +271,7 @@ impl Meter {
     /// Counts fragments whose header never came, as a flow without ports.
     fn expire_fragments(&mut self, now: u64, sink: &mut impl Sink) {
         while let Some((packet, arrival)) = self.fragments.expired(now) {
-            self.count(&packet, &[], &self.place(&packet), &arrival, sink);
+            self.count(&packet, &[], &self.place_of(&packet), &arrival, sink);
         }
     }
 
@@ -242,8 +284,8 @@ impl Meter {
         arrival: &Arrival,
         sink: &mut impl Sink,
     ) -> Direction {
-        let Place { key, from_low, hash } = *place;
-        let number = match self.index.find(hash, |n| self.flows[n].key == key) {
+        let from_low = place.from_low;
+        let number = match self.index.find(place.hash, |n| self.flows[n].key == place.key) {
             Some(number) => {
                 if let Some(reason) = self.outlived(&self.flows[number], packet, arrival.first) {
                     self.renew(number, reason, place, packet, arrival, sink);
@@ -463,8 +505,15 @@ impl Meter {
             } else {
                 EndReason::Forced
             };
-            self.close(number, reason, sink);
+            self.close_record(number, reason, sink);
         }
+        // Forgotten all together: what was new in them waits among the orphans.
+        self.index = Index::new();
+        self.flows = Flows::default();
+        self.links.clear();
+        self.free.clear();
+        self.dirty.clear();
+        self.statistics.active = 0;
         self.wheel.clear();
     }
 

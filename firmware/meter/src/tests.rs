@@ -597,7 +597,17 @@ proptest! {
         }
         if batches {
             let mut directions = 0;
-            meter.observe_all(&timed, |_| &[], &mut |r: FlowRecord| records.push(r), |_| directions += 1);
+            let mut packets = timed.iter().enumerate();
+            let next = |observed: &mut crate::Observed<'_, usize>| {
+                let Some((number, (time, packet))) = packets.next() else { return false };
+                (observed.time, observed.packet, observed.note) = (*time, *packet, number);
+                true
+            };
+            let each = |&number: &usize, _| {
+                assert_eq!(number, directions);
+                directions += 1;
+            };
+            meter.observe_all(next, &mut |r: FlowRecord| records.push(r), each);
             prop_assert_eq!(directions, timed.len());
         } else {
             for (place, (now, packet)) in timed.iter().enumerate() {

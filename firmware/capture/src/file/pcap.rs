@@ -5,6 +5,7 @@ use model::Timestamp;
 
 use super::buffer::Buffer;
 use super::{MAX_RECORD, Step};
+use crate::ahead::{fetch, follow};
 use crate::{Error, Frame};
 
 /// What the file header says.
@@ -52,66 +53,104 @@ impl Header {
         }))
     }
 
-    /// Hands over the whole packets that the buffer holds.
-    pub(crate) fn read(&mut self, buffer: &mut Buffer, on_frame: &mut impl FnMut(&Frame<'_>)) -> Result<Step, Error> {
+    /// Hands over the whole packets that the buffer holds, and adds their number to `frames`.
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut Buffer,
+        frames: &mut usize,
+        on_frames: &mut impl FnMut(&mut dyn Iterator<Item = Frame<'_>>),
+    ) -> Result<Step, Error> {
         // One loop a byte order and header length: the constants fold.
         match (self.big_endian, self.record) {
-            (false, 16) => self.run::<false, 16>(buffer, on_frame),
-            (true, 16) => self.run::<true, 16>(buffer, on_frame),
-            (false, _) => self.run::<false, 24>(buffer, on_frame),
-            (true, _) => self.run::<true, 24>(buffer, on_frame),
+            (false, 16) => self.run::<false, 16>(buffer, frames, on_frames),
+            (true, 16) => self.run::<true, 16>(buffer, frames, on_frames),
+            (false, _) => self.run::<false, 24>(buffer, frames, on_frames),
+            (true, _) => self.run::<true, 24>(buffer, frames, on_frames),
         }
     }
 
-    #[inline]
     fn run<const BIG: bool, const HEADER: usize>(
         &self,
         buffer: &mut Buffer,
-        on_frame: &mut impl FnMut(&Frame<'_>),
+        frames: &mut usize,
+        on_frames: &mut impl FnMut(&mut dyn Iterator<Item = Frame<'_>>),
     ) -> Result<Step, Error> {
         let ahead = buffer.ahead();
-        let mut rest = ahead;
-        let step = loop {
-            let Some((h, after)) = rest.split_first_chunk::<HEADER>() else {
-                break Step::Starved {
-                    needed: HEADER,
-                    what: "packet header",
-                };
-            };
-            let Some(&[s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, w0, w1, w2, w3]) = h.first_chunk::<16>() else {
-                break Step::Skip(0);
-            };
-            let captured = number(BIG, [c0, c1, c2, c3]) as usize;
-            if captured > MAX_RECORD - HEADER {
-                let offset = buffer.position() + (ahead.len() - rest.len()) as u64;
-                buffer.consume(ahead.len() - rest.len());
-                return Err(Error::Damaged {
-                    offset,
-                    what: format!("a packet of {captured} bytes"),
-                });
-            }
-            let Some((data, next)) = after.split_at_checked(captured) else {
-                break Step::Starved {
-                    needed: HEADER + captured,
-                    what: "packet",
-                };
-            };
-            let fraction = u64::from(number(BIG, [f0, f1, f2, f3]));
-            let nanos = if self.nanoseconds { fraction } else { fraction * 1_000 };
-            let wire = number(BIG, [w0, w1, w2, w3]);
-            on_frame(&Frame {
-                time: Timestamp::from_secs(u64::from(number(BIG, [s0, s1, s2, s3]))).plus_nanos(nanos),
-                link_type: self.link_type,
-                data,
-                wire_len: wire.saturating_sub(self.fcs),
-                vlan_tci: None,
-                vlan_tpid: crate::TPID,
-            });
-            rest = next;
+        let mut records = Records::<BIG, HEADER> {
+            header: self,
+            rest: ahead,
+            frames: 0,
         };
-        let used = ahead.len() - rest.len();
+        on_frames(&mut records);
+        // What nobody asked for.
+        records.by_ref().for_each(drop);
+        *frames += records.frames;
+        let step = records.stopped();
+        let used = ahead.len() - records.rest.len();
+        let offset = buffer.position() + used as u64;
         buffer.consume(used);
-        Ok(step)
+        step.map_err(|what| Error::Damaged { offset, what })
+    }
+}
+
+/// The packets of a buffer.
+struct Records<'a, const BIG: bool, const HEADER: usize> {
+    header: &'a Header,
+    rest: &'a [u8],
+    frames: usize,
+}
+
+impl<'a, const BIG: bool, const HEADER: usize> Records<'a, BIG, HEADER> {
+    /// Why there is no next packet.
+    fn stopped(&self) -> Result<Step, String> {
+        let Some(captured) = self.rest.get(..HEADER).and_then(|h| h.get(8..12)) else {
+            return Ok(Step::Starved {
+                needed: HEADER,
+                what: "packet header",
+            });
+        };
+        let captured = number(BIG, captured.first_chunk().copied().unwrap_or_default()) as usize;
+        if captured > MAX_RECORD - HEADER {
+            return Err(format!("a packet of {captured} bytes"));
+        }
+        Ok(Step::Starved {
+            needed: HEADER + captured,
+            what: "packet",
+        })
+    }
+}
+
+impl<'a, const BIG: bool, const HEADER: usize> Iterator for Records<'a, BIG, HEADER> {
+    type Item = Frame<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Frame<'a>> {
+        let (h, after) = self.rest.split_first_chunk::<HEADER>()?;
+        let &[s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, w0, w1, w2, w3] = h.first_chunk::<16>()?;
+        let captured = number(BIG, [c0, c1, c2, c3]) as usize;
+        if captured > MAX_RECORD - HEADER {
+            return None;
+        }
+        let (data, rest) = after.split_at_checked(captured)?;
+        fetch::<2>(rest);
+        follow(rest, HEADER + captured);
+        self.rest = rest;
+        self.frames += 1;
+        let fraction = u64::from(number(BIG, [f0, f1, f2, f3]));
+        let nanos = if self.header.nanoseconds {
+            fraction
+        } else {
+            fraction * 1_000
+        };
+        let wire = number(BIG, [w0, w1, w2, w3]);
+        Some(Frame {
+            time: Timestamp::from_secs(u64::from(number(BIG, [s0, s1, s2, s3]))).plus_nanos(nanos),
+            link_type: self.header.link_type,
+            data,
+            wire_len: wire.saturating_sub(self.header.fcs),
+            vlan_tci: None,
+            vlan_tpid: crate::TPID,
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use model::Timestamp;
 
 use super::buffer::Buffer;
 use super::{MAX_RECORD, Step};
+use crate::ahead::{fetch, follow};
 use crate::{Error, Frame};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
@@ -104,85 +105,143 @@ fn byte_order(body: &[u8]) -> Option<bool> {
     }
 }
 
-impl Section {
-    /// Hands over the packets of the whole blocks that the buffer holds.
-    pub(crate) fn read(&mut self, buffer: &mut Buffer, on_frame: &mut impl FnMut(&Frame<'_>)) -> Result<Step, Error> {
-        let ahead = buffer.ahead();
-        let mut rest = ahead;
-        let result = loop {
-            let used = ahead.len() - rest.len();
-            let damaged = |what: String| Error::Damaged {
-                offset: buffer.position() + used as u64,
-                what,
-            };
-            let starved = |needed| Step::Starved { needed, what: "block" };
-            let Some((head, _)) = rest.split_first_chunk::<8>() else {
-                break Ok(starved(8));
-            };
-            let [t0, t1, t2, t3, l0, l1, l2, l3] = *head;
-            // Reads the same in both byte orders.
-            if u32::from_be_bytes([t0, t1, t2, t3]) == SECTION_HEADER {
-                let Some(body) = rest.get(8..12) else {
-                    break Ok(starved(12));
-                };
-                let Some(order) = byte_order(body) else {
-                    break Err(damaged("a section header without its byte-order magic".to_owned()));
-                };
-                self.big_endian = order;
-                self.interfaces.clear();
-            }
-            let kind = self.number([t0, t1, t2, t3]);
-            let length = self.number([l0, l1, l2, l3]);
-            // Lengths count in 32-bit words; some writers forget the padding in them.
-            if length < 12 {
-                break Err(damaged(format!("a block of {length} bytes")));
-            }
-            let padded = (length as usize).next_multiple_of(4);
-            let of_interest = matches!(
-                kind,
-                SECTION_HEADER | INTERFACE_DESCRIPTION | OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET
-            );
-            if !of_interest && padded > rest.len() {
-                buffer.consume(used);
-                return Ok(Step::Skip(padded as u64));
-            }
-            if padded > MAX_RECORD {
-                break Err(damaged(format!("a block of {length} bytes")));
-            }
-            let Some((block, next)) = rest.split_at_checked(padded) else {
-                break Ok(starved(padded));
-            };
-            let Some((body, trailer)) = block.get(8..).and_then(<[u8]>::split_last_chunk::<4>) else {
-                break Err(damaged(format!("a block of {length} bytes")));
-            };
-            if self.number(*trailer) != length {
-                break Err(damaged(format!(
-                    "a block of {length} bytes that ends in another length"
-                )));
-            }
-            if let Err(what) = self.block(kind, body, on_frame) {
-                break Err(damaged(what));
-            }
-            rest = next;
+/// Why there is no next packet.
+enum Stop {
+    /// The next block is not all there: it has so many octets, as far as is known.
+    Starved(usize),
+    /// A block to pass over, which is not all there.
+    Skip(u64),
+    Damaged(String),
+}
+
+/// The packets of a buffer.
+struct Packets<'a, 's> {
+    section: &'s mut Section,
+    rest: &'a [u8],
+    frames: usize,
+    stopped: Option<Stop>,
+}
+
+impl<'a> Packets<'a, '_> {
+    /// Reads the next block; its packet, if it has one.
+    #[inline]
+    fn block(&mut self) -> Result<Option<Frame<'a>>, Stop> {
+        let section = &mut *self.section;
+        let Some((head, _)) = self.rest.split_first_chunk::<8>() else {
+            return Err(Stop::Starved(8));
         };
+        let [t0, t1, t2, t3, l0, l1, l2, l3] = *head;
+        // Reads the same in both byte orders.
+        if u32::from_be_bytes([t0, t1, t2, t3]) == SECTION_HEADER {
+            let Some(body) = self.rest.get(8..12) else {
+                return Err(Stop::Starved(12));
+            };
+            let Some(order) = byte_order(body) else {
+                return Err(Stop::Damaged(
+                    "a section header without its byte-order magic".to_owned(),
+                ));
+            };
+            section.big_endian = order;
+            section.interfaces.clear();
+        }
+        let kind = section.number([t0, t1, t2, t3]);
+        let length = section.number([l0, l1, l2, l3]);
+        // Lengths count in 32-bit words; some writers forget the padding in them.
+        if length < 12 {
+            return Err(Stop::Damaged(format!("a block of {length} bytes")));
+        }
+        let padded = (length as usize).next_multiple_of(4);
+        let of_interest = matches!(
+            kind,
+            SECTION_HEADER | INTERFACE_DESCRIPTION | OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET
+        );
+        if !of_interest && padded > self.rest.len() {
+            return Err(Stop::Skip(padded as u64));
+        }
+        if padded > MAX_RECORD {
+            return Err(Stop::Damaged(format!("a block of {length} bytes")));
+        }
+        let Some((block, next)) = self.rest.split_at_checked(padded) else {
+            return Err(Stop::Starved(padded));
+        };
+        fetch::<2>(next);
+        follow(next, padded);
+        let Some((body, trailer)) = block.get(8..).and_then(<[u8]>::split_last_chunk::<4>) else {
+            return Err(Stop::Damaged(format!("a block of {length} bytes")));
+        };
+        if section.number(*trailer) != length {
+            return Err(Stop::Damaged(format!(
+                "a block of {length} bytes that ends in another length"
+            )));
+        }
+        let frame = section.block(kind, body).map_err(Stop::Damaged)?;
+        self.rest = next;
+        Ok(frame)
+    }
+}
+
+impl<'a> Iterator for Packets<'a, '_> {
+    type Item = Frame<'a>;
+
+    fn next(&mut self) -> Option<Frame<'a>> {
+        while self.stopped.is_none() {
+            match self.block() {
+                Ok(None) => {}
+                Ok(Some(frame)) => {
+                    self.frames += 1;
+                    return Some(frame);
+                }
+                Err(stop) => self.stopped = Some(stop),
+            }
+        }
+        None
+    }
+}
+
+impl Section {
+    /// Hands over the packets of the whole blocks that the buffer holds, and adds their number to `frames`.
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut Buffer,
+        frames: &mut usize,
+        on_frames: &mut impl FnMut(&mut dyn Iterator<Item = Frame<'_>>),
+    ) -> Result<Step, Error> {
+        let ahead = buffer.ahead();
+        let mut packets = Packets {
+            section: self,
+            rest: ahead,
+            frames: 0,
+            stopped: None,
+        };
+        on_frames(&mut packets);
+        // What nobody asked for.
+        packets.by_ref().for_each(drop);
+        *frames += packets.frames;
+        let Packets { rest, stopped, .. } = packets;
         let used = ahead.len() - rest.len();
+        let offset = buffer.position() + used as u64;
         buffer.consume(used);
-        result
+        match stopped.unwrap_or(Stop::Starved(8)) {
+            Stop::Starved(needed) => Ok(Step::Starved { needed, what: "block" }),
+            Stop::Skip(octets) => Ok(Step::Skip(octets)),
+            Stop::Damaged(what) => Err(Error::Damaged { offset, what }),
+        }
     }
 
+    /// What a block says; its packet, if it has one.
     #[inline]
-    fn block(&mut self, kind: u32, body: &[u8], on_frame: &mut impl FnMut(&Frame<'_>)) -> Result<(), String> {
+    fn block<'a>(&mut self, kind: u32, body: &'a [u8]) -> Result<Option<Frame<'a>>, String> {
         match kind {
-            ENHANCED_PACKET => self.enhanced(body, on_frame),
-            INTERFACE_DESCRIPTION => self.interface(body),
-            SIMPLE_PACKET => self.simple(body, on_frame),
-            OBSOLETE_PACKET => self.obsolete(body, on_frame),
-            _ => Ok(()),
+            ENHANCED_PACKET => self.enhanced(body).map(Some),
+            INTERFACE_DESCRIPTION => self.interface(body).map(|()| None),
+            SIMPLE_PACKET => self.simple(body).map(Some),
+            OBSOLETE_PACKET => self.obsolete(body).map(Some),
+            _ => Ok(None),
         }
     }
 
     #[inline]
-    fn enhanced(&mut self, body: &[u8], on_frame: &mut impl FnMut(&Frame<'_>)) -> Result<(), String> {
+    fn enhanced<'a>(&mut self, body: &'a [u8]) -> Result<Frame<'a>, String> {
         let Some((h, rest)) = body.split_first_chunk::<20>() else {
             return Err("an enhanced packet block without its header".to_owned());
         };
@@ -191,27 +250,23 @@ impl Section {
         let low = self.number([h[8], h[9], h[10], h[11]]);
         let captured = self.number([h[12], h[13], h[14], h[15]]);
         let wire = self.number([h[16], h[17], h[18], h[19]]);
-        self.packet(id, Some((high, low)), captured, wire, rest, on_frame)
+        self.packet(id, Some((high, low)), captured, wire, rest)
     }
 
-    fn obsolete(&mut self, body: &[u8], on_frame: &mut impl FnMut(&Frame<'_>)) -> Result<(), String> {
+    fn obsolete<'a>(&mut self, body: &'a [u8]) -> Result<Frame<'a>, String> {
         let Some((h, rest)) = body.split_first_chunk::<20>() else {
             return Err("a packet block without its header".to_owned());
         };
         // The second 16 bits count drops.
-        let id = if self.big_endian {
-            u16::from_be_bytes([h[0], h[1]])
-        } else {
-            u16::from_le_bytes([h[0], h[1]])
-        };
+        let id = self.short([h[0], h[1]]);
         let high = self.number([h[4], h[5], h[6], h[7]]);
         let low = self.number([h[8], h[9], h[10], h[11]]);
         let captured = self.number([h[12], h[13], h[14], h[15]]);
         let wire = self.number([h[16], h[17], h[18], h[19]]);
-        self.packet(u32::from(id), Some((high, low)), captured, wire, rest, on_frame)
+        self.packet(u32::from(id), Some((high, low)), captured, wire, rest)
     }
 
-    fn simple(&mut self, body: &[u8], on_frame: &mut impl FnMut(&Frame<'_>)) -> Result<(), String> {
+    fn simple<'a>(&mut self, body: &'a [u8]) -> Result<Frame<'a>, String> {
         let Some((h, rest)) = body.split_first_chunk::<4>() else {
             return Err("a simple packet block without its header".to_owned());
         };
@@ -222,19 +277,18 @@ impl Section {
         };
         // The captured length is not written: the packet, the snap length or the block bounds it.
         let captured = wire.min(limit).min(u32::try_from(rest.len()).unwrap_or(u32::MAX));
-        self.packet(0, None, captured, wire, rest, on_frame)
+        self.packet(0, None, captured, wire, rest)
     }
 
     #[inline]
-    fn packet(
+    fn packet<'a>(
         &mut self,
         id: u32,
         time: Option<(u32, u32)>,
         captured: u32,
         wire: u32,
-        rest: &[u8],
-        on_frame: &mut impl FnMut(&Frame<'_>),
-    ) -> Result<(), String> {
+        rest: &'a [u8],
+    ) -> Result<Frame<'a>, String> {
         let Some(interface) = self.interfaces.get(id as usize) else {
             return Err(format!("a packet of interface {id}, which is not described"));
         };
@@ -244,15 +298,14 @@ impl Section {
         if let Some((high, low)) = time {
             self.latest = interface.time(high, low);
         }
-        on_frame(&Frame {
+        Ok(Frame {
             time: self.latest,
             link_type: interface.link_type,
             data,
             wire_len: wire.saturating_sub(interface.fcs),
             vlan_tci: None,
             vlan_tpid: crate::TPID,
-        });
-        Ok(())
+        })
     }
 
     fn interface(&mut self, body: &[u8]) -> Result<(), String> {

@@ -3,42 +3,48 @@
 use nix::libc;
 
 use super::clock::Clock;
+use crate::ahead::fetch;
 use crate::{Frame, TPID};
 
-/// A block that is ours to read.
-pub(super) struct Block<'a> {
-    data: &'a [u8],
+/// The frames of a block that is ours to read. Offsets that lead out of the block end it.
+pub(super) struct Block<'a, 'c, N> {
+    /// From the next frame on.
+    rest: &'a [u8],
+    /// Frames that are to come, and that came.
+    left: u32,
+    came: usize,
     link_type: u16,
+    clock: &'c mut Clock,
+    /// The machine's time.
+    now: N,
 }
 
-impl<'a> Block<'a> {
-    pub(super) const fn new(data: &'a [u8], link_type: u16) -> Self {
-        Self { data, link_type }
-    }
-
-    /// Calls `on_frame` with each frame; how many there were. Offsets that lead out of the block end it.
-    /// `now` is the machine's time.
-    pub(super) fn each(
-        &self,
-        clock: &mut Clock,
-        now: impl Fn() -> u64 + Copy,
-        on_frame: &mut impl FnMut(&Frame<'a>),
-    ) -> usize {
-        let (Some(count), Some(first)) = (number(self.data, 12), number(self.data, 16)) else {
-            return 0;
+impl<'a, 'c, N: Fn() -> u64> Block<'a, 'c, N> {
+    pub(super) fn new(data: &'a [u8], link_type: u16, clock: &'c mut Clock, now: N) -> Self {
+        let first = number(data, 16).and_then(|first| data.get(first as usize..));
+        let (left, rest) = match (number(data, 12), first) {
+            (Some(count), Some(rest)) => (count, rest),
+            _ => (0, &[][..]),
         };
-        let mut rest = self.data.get(first as usize..).unwrap_or(&[]);
-        for done in 0..count as usize {
-            let Some((frame, next)) = self.frame(rest, clock, now) else {
-                return done;
-            };
-            on_frame(&frame);
-            rest = rest.get(next..).unwrap_or(&[]);
+        Self {
+            rest,
+            left,
+            came: 0,
+            link_type,
+            clock,
+            now,
         }
-        count as usize
     }
 
-    fn frame(&self, at: &'a [u8], clock: &mut Clock, now: impl Fn() -> u64) -> Option<(Frame<'a>, usize)> {
+    /// Frames that came so far.
+    pub(super) const fn frames(&self) -> usize {
+        self.came
+    }
+
+    /// The next frame, and what follows it.
+    #[inline]
+    fn read(&mut self) -> Option<Frame<'a>> {
+        let at = self.rest;
         let header = at.first_chunk::<48>()?;
         let captured = number(header, 12)? as usize;
         let status = number(header, 20)?;
@@ -54,15 +60,33 @@ impl<'a> Block<'a> {
         let tpid = u16::from_ne_bytes([header[36], header[37]]);
         let by_nic = status & libc::TP_STATUS_TS_RAW_HARDWARE != 0;
         let stamp = seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
-        let frame = Frame {
-            time: clock.time(stamp, by_nic, now),
+        let data = at.get(mac..)?.get(..captured)?;
+        self.rest = at.get(number(header, 0)? as usize..).unwrap_or(&[]);
+        // The kernel's header, and the frame's behind it.
+        fetch::<3>(self.rest);
+        Some(Frame {
+            time: self.clock.time(stamp, by_nic, &self.now),
             link_type: self.link_type,
-            data: at.get(mac..)?.get(..captured)?,
+            data,
             wire_len: number(header, 16)?,
             vlan_tci: (status & libc::TP_STATUS_VLAN_VALID != 0).then_some(vlan_tci),
             vlan_tpid: if tpid_valid { tpid } else { TPID },
-        };
-        Some((frame, number(header, 0)? as usize))
+        })
+    }
+}
+
+impl<'a, N: Fn() -> u64> Iterator for Block<'a, '_, N> {
+    type Item = Frame<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Frame<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let frame = self.read();
+        match frame {
+            Some(_) => self.came += 1,
+            None => self.left = 0,
+        }
+        frame
     }
 }
 
@@ -112,11 +136,10 @@ mod tests {
         data[48..52].copy_from_slice(&1000_u32.to_ne_bytes());
         data[60..64].copy_from_slice(&4_u32.to_ne_bytes());
         data[72..74].copy_from_slice(&64_u16.to_ne_bytes());
-        let mut seen = 0;
-        let frames = Block::new(&data, 1).each(&mut Clock::default(), || 0, &mut |frame| {
-            assert_eq!(frame.data.len(), 4);
-            seen += 1;
-        });
-        assert_eq!((frames, seen), (1, 1));
+        let mut clock = Clock::default();
+        let mut block = Block::new(&data, 1, &mut clock, || 0);
+        assert_eq!(block.next().map(|frame| frame.data.len()), Some(4));
+        assert!(block.next().is_none() && block.next().is_none());
+        assert_eq!(block.frames(), 1);
     }
 }

@@ -4,15 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use capture::file::CaptureFile;
-use capture::{Frame, Polled, Source};
-use dissect::Packet;
+use capture::{Polled, Source};
 use meter::{Config, Meter, Sink};
 use model::{FlowRecord, LogRecord, Timestamp};
 
 use super::summary::Summary;
-
-/// Packets that are metered together: they stay in the first-level cache.
-const BATCH: usize = 64;
 
 /// A meter with what it read.
 pub(crate) struct Metering {
@@ -51,7 +47,6 @@ impl Metering {
         go_on: impl Fn(u64) -> bool,
     ) -> anyhow::Result<()> {
         let before = self.summary;
-        let mut batch = Batch::default();
         while go_on(source.position()) {
             let Self {
                 meter,
@@ -61,23 +56,36 @@ impl Metering {
                 ..
             } = self;
             let mut sink = Counted { flows, sink };
-            let polled = source.poll(Duration::ZERO, |frame| {
-                summary.frames += 1;
-                *latest = (*latest).max(frame.time);
-                match dissect::dissect(&dissect::Frame {
-                    link_type: frame.link_type,
-                    data: frame.data,
-                    wire_len: frame.wire_len,
-                    vlan_tci: frame.vlan_tci,
-                }) {
-                    Ok(packet) => batch.push(frame, packet),
-                    Err(reason) => summary.count(reason),
-                }
-                if batch.packets.len() >= BATCH {
-                    batch.meter(meter, &mut sink);
-                }
+            let polled = source.poll_together(Duration::ZERO, |mut frames| {
+                let each = |(): &(), _| {};
+                meter.observe_all(
+                    |packet| {
+                        Iterator::any(&mut frames, |frame| {
+                            summary.frames += 1;
+                            *latest = (*latest).max(frame.time);
+                            let view = dissect::Frame {
+                                link_type: frame.link_type,
+                                data: frame.data,
+                                wire_len: frame.wire_len,
+                                vlan_tci: frame.vlan_tci,
+                            };
+                            match dissect::dissect_into(&view, &mut packet.packet) {
+                                Ok(()) => {
+                                    packet.time = frame.time;
+                                    packet.payload = packet.packet.payload_in(frame.data);
+                                    true
+                                }
+                                Err(reason) => {
+                                    summary.count(reason);
+                                    false
+                                }
+                            }
+                        })
+                    },
+                    &mut sink,
+                    each,
+                );
             });
-            batch.meter(meter, &mut sink);
             match polled.with_context(|| name.to_owned())? {
                 Polled::End => break,
                 Polled::Frames(_) | Polled::Idle => {}
@@ -100,40 +108,6 @@ impl Metering {
         let flows = &mut self.flows;
         self.meter.flush(&mut Counted { flows, sink });
         self.summary.finish(self.flows, &self.meter.statistics());
-    }
-}
-
-/// Packets that are metered together, with their payloads, which outlive their frames.
-#[derive(Default)]
-struct Batch {
-    packets: Vec<(Timestamp, Packet)>,
-    payloads: Vec<u8>,
-    /// Where each packet's payload ends.
-    ends: Vec<usize>,
-}
-
-impl Batch {
-    fn push(&mut self, frame: &Frame<'_>, packet: Packet) {
-        self.payloads.extend_from_slice(packet.payload_in(frame.data));
-        self.ends.push(self.payloads.len());
-        self.packets.push((frame.time, packet));
-    }
-
-    fn meter(&mut self, meter: &mut Meter, sink: &mut impl Sink) {
-        let Self {
-            packets,
-            payloads,
-            ends,
-        } = self;
-        let payload = |number: usize| {
-            let start = number.checked_sub(1).and_then(|before| ends.get(before)).copied();
-            let end = ends.get(number).copied().unwrap_or_default();
-            payloads.get(start.unwrap_or_default()..end).unwrap_or_default()
-        };
-        meter.observe_all(packets, payload, sink, |_| {});
-        packets.clear();
-        payloads.clear();
-        ends.clear();
     }
 }
 

@@ -120,14 +120,14 @@ fn udp(host: u8, payload: u8) -> Vec<u8> {
 }
 
 fn feed(port: &mut Port, time: Timestamp, data: &[u8]) {
-    port.ring.frame(&capture::Frame {
+    port.ring.frames(std::iter::once(capture::Frame {
         time,
         link_type: 1,
         data,
         wire_len: u32::try_from(data.len()).unwrap(),
         vlan_tci: None,
         vlan_tpid: capture::TPID,
-    });
+    }));
 }
 
 fn windows(outputs: &[Output]) -> Vec<&Window> {
@@ -461,14 +461,14 @@ fn sizes_count_with_the_tag_that_the_nic_took_off() {
     let mut p = Port::new(plan(), at(0));
     let frame = udp(1, 18);
     for (vlan_tci, cut) in [(None, 60), (Some(5), 60)] {
-        p.ring.frame(&capture::Frame {
+        p.ring.frames(std::iter::once(capture::Frame {
             time: at(10),
             link_type: 1,
             data: &frame[..cut],
             wire_len: 60,
             vlan_tci,
             vlan_tpid: capture::TPID,
-        });
+        }));
     }
     p.tick(at(1_300), true);
     let out = p.take_output();

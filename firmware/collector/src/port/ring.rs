@@ -163,7 +163,7 @@ impl Reader<'_> {
         let pipeline = &mut self.pipeline;
         match &mut self.tap {
             None => std::thread::sleep(NO_TAP),
-            Some(tap) => match tap.poll(WAIT, |frame| pipeline.frame(frame)) {
+            Some(tap) => match tap.poll(WAIT, |frames| pipeline.frames(frames)) {
                 Ok(Polled::Frames(_) | Polled::Idle) => {}
                 Ok(Polled::End) => self.lose_tap(None),
                 Err(why) => self.lose_tap(Some(&why)),
