@@ -68,15 +68,39 @@ pub(crate) fn install() -> Result<()> {
         cached("deps", "every Debian package is installed");
         return Ok(());
     }
+    fetch(&missing)
+}
+
+/// Installs a program that a figure is measured beside and nothing else needs; false where this Debian offers none
+/// (suricata is in bookworm-backports and in trixie, not in bookworm).
+pub(crate) fn peer(name: &str) -> Result<bool> {
+    if installed(name) {
+        return Ok(true);
+    }
+    let out = Command::new("apt-cache")
+        .args(["policy", name])
+        .env("LC_ALL", "C")
+        .output()
+        .context("cannot run apt-cache")?;
+    let said = String::from_utf8_lossy(&out.stdout);
+    let candidate = said.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
+    if candidate.is_none_or(|version| version == "(none)") {
+        return Ok(false);
+    }
+    fetch(&[name])?;
+    Ok(true)
+}
+
+fn fetch(packages: &[&str]) -> Result<()> {
     let log = crate::build_dir()?.join("apt.log");
-    step("deps", format!("apt-get install {}", missing.join(" ")), || {
+    step("deps", format!("apt-get install {}", packages.join(" ")), || {
         exec_logged(Command::new("apt-get").args(["update", "-q"]), &log)?;
         let _quiet = NoDaemons::begin()?;
         exec_logged(
             Command::new("apt-get")
                 .env("DEBIAN_FRONTEND", "noninteractive")
                 .args(["install", "-y", "-q", "--no-install-recommends"])
-                .args(&missing),
+                .args(packages),
             &log,
         )
     })

@@ -68,11 +68,7 @@ pub(super) fn rows() -> Result<Vec<Row>> {
     let programs = target.join("release");
     let folder = crate::build_dir()?.join("bench/line");
     let _cable = Cable::plug_in()?;
-    let suricata = Command::new("suricata")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status()
-        .is_ok();
+    let suricata = crate::deps::peer("suricata")?;
     let (mut ours, mut softflowd, mut theirs) = (Heard::default(), Heard::default(), Heard::default());
     for _ in 0..ROUNDS {
         let _ = fs::remove_dir_all(&folder);
@@ -101,7 +97,7 @@ pub(super) fn rows() -> Result<Vec<Row>> {
     rows.push(if suricata {
         row("suricata", theirs.say(), fewer(&theirs))
     } else {
-        let missing = "not installed: it is in bookworm-backports, and in trixie".to_owned();
+        let missing = "not in this Debian: it is in bookworm-backports, and in trixie".to_owned();
         row("suricata", missing, false)
     });
     Ok(rows)
