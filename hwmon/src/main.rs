@@ -1,0 +1,79 @@
+//! `hwmon`: how the box's hardware is.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use hwmon::report::Report;
+use hwmon::{input, smartctl};
+
+/// Prints every hardware reading with its unit, state and reason, and each drive's health.
+///
+/// Exit status: 0 when every source was read, however the hardware is; 1 when a source could not be read (the others are
+/// printed all the same); 2 when the command line is wrong.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    /// Read once, print, and end
+    #[arg(long, required = true)]
+    once: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Files of `smartctl --json`; `-` is the standard input
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    smartctl_json: Vec<PathBuf>,
+    /// Files of `smartctl -a` or `smartctl -x`; `-` is the standard input
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    smartctl_text: Vec<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let report = read(&cli);
+    let printed = print(&report, cli.json);
+    for trouble in &report.troubles {
+        eprintln!("hwmon: {}", trouble.error);
+    }
+    match printed {
+        // the reader of our output went away: there is nobody to tell
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hwmon: cannot print: {error}");
+            ExitCode::FAILURE
+        }
+        Ok(()) if report.troubles.is_empty() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+    }
+}
+
+fn read(cli: &Cli) -> Report {
+    let mut report = Report::default();
+    for path in &cli.smartctl_json {
+        let whence = path.display().to_string();
+        report.add_drives(
+            &whence,
+            input::read(path).and_then(|bytes| smartctl::json(&whence, &bytes)),
+        );
+    }
+    for path in &cli.smartctl_text {
+        let whence = path.display().to_string();
+        report.add_drives(
+            &whence,
+            input::read(path).and_then(|bytes| smartctl::text(&whence, &bytes)),
+        );
+    }
+    report
+}
+
+fn print(report: &Report, json: bool) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, &report.json())?;
+        writeln!(out)?;
+    } else {
+        out.write_all(report.text().as_bytes())?;
+    }
+    out.flush()
+}

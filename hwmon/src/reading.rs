@@ -1,0 +1,300 @@
+//! One reading: what was measured, in which unit, how it is, and why.
+
+use serde::{Serialize, Serializer};
+
+/// Why a value is missing. A missing value is never zero, never ok and never failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum NoData {
+    /// The device, or this part of it, is not there.
+    #[error("not present")]
+    NotPresent,
+    /// The device did not answer in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The device has no such reading.
+    #[error("not supported by the device")]
+    Unsupported,
+    /// The device can tell, but that is turned off.
+    #[error("turned off in the device")]
+    Disabled,
+    /// The disk sleeps, and was not woken.
+    #[error("the disk sleeps and was not woken")]
+    Standby,
+    /// Access was refused.
+    #[error("access was refused")]
+    Denied,
+    /// The device or its driver answered with an error.
+    #[error("the device answered with an error")]
+    Failed,
+    /// The answer makes no sense, so it is not believed.
+    #[error("the answer makes no sense")]
+    Invalid,
+    /// The source does not hold it.
+    #[error("not reported")]
+    NotReported,
+}
+
+/// What a reading is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A temperature.
+    Temperature,
+    /// A fan's speed.
+    Fan,
+    /// A voltage.
+    Voltage,
+    /// A current.
+    Current,
+    /// A power.
+    Power,
+    /// An energy.
+    Energy,
+    /// A relative humidity.
+    Humidity,
+    /// Events since some beginning.
+    Counter,
+    /// A share of something.
+    Share,
+    /// A time.
+    Duration,
+    /// Octets.
+    Amount,
+    /// A bit rate.
+    Rate,
+    /// Something that is or is not, or one state of several.
+    State,
+}
+
+/// What a value is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Degrees Celsius.
+    Celsius,
+    /// Revolutions a minute.
+    Rpm,
+    /// Volts.
+    Volt,
+    /// Amperes.
+    Ampere,
+    /// Watts.
+    Watt,
+    /// Joules.
+    Joule,
+    /// Hundredths.
+    Percent,
+    /// A number of things.
+    Count,
+    /// Hours.
+    Hour,
+    /// Minutes.
+    Minute,
+    /// Seconds.
+    Second,
+    /// Octets.
+    Octet,
+    /// Bits a second.
+    BitPerSecond,
+    /// Hertz.
+    Hertz,
+    /// No unit: 1 is yes, 0 is no.
+    Boolean,
+}
+
+impl Unit {
+    /// As people write it after a number.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Celsius => " °C",
+            Self::Rpm => " rpm",
+            Self::Volt => " V",
+            Self::Ampere => " A",
+            Self::Watt => " W",
+            Self::Joule => " J",
+            Self::Percent => " %",
+            Self::Count | Self::Boolean => "",
+            Self::Hour => " h",
+            Self::Minute => " min",
+            Self::Second => " s",
+            Self::Octet => " B",
+            Self::BitPerSecond => " bit/s",
+            Self::Hertz => " Hz",
+        }
+    }
+}
+
+/// How a reading is, by its own limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// A fact that no limit judges, such as hours of service.
+    Info,
+    /// Judged, and within its limits.
+    Ok,
+    /// There is no value, so nothing is known.
+    Unknown,
+    /// Outside a limit that asks for attention.
+    Warning,
+    /// Outside a limit beyond which harm is near.
+    Critical,
+}
+
+/// One reading with its unit, state and reason.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reading {
+    /// Where it was read, unique within its report: `hwmon/coretemp/temp1`, `reallocated_sectors`.
+    id: String,
+    /// What people call it.
+    name: String,
+    kind: Kind,
+    #[serde(flatten, serialize_with = "value_or_missing")]
+    value: Result<f64, NoData>,
+    unit: Unit,
+    state: State,
+    /// Why the state is what it is.
+    reason: String,
+}
+
+fn value_or_missing<S: Serializer>(value: &Result<f64, NoData>, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::ser::SerializeMap as _;
+    let mut map = serializer.serialize_map(Some(2))?;
+    map.serialize_entry("value", &value.ok().map(number))?;
+    map.serialize_entry("missing", &value.err())?;
+    map.end()
+}
+
+/// A number as JSON prints it: whole ones without a fraction.
+fn number(value: f64) -> serde_json::Number {
+    #[allow(clippy::cast_possible_truncation, reason = "whole and far below the bounds of i64")]
+    if value.fract() == 0.0 && value.abs() < 9.0e15 {
+        return serde_json::Number::from(value as i64);
+    }
+    serde_json::Number::from_f64(value).unwrap_or_else(|| serde_json::Number::from(0))
+}
+
+impl Reading {
+    /// A reading without a judgement: [`State::Info`], or [`State::Unknown`] where the value is missing. A value that is
+    /// no number counts as [`NoData::Invalid`].
+    #[must_use]
+    pub fn fact(
+        id: impl Into<String>,
+        name: impl Into<String>,
+        kind: Kind,
+        unit: Unit,
+        value: Result<f64, NoData>,
+    ) -> Self {
+        let value = value.and_then(|v| if v.is_finite() { Ok(v) } else { Err(NoData::Invalid) });
+        let (state, reason) = match value {
+            Ok(_) => (State::Info, "a fact that no limit judges".to_owned()),
+            Err(missing) => (State::Unknown, missing.to_string()),
+        };
+        Self {
+            id: id.into(),
+            name: name.into(),
+            kind,
+            value,
+            unit,
+            state,
+            reason,
+        }
+    }
+
+    /// The same reading, judged. A missing value stays [`State::Unknown`], whatever is said of it.
+    #[must_use]
+    pub fn judged(mut self, state: State, reason: impl Into<String>) -> Self {
+        if self.value.is_ok() {
+            self.state = state;
+            self.reason = reason.into();
+        }
+        self
+    }
+
+    /// The same reading with more said about why its value is missing; a present value stays as it is.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        if self.value.is_err() {
+            self.reason = reason.into();
+        }
+        self
+    }
+
+    /// Where it was read.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The value in [`Self::unit`], or why there is none.
+    ///
+    /// # Errors
+    /// Why the value is missing.
+    pub fn value(&self) -> Result<f64, NoData> {
+        self.value
+    }
+
+    /// What the value is counted in.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Why it is so.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_null_and_unknown_and_cannot_be_judged_ok() {
+        let reading =
+            Reading::fact("fan1", "Fan 1", Kind::Fan, Unit::Rpm, Err(NoData::NotPresent)).judged(State::Ok, "turns");
+        let json = serde_json::to_value(&reading).expect("json");
+        assert_eq!(json["value"], serde_json::Value::Null);
+        assert_eq!(json["missing"], "not_present");
+        assert_eq!(json["state"], "unknown");
+        assert_eq!(json["reason"], "not present");
+    }
+
+    #[test]
+    fn what_is_no_number_is_missing() {
+        let reading = Reading::fact("t", "T", Kind::Temperature, Unit::Celsius, Ok(f64::NAN));
+        assert_eq!(reading.value(), Err(NoData::Invalid));
+        assert_eq!(reading.state(), State::Unknown);
+    }
+
+    #[test]
+    fn whole_numbers_have_no_fraction() {
+        let json =
+            |v| serde_json::to_value(Reading::fact("t", "T", Kind::Temperature, Unit::Celsius, Ok(v))).expect("json");
+        assert_eq!(json(46.0)["value"].to_string(), "46");
+        assert_eq!(json(46.5)["value"].to_string(), "46.5");
+        assert_eq!(json(46.5)["missing"], serde_json::Value::Null);
+        assert_eq!(json(46.5)["state"], "info");
+    }
+}
