@@ -55,4 +55,10 @@ pub enum Error {
         /// The command that makes a good one.
         make: &'static str,
     },
+    /// A folder is no /sys.
+    #[error("{path} holds neither class, devices nor block: name /sys, or a copy of it", path = path.display())]
+    NoSysfs {
+        /// The folder.
+        path: PathBuf,
+    },
 }

@@ -2,7 +2,8 @@
 //!
 //! Bytes and text go in, readings and verdicts come out; nothing here opens a device or asks a clock, except where a
 //! root path or a transport is handed in. [`smartctl`] reads what smartctl printed into a [`drive::Drive`],
-//! [`verdict::judge`] says how that drive is. What is missing is a [`NoData`] and never a zero.
+//! [`verdict::judge`] says how that drive is; [`sysfs::Root`] reads
+//! what the kernel says. What is missing is a [`NoData`] and never a zero.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 pub mod drive;
@@ -11,6 +12,7 @@ pub mod input;
 mod reading;
 pub mod report;
 pub mod smartctl;
+pub mod sysfs;
 pub mod verdict;
 
 pub use error::Error;

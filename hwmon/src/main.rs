@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use hwmon::report::Report;
+use hwmon::sysfs::Root;
 use hwmon::{input, smartctl};
 
 /// Prints every hardware reading with its unit, state and reason, and each drive's health.
@@ -21,6 +22,9 @@ struct Cli {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// A /sys, or a copy of one
+    #[arg(long, value_name = "DIR")]
+    sysfs: Option<PathBuf>,
     /// Files of `smartctl --json`; `-` is the standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     smartctl_json: Vec<PathBuf>,
@@ -50,6 +54,15 @@ fn main() -> ExitCode {
 
 fn read(cli: &Cli) -> Report {
     let mut report = Report::default();
+    if let Some(path) = &cli.sysfs {
+        let whence = path.display().to_string();
+        match Root::open(path) {
+            Ok(root) => report
+                .readings
+                .extend(root.readings().into_iter().map(|r| ("sysfs".to_owned(), r))),
+            Err(error) => report.trouble(&whence, &error),
+        }
+    }
     for path in &cli.smartctl_json {
         let whence = path.display().to_string();
         report.add_drives(

@@ -206,3 +206,82 @@ fn real_drives_that_smartctl_calls_failed_fail_and_others_do_not() {
         }
     }
 }
+
+/// Unpacks a text archive of ttar's form.
+fn unpack(archive: &Path, into: &Path) {
+    let text = std::fs::read_to_string(archive).expect("an archive");
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(folder) = line.strip_prefix("Directory: ") {
+            std::fs::create_dir_all(into.join(folder)).expect("a folder");
+        } else if let Some(path) = line.strip_prefix("Path: ") {
+            let path = into.join(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            let next = lines.next().expect("what it is");
+            if let Some(target) = next.strip_prefix("SymlinkTo: ") {
+                std::os::unix::fs::symlink(target, path).expect("a link");
+            } else {
+                let count: usize = next
+                    .strip_prefix("Lines: ")
+                    .expect("a length")
+                    .parse()
+                    .expect("a number");
+                let body: Vec<&str> = lines.by_ref().take(count).collect();
+                // the last line of a file that ends without one
+                let body = body.join("\n");
+                std::fs::write(path, body.strip_suffix("EOF").unwrap_or(&body)).expect("a file");
+            }
+        }
+    }
+}
+
+#[test]
+fn real_trees_of_sysfs_are_read() {
+    let Some(folder) = hardware() else { return };
+    let into = tempfile::tempdir().expect("a folder");
+    unpack(&folder.join("sysfs/node_exporter-sys.ttar"), into.path());
+    let path = into.path().display().to_string();
+    let output = hwmon(&["--once", "--json", "--sysfs", &path]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let document = json(&output);
+    let readings = document["readings"].as_array().expect("readings");
+    let one = |id: &str| {
+        let reading = readings
+            .iter()
+            .find(|r| r["id"] == id)
+            .unwrap_or_else(|| panic!("no {id}"));
+        (
+            reading["value"].as_f64(),
+            reading["unit"].as_str().expect("unit"),
+            reading["state"].as_str().expect("state"),
+        )
+    };
+    assert_eq!(one("hwmon/coretemp@coretemp.0/temp1"), (Some(55.0), "celsius", "ok"));
+    assert_eq!(one("hwmon/coretemp@coretemp.1/temp5"), (Some(50.0), "celsius", "ok"));
+    assert_eq!(one("hwmon/applesmc@applesmc.768/fan1"), (Some(0.0), "rpm", "critical"));
+    assert_eq!(one("hwmon/nct6779@nct6775.656/fan2"), (Some(1098.0), "rpm", "info"));
+    assert_eq!(one("hwmon/nct6779@nct6775.656/in0"), (Some(0.792), "volt", "ok"));
+    assert_eq!(one("hwmon/nct6779@nct6775.656/in1").2, "info");
+    assert_eq!(one("md/md5/missing"), (Some(1.0), "count", "critical"));
+    assert_eq!(one("md/md5/sdp").2, "critical");
+    assert_eq!(one("md/md6/missing").2, "warning");
+    assert_eq!(one("md/md6/sync"), (Some(75.0), "percent", "info"));
+    assert_eq!(one("md/md1/missing").2, "ok");
+    assert_eq!(one("edac/mc0/uncorrected"), (Some(5.0), "count", "critical"));
+    assert_eq!(one("net/int/eth1").2, "warning");
+    assert_eq!(one("disk/sdl/answers").2, "critical");
+    assert_eq!(one("cpu/package0/throttled"), (Some(30.0), "count", "info"));
+    // a folder without a name does not stop the rest
+    assert!(
+        readings
+            .iter()
+            .any(|r| r["id"].as_str().is_some_and(|id| id.starts_with("hwmon/mt7996")))
+    );
+    let ids: std::collections::BTreeSet<&str> = readings.iter().filter_map(|r| r["id"].as_str()).collect();
+    assert_eq!(ids.len(), readings.len(), "every reading has an id of its own");
+}
