@@ -403,63 +403,63 @@ await flows({ page, url, step, assert, eventually, button, navigate, noAlert, pi
 
 const pages = { overview: /^(概览|Overview)$/, exporters: /^(网元|Exporters)$/, logs: /^(日志|Logs)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
 const heading = { overview: /^(实时概览|Live overview)$/, exporters: /^(网元|Exporters)$/, logs: /^(日志|Logs)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
-for (const [language, name] of [['zh', '中文'], ['en', 'English']]) {
-  for (const theme of ['light', 'dark']) {
-    await step(`language ${name} and appearance ${theme}`, async () => {
-      const word = { 'light': /^(浅色|Light)$/, 'dark': /^(深色|Dark)$/ }[theme];
-      await page.getByRole('button', { name: /^(用户菜单|User menu)/ }).click();
-      await button(name).click();
-      await page.getByRole('button', { name: word }).click();
-      if (language === 'zh' && theme === 'light') await page.screenshot({ path: join(pictures, 'menu-zh-light-1280.png') });
-      await page.keyboard.press('Escape');
-      assert((await page.evaluate(() => document.documentElement.dataset.theme)) === theme, 'theme');
-      assert((await page.evaluate(() => document.documentElement.lang)) === { zh: 'zh-CN', en: 'en' }[language], 'language');
+// Each language and each appearance; every pair of them where there is time for it. English comes last: what follows reads it.
+const looks = process.env.SPANWATCH_LOOKS === 'two' ? [['zh', '中文', 'light'], ['en', 'English', 'dark']] : [['zh', '中文', 'light'], ['zh', '中文', 'dark'], ['en', 'English', 'light'], ['en', 'English', 'dark']];
+for (const [language, name, theme] of looks) {
+  await step(`language ${name} and appearance ${theme}`, async () => {
+    const word = { 'light': /^(浅色|Light)$/, 'dark': /^(深色|Dark)$/ }[theme];
+    await page.getByRole('button', { name: /^(用户菜单|User menu)/ }).click();
+    await button(name).click();
+    await page.getByRole('button', { name: word }).click();
+    if (language === 'zh' && theme === 'light') await page.screenshot({ path: join(pictures, 'menu-zh-light-1280.png') });
+    await page.keyboard.press('Escape');
+    assert((await page.evaluate(() => document.documentElement.dataset.theme)) === theme, 'theme');
+    assert((await page.evaluate(() => document.documentElement.lang)) === { zh: 'zh-CN', en: 'en' }[language], 'language');
+  });
+  for (const [where, link] of Object.entries(pages)) {
+    await step(`${where} in ${name}, ${theme}`, async () => {
+      await navigate(link);
+      await page.getByRole('heading', { level: 1, name: heading[where] }).waitFor();
+      if (where === 'overview') await page.getByTestId('live').filter({ hasText: /实时|Live/ }).waitFor();
+      if (where === 'exporters') await page.getByRole('region', { name: /^(接收端口|What is received on)$/ }).getByRole('row').nth(1).waitFor();
+      if (where === 'logs') await page.getByRole('region', { name: /^(查询结果|What was found)$/ }).locator('table, .empty').first().waitFor();
+      if (where === 'system') await page.getByText(/^(固件版本|Firmware)$/).waitFor();
+      if (where === 'settings') await page.getByLabel(/^(内部网络|Home networks)$/).waitFor();
+      await page.waitForTimeout(where === 'overview' ? 2500 : 300);
+      await noAlert();
     });
-    for (const [where, link] of Object.entries(pages)) {
-      await step(`${where} in ${name}, ${theme}`, async () => {
-        await navigate(link);
-        await page.getByRole('heading', { level: 1, name: heading[where] }).waitFor();
-        if (where === 'overview') await page.getByTestId('live').filter({ hasText: /实时|Live/ }).waitFor();
-        if (where === 'exporters') await page.getByRole('region', { name: /^(接收端口|What is received on)$/ }).getByRole('row').nth(1).waitFor();
-        if (where === 'logs') await page.getByRole('region', { name: /^(查询结果|What was found)$/ }).locator('table, .empty').first().waitFor();
-        if (where === 'system') await page.getByText(/^(固件版本|Firmware)$/).waitFor();
-        if (where === 'settings') await page.getByLabel(/^(内部网络|Home networks)$/).waitFor();
-        await page.waitForTimeout(where === 'overview' ? 2500 : 300);
-        await noAlert();
-      });
-      await photograph(`${where}-${language}-${theme}`);
-    }
-    const deep = { collection: ['/exporters/collection', 'form table'], ...LAYER7_PAGES, ...FLOW_PAGES };
-    if (number !== null) {
-      Object.assign(deep, {
-        'overview-exporters': ['/?scope=exporters', '[data-indicator="bits-total"]'],
-        'exporter-traffic': [`/exporters/${number}`, '[data-indicator="bits-total"]'],
-        'exporter-interfaces': [`/exporters/${number}?tab=interfaces`, '[data-testid="interfaces"] tbody a'],
-        'exporter-streams': [`/exporters/${number}?tab=streams`, 'table'],
-        'exporter-device': [`/exporters/${number}?tab=device`, 'dl'],
-      });
-    }
-    for (const [where, [path, sign]] of Object.entries(deep)) {
-      await step(`${where} in ${name}, ${theme}`, async () => {
-        await page.goto(url + path);
-        await page.locator(sign).first().waitFor();
-        await eventually('the end of questions', async () => (await page.getByTestId('progress').count()) === 0);
-        await page.waitForTimeout(where in FLOW_PAGES || (where in LAYER7_PAGES && !where.startsWith('links')) ? 300 : 1500);
-        // A wrong filter is refused: that is the page's own alert.
-        if (where !== 'search-wrong') await noAlert();
-      });
-      await photograph(`${where}-${language}-${theme}`);
-    }
-    if (number !== null) {
-      await step(`interface in ${name}, ${theme}`, async () => {
-        await page.goto(`${url}/exporters/${number}?tab=interfaces`);
-        await page.locator('[data-testid="interfaces"] tbody tr').filter({ hasText: '实验上联' }).getByRole('link').click();
-        await page.getByRole('application').waitFor();
-        await page.waitForTimeout(2500);
-        await noAlert();
-      });
-      await photograph(`interface-${language}-${theme}`);
-    }
+    await photograph(`${where}-${language}-${theme}`);
+  }
+  const deep = { collection: ['/exporters/collection', 'form table'], ...LAYER7_PAGES, ...FLOW_PAGES };
+  if (number !== null) {
+    Object.assign(deep, {
+      'overview-exporters': ['/?scope=exporters', '[data-indicator="bits-total"]'],
+      'exporter-traffic': [`/exporters/${number}`, '[data-indicator="bits-total"]'],
+      'exporter-interfaces': [`/exporters/${number}?tab=interfaces`, '[data-testid="interfaces"] tbody a'],
+      'exporter-streams': [`/exporters/${number}?tab=streams`, 'table'],
+      'exporter-device': [`/exporters/${number}?tab=device`, 'dl'],
+    });
+  }
+  for (const [where, [path, sign]] of Object.entries(deep)) {
+    await step(`${where} in ${name}, ${theme}`, async () => {
+      await page.goto(url + path);
+      await page.locator(sign).first().waitFor();
+      await eventually('the end of questions', async () => (await page.getByTestId('progress').count()) === 0);
+      await page.waitForTimeout(where in FLOW_PAGES || (where in LAYER7_PAGES && !where.startsWith('links')) ? 300 : 1500);
+      // A wrong filter is refused: that is the page's own alert.
+      if (where !== 'search-wrong') await noAlert();
+    });
+    await photograph(`${where}-${language}-${theme}`);
+  }
+  if (number !== null) {
+    await step(`interface in ${name}, ${theme}`, async () => {
+      await page.goto(`${url}/exporters/${number}?tab=interfaces`);
+      await page.locator('[data-testid="interfaces"] tbody tr').filter({ hasText: '实验上联' }).getByRole('link').click();
+      await page.getByRole('application').waitFor();
+      await page.waitForTimeout(2500);
+      await noAlert();
+    });
+    await photograph(`interface-${language}-${theme}`);
   }
 }
 await step('the system page shows services, ports and counters', async () => {

@@ -128,6 +128,12 @@ const SUITES: &[Suite] = &[
         run: reproducible::run,
     },
     Suite {
+        name: "looks",
+        about: "the booted image again, every page in every language and appearance",
+        long: true,
+        run: appliance::every_look,
+    },
+    Suite {
         name: "power",
         about: "power cut at many moments",
         long: true,

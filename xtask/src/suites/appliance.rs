@@ -20,8 +20,26 @@ use crate::qemu::{Guest, Machine};
 const DISK: u64 = 16 << 30;
 const SOON: Duration = Duration::from_secs(90);
 
+/// How the browser sees each page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    /// Each language once and each appearance once.
+    Two,
+    /// Each language in each appearance.
+    Every,
+}
+
 /// The image on QEMU's full processor, two capture ports, the recorded office on the first.
 pub(super) fn run(tally: &mut Tally) -> Result<()> {
+    whole(tally, Looks::Two)
+}
+
+/// The same, with every page in every look.
+pub(super) fn every_look(tally: &mut Tally) -> Result<()> {
+    whole(tally, Looks::Every)
+}
+
+fn whole(tally: &mut Tally, looks: Looks) -> Result<()> {
     let image = crate::image::build()?;
     let dir = crate::build_dir()?.join("test/appliance");
     let mut guest = Machine::new(image, &dir).capture_ports(2).disk_size(DISK).start()?;
@@ -33,7 +51,7 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     ));
     let replay = Playback::start(&guest, 0, &office())?;
     let devices = Exporters::start(&guest)?;
-    browser(tally, &session, &code, &devices)?;
+    browser(tally, &session, &code, &devices, looks)?;
     commands(tally, &session);
     exporters::checks(tally, &session);
     flows::checks(tally, &session);
@@ -79,7 +97,7 @@ pub(super) fn ivy_bridge(tally: &mut Tally) -> Result<()> {
 }
 
 /// Playwright's checks; they do the first set-up too.
-fn browser(tally: &mut Tally, session: &Session, code: &str, devices: &Exporters) -> Result<()> {
+fn browser(tally: &mut Tally, session: &Session, code: &str, devices: &Exporters, looks: Looks) -> Result<()> {
     let tests = crate::root().join("tests/browser");
     let log = crate::build_dir()?.join("npm-browser.log");
     crate::step::exec_logged(
@@ -97,6 +115,13 @@ fn browser(tally: &mut Tally, session: &Session, code: &str, devices: &Exporters
         .env("SPANWATCH_EXPORTER", exporters::ADDRESS)
         .env("SPANWATCH_SNMP_PORT", devices.snmp_port.to_string())
         .env("SPANWATCH_PATIENCE_MS", "120000")
+        .env(
+            "SPANWATCH_LOOKS",
+            match looks {
+                Looks::Two => "two",
+                Looks::Every => "every",
+            },
+        )
         .env("SPANWATCH_SCREENSHOTS", crate::build_dir()?.join("screenshots"))
         .stdin(Stdio::null())
         .output()
