@@ -8,13 +8,14 @@ use anyhow::{Context, Result};
 use crate::step::{exec, step};
 
 /// The programs that go onto the appliance.
-pub(crate) const PROGRAMS: [&str; 7] = [
+pub(crate) const PROGRAMS: [&str; 8] = [
     "supervisor",
     "collector",
     "analyzer",
     "console",
     "storage",
     "slots",
+    "gate",
     "spanwatch",
 ];
 

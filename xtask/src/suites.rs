@@ -20,6 +20,7 @@ mod session;
 mod tally;
 mod trust;
 mod unit;
+mod update;
 
 use std::time::Instant;
 
@@ -132,6 +133,18 @@ const SUITES: &[Suite] = &[
         about: "the booted image again, every page in every language and appearance",
         long: true,
         run: appliance::every_look,
+    },
+    Suite {
+        name: "update",
+        about: "firmware updates: refused, good, rolled back",
+        long: false,
+        run: update::run,
+    },
+    Suite {
+        name: "update-back",
+        about: "firmware updates: back and forth, and the version floor",
+        long: true,
+        run: update::back,
     },
     Suite {
         name: "power",

@@ -26,6 +26,7 @@ SPANWATCH_PROGRAMS = \
 	console \
 	storage \
 	slots \
+	gate \
 	spanwatch
 
 # Buildroot has its own ideas of a release; ours are those of Cargo.toml.

@@ -19,6 +19,8 @@ service! {
         Exporter(ExporterQuery) -> ExporterDetail,
         /// Asks a registered exporter's SNMP agent for its system group, now.
         Probe(ProbeRequest) -> ProbeAnswer,
+        /// Sends a packet of the collector's own through its stages; the analyzer has its record soon after.
+        SelfTest(SelfTestRequest) -> SelfTestAnswer,
     }
 }
 
@@ -349,4 +351,23 @@ pub struct ProbeAnswer {
     pub system: Result<SystemFacts, String>,
     /// Milliseconds until the answer.
     pub took_ms: f64,
+}
+
+/// Asks for a self-test.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SelfTestRequest {}
+
+/// What the record of the self-test's packet is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelfTestAnswer {
+    /// When the packet was seen: the record's start.
+    pub time: Timestamp,
+    /// Its source.
+    pub source: IpAddr,
+    /// Its destination.
+    pub destination: IpAddr,
+    /// Its UDP source port: another in each test.
+    pub source_port: u16,
+    /// The record's link, [`LinkId::SELF_TEST`].
+    pub link: LinkId,
 }

@@ -26,6 +26,12 @@ pub(crate) enum Action {
     ShowHost,
     ShowCapture,
     ShowStorage,
+    ShowFirmware,
+    ReceiveFirmware,
+    VerifyFirmware,
+    InstallFirmware,
+    CancelFirmware,
+    RestartFirmware,
     ShowExporters,
     ShowExporter,
     ShowPending,
@@ -113,7 +119,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 81] = [
+pub(crate) const COMMANDS: [Command; 88] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -238,6 +244,15 @@ pub(crate) const COMMANDS: [Command; 81] = [
         (
             "capture ports: losses, malformed frames, what waits",
             "采集状态：丢失、畸形帧、待确认记录",
+        ),
+    ),
+    command(
+        "show firmware",
+        Action::ShowFirmware,
+        false,
+        (
+            "versions, slots, updates and how they ended",
+            "版本、分区、升级及其结果",
         ),
     ),
     command(
@@ -687,6 +702,45 @@ pub(crate) const COMMANDS: [Command; 81] = [
         false,
         ("restart one of the programs", "重启一个程序"),
     ),
+    command(
+        "firmware receive",
+        Action::ReceiveFirmware,
+        false,
+        (
+            "take a bundle from the standard input and check it",
+            "从标准输入接收并校验升级包",
+        ),
+    ),
+    command(
+        "firmware verify",
+        Action::VerifyFirmware,
+        false,
+        ("check the bundle that was received", "校验已接收的升级包"),
+    ),
+    command(
+        "firmware install",
+        Action::InstallFirmware,
+        false,
+        ("install the bundle that was checked", "安装已校验的升级包"),
+    ),
+    command(
+        "firmware install anyway",
+        Action::InstallFirmware,
+        false,
+        ("the same, whatever must be confirmed", "确认提示并安装"),
+    ),
+    command(
+        "firmware cancel",
+        Action::CancelFirmware,
+        false,
+        ("take back an update that does not run yet", "取消尚未运行的升级"),
+    ),
+    command(
+        "firmware restart [at TIME]",
+        Action::RestartFirmware,
+        false,
+        ("restart the box into what was installed", "重启设备并运行已安装的版本"),
+    ),
     command("reboot", Action::Reboot, true, ("restart the box", "重启设备")),
     command("poweroff", Action::PowerOff, true, ("shut the box down", "关闭设备")),
     command("help", Action::Help, true, ("all commands", "列出所有命令")),
@@ -700,6 +754,8 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ("restart", ("restart one of the programs", "重启一个程序")),
     ("top", ("who or what carries most", "流量排行")),
     ("management", ("addresses of the management port", "管理口地址")),
+    ("firmware", ("what is installed, and updates", "固件与升级")),
+    ("at", ("at this time", "时间")),
     ("ssh-keys", ("SSH keys of the administrator", "管理员的 SSH 公钥")),
     ("port", ("a capture port", "采集口")),
     ("ipv4", ("IPv4 addresses", "IPv4 地址")),

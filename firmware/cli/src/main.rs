@@ -9,6 +9,7 @@ mod commands;
 mod decode;
 mod exporters;
 mod filters;
+mod firmware;
 mod flows;
 mod grammar;
 mod host;

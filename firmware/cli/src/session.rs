@@ -159,6 +159,12 @@ impl Session {
                 self.print(format, self.ask(api::collector::StatusQuery {})?, |c| show.capture(c))?
             }
             Action::ShowStorage => self.show_storage(format)?,
+            Action::ShowFirmware
+            | Action::ReceiveFirmware
+            | Action::VerifyFirmware
+            | Action::InstallFirmware
+            | Action::CancelFirmware
+            | Action::RestartFirmware => self.about_firmware(parsed, format)?,
             Action::ShowTopBy
             | Action::ShowRecords
             | Action::ShowSeries
@@ -503,7 +509,7 @@ fn change(settings: &mut Settings, parsed: &Parsed) {
     }
 }
 
-fn user() -> String {
+pub(crate) fn user() -> String {
     "admin".to_owned()
 }
 

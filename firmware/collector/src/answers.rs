@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use api::collector::{
     CollectorRequest, CollectorStatus, ExporterDetail, ExporterQuery, ExporterStatus, Exporters, ProbeAnswer,
-    ProbeRequest,
+    ProbeRequest, SelfTestAnswer,
 };
 use api::ingest::{LinkInfo, LinkKind};
 use api::server::{self, Reply};
@@ -18,9 +18,12 @@ use crate::Collector;
 use crate::fleet::Fleet;
 use crate::intake::{Asker, Intake};
 use crate::port::now;
+use crate::selftest;
 
 /// How often ports that could not be opened are tried again, and exporters' links are looked at.
 const KEEP: Duration = Duration::from_secs(10);
+/// How long the uplink may take to accept the self-test's record.
+const HAND_OVER: Duration = Duration::from_secs(5);
 /// An exporter that was silent for longer shows as down. Nanoseconds.
 const SILENT: u64 = 300_000_000_000;
 
@@ -31,6 +34,7 @@ pub(crate) async fn answer(request: CollectorRequest, collector: &Arc<Collector>
         CollectorRequest::Exporters(_) => server::reply(exporters(collector).await?),
         CollectorRequest::Exporter(query) => server::reply(exporter(collector, &query).await?),
         CollectorRequest::Probe(request) => server::reply(probe(collector, &request).await?),
+        CollectorRequest::SelfTest(_) => server::reply(self_test(collector).await?),
     }
 }
 
@@ -119,6 +123,19 @@ async fn probe(collector: &Arc<Collector>, request: &ProbeRequest) -> Result<Pro
         Failure::new(FailureKind::BadRequest, text)
     })?;
     Ok(collector.polling.probe(agent).await)
+}
+
+/// Sends a packet of our own through the stages.
+async fn self_test(collector: &Arc<Collector>) -> Result<SelfTestAnswer, Failure> {
+    let unavailable = |why: &str| Failure::new(FailureKind::Unavailable, why);
+    let outgoing = collector.lock(&collector.self_tests).clone();
+    let outgoing = outgoing.ok_or_else(|| unavailable("the collector stops"))?;
+    let (answer, block) = selftest::run(now()).map_err(|why| unavailable(&why))?;
+    let sent = tokio::time::timeout(HAND_OVER, outgoing.send((answer.link, block))).await;
+    sent.ok()
+        .and_then(Result::ok)
+        .ok_or_else(|| unavailable("the uplink takes no records"))?;
+    Ok(answer)
 }
 
 /// Looks after what changes by itself; for ever.

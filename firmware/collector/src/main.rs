@@ -12,6 +12,7 @@ mod output;
 mod pipeline;
 mod plan;
 mod port;
+mod selftest;
 mod spool;
 mod tap;
 mod uplink;
@@ -43,7 +44,7 @@ use crate::opener::Opener;
 use crate::options::Options;
 use crate::plan::{Known, Plans};
 use crate::port::now;
-use crate::uplink::{Health, Uplink};
+use crate::uplink::{Health, Outgoing, Uplink};
 
 /// Owner and group may connect.
 const SOCKET_MODE: u32 = 0o660;
@@ -85,6 +86,8 @@ struct Collector {
     polling: Polling,
     facts: Facts,
     links: watch::Sender<Vec<LinkInfo>>,
+    /// The way to the uplink for the self-test; `None` once the collector stops.
+    self_tests: Mutex<Option<mpsc::Sender<Outgoing>>>,
     folder: PathBuf,
     health: Arc<Health>,
     started: Timestamp,
@@ -145,6 +148,7 @@ async fn serve(options: &Options, opener: Opener) -> anyhow::Result<()> {
         health.clone(),
     );
     let machine = Machine::here();
+    let self_tests = Mutex::new(Some(outgoing.clone()));
     let fleet = Fleet::new(
         opener.clone(),
         outgoing,
@@ -160,6 +164,7 @@ async fn serve(options: &Options, opener: Opener) -> anyhow::Result<()> {
         polling,
         facts,
         links,
+        self_tests,
         folder: options.data.clone(),
         health,
         started,
@@ -185,6 +190,7 @@ async fn serve(options: &Options, opener: Opener) -> anyhow::Result<()> {
     tell(&[NotifyState::Stopping]);
     log::info!(EVENT = "stopping"; "the collector stops");
     collector.polling.stop().await;
+    drop(collector.lock(&collector.self_tests).take());
     collector.lock(&collector.tls).close();
     let (fleet, intake) = (
         collector.lock(&collector.fleet).take(),

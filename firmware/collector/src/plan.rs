@@ -201,6 +201,16 @@ pub(crate) fn from_names(names: &[String], settings: &Settings, known: &Known, m
 }
 
 impl PortPlan {
+    /// The plan of the self-test's stages: no port, one flow, no logs.
+    pub(crate) fn of_self_test() -> Self {
+        Self {
+            link: LinkId::SELF_TEST,
+            logs: false,
+            flows_max: 1_024,
+            ..Self::new("self-test", None, &Settings::default(), &Known::default())
+        }
+    }
+
     fn new(name: &str, capacity_bps: Option<u64>, settings: &Settings, known: &Known) -> Self {
         Self {
             link: LinkId::default(),

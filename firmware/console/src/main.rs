@@ -5,6 +5,7 @@ mod amend;
 mod assets;
 mod exporters;
 mod failure;
+mod firmware;
 mod guard;
 mod identity;
 mod listen;

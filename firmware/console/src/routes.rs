@@ -21,8 +21,8 @@ use crate::failure::{ApiError, Kind};
 use crate::pulse::Pulse;
 use crate::session::{SessionKey, Sessions, Token};
 use crate::{
-    account, amend, assets, exporters, guard, live, logs, names, objects, ports, queries, signatures, storage, system,
-    traffic,
+    account, amend, assets, exporters, firmware, guard, live, logs, names, objects, ports, queries, signatures,
+    storage, system, traffic,
 };
 
 /// The longest body of a request in octets.
@@ -207,6 +207,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
                 .delete(storage::remove_countries)
                 .layer(DefaultBodyLimit::disable()),
         )
+        .route("/firmware", get(firmware::status).delete(firmware::cancel))
+        .route(
+            "/firmware/bundle",
+            post(firmware::receive).layer(DefaultBodyLimit::disable()),
+        )
+        .route("/firmware/install", post(firmware::install))
+        .route("/firmware/restart", post(firmware::restart))
         .route("/password", post(account::change_password))
         .layer(middleware::from_fn_with_state(app.clone(), signed_in));
     let after_setup = Router::new()

@@ -22,6 +22,9 @@ impl LinkId {
     /// Numbers above this are exporters.
     pub const EXPORTERS: u32 = 0xffff;
 
+    /// The collector's own link: records of the packets that it tests itself with, and nothing else.
+    pub const SELF_TEST: Self = Self(0xfffe);
+
     /// The link of an exporter by its number in the settings, from 1.
     #[must_use]
     pub const fn of_exporter(number: u32) -> Self {

@@ -128,7 +128,15 @@ fn full(image: &Path, dir: &Path) -> Result<()> {
     }
     let mut guest = Machine::new(image, dir).disk(&disk).start()?;
     guest.wait_for_https(BOOT_WITHIN)?;
-    live_and_troubled(&guest, "data partition is full")
+    live_and_troubled(&guest, "data partition is full")?;
+    let bundle = dir.join("bundle");
+    std::fs::write(&bundle, "whatever it is")?;
+    let said = Session::forwarded(guest.forwards()?).cli_refused_with_file("firmware receive", &bundle)?;
+    ensure!(
+        said.contains("are free for it"),
+        "a bundle finds room on a full /data: {said}"
+    );
+    Ok(())
 }
 
 fn damaged(image: &Path, dir: &Path) -> Result<()> {

@@ -144,6 +144,37 @@ impl Session {
         Ok(text)
     }
 
+    /// Runs a command with a file on its standard input and returns what it printed.
+    pub(crate) fn cli_with_file(&self, command: &str, input: &std::path::Path) -> Result<String> {
+        let out = self.ssh_with_file(command, input)?;
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&out.stderr).into_owned();
+        ensure!(
+            out.status.success(),
+            "`{command}` ended with {}: {text}{errors}",
+            out.status
+        );
+        Ok(text)
+    }
+
+    /// The same for a command that must be refused.
+    pub(crate) fn cli_refused_with_file(&self, command: &str, input: &std::path::Path) -> Result<String> {
+        let out = self.ssh_with_file(command, input)?;
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        ensure!(!out.status.success(), "`{command}` succeeded: {text}");
+        Ok(format!("{text}{}", String::from_utf8_lossy(&out.stderr)))
+    }
+
+    fn ssh_with_file(&self, command: &str, input: &std::path::Path) -> Result<Output> {
+        let file = std::fs::File::open(input).with_context(|| format!("cannot read {}", input.display()))?;
+        self.command("sshpass")
+            .args(self.ssh_args())
+            .arg(command)
+            .stdin(file)
+            .output()
+            .context("cannot start sshpass")
+    }
+
     /// Runs a command that must be refused, and returns what it printed.
     pub(crate) fn cli_refused(&self, command: &str) -> Result<String> {
         self.cli_refused_with(command, "")

@@ -166,6 +166,11 @@ async fn run(
     if !office.machine.unstored() {
         books::forget_words(&office.sys);
     }
+    // What the counters told of a failed trial is in the journal now: the failed slot comes last from here on.
+    if let Err(e) = boot_loader("settle").await {
+        log::error!(event = "boot-loader"; "{e}");
+    }
+    office.loader = look().await;
     office.show();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

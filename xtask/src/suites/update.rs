@@ -1,0 +1,323 @@
+//! Firmware updates of the booted image: what is refused, what becomes good, what rolls back.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::session::{BOOT_WITHIN, Session, first_boot};
+use super::tally::Tally;
+use crate::image::bundle::{self, Contents};
+use crate::keys::{self, Keys};
+use crate::qemu::{Guest, Machine};
+use crate::rootfs::Release;
+
+/// The versions after the current one: one that works, one whose analyzer is missing, one that raises the floor.
+const NEXT: &str = "0.2.0";
+const BROKEN: &str = "0.3.0";
+const RAISES: &str = "0.4.0";
+/// A minute of probes on a machine that is emulated and shared.
+const PROVED_WITHIN: Duration = Duration::from_secs(400);
+const INSTALLED_WITHIN: Duration = Duration::from_secs(600);
+/// Five minutes of trial, the way back, and a minute of probes.
+const ROLLED_BACK_WITHIN: Duration = Duration::from_secs(1_200);
+
+/// An update that becomes good, bundles that are refused, an update that rolls back.
+pub(super) fn run(tally: &mut Tally) -> Result<()> {
+    let mut bench = Bench::start("update")?;
+    let next = bundle::build(&Release::other(NEXT, None)?)?;
+    tally.check(
+        "the factory's version is marked good",
+        bench.good(&bench.first.clone(), "a"),
+    );
+    refused(tally, &bench, &next)?;
+    tally.check(
+        "an update installs, starts in the other slot and becomes good",
+        bench.update(&next, NEXT, "b"),
+    );
+    let broken = bundle::build(&Release {
+        without: Some("analyzer"),
+        ..Release::other(BROKEN, None)?
+    })?;
+    tally.check(
+        "a version whose analyzer is missing rolls back and says why",
+        bench.rolls_back(&broken),
+    );
+    tally.check(
+        "the box shuts down in order",
+        bench.guest.shut_down(Duration::from_secs(120)),
+    );
+    Ok(())
+}
+
+/// The way back to the version before, and the floor that ends it.
+pub(super) fn back(tally: &mut Tally) -> Result<()> {
+    let mut bench = Bench::start("update-back")?;
+    let (first, version) = (bundle::build(&Release::current()?)?, bench.first.clone());
+    let next = bundle::build(&Release::other(NEXT, None)?)?;
+    let raises = bundle::build(&Release::other(RAISES, Some(NEXT))?)?;
+    tally.check("N-1 is marked good", bench.good(&version, "a"));
+    tally.check("N-1 to N", bench.update(&next, NEXT, "b"));
+    tally.check(
+        "back to N-1, once that is confirmed",
+        bench.update(&first, &version, "a"),
+    );
+    tally.check(
+        "N-1 to N+1, which raises the floor to N",
+        bench.update(&raises, RAISES, "b"),
+    );
+    tally.check("back to N", bench.update(&next, NEXT, "a"));
+    tally.check(
+        "below the floor: refused, whatever is confirmed",
+        bench.refused(&first, "lowest that may be installed"),
+    );
+    Ok(())
+}
+
+/// A guest that is updated.
+struct Bench {
+    guest: Guest,
+    session: Session,
+    /// The version that it was flashed with.
+    first: String,
+}
+
+impl Bench {
+    fn start(name: &str) -> Result<Self> {
+        let image = crate::image::build()?;
+        let dir = crate::build_dir()?.join("test").join(name);
+        let mut guest = Machine::new(image, &dir).start()?;
+        let (session, code) = first_boot(&mut guest)?;
+        session.set_up(&code)?;
+        Ok(Self {
+            guest,
+            session,
+            first: Release::current()?.version,
+        })
+    }
+
+    fn firmware(&self) -> Result<Value> {
+        self.session.show("firmware")
+    }
+
+    /// Waits until this version runs in this slot and is good.
+    fn good(&self, version: &str, slot: &str) -> Result<()> {
+        self.session.wait_for("firmware", PROVED_WITHIN, |now| {
+            let good = text(now, "/health/state") == "good" && text(now, "/update/state") == "idle";
+            (good && text(now, "/version") == version && text(now, "/running") == slot).then_some(())
+        })
+    }
+
+    /// Sends a bundle and has it installed, whatever must be confirmed; the box restarts.
+    fn install(&self, bundle: &Path) -> Result<()> {
+        let answer = self.session.cli_with_file("firmware receive | json", bundle)?;
+        let answer: Value = serde_json::from_str(&answer).context("`firmware receive | json` printed no JSON")?;
+        ensure!(
+            text(&answer, "/update/state") == "verified",
+            "it is not verified: {answer}"
+        );
+        if answer.pointer("/update/bundle/confirmations/0").is_some() {
+            self.session.cli_refused("firmware install")?;
+        }
+        self.session.cli("firmware install anyway")?;
+        let state = self.session.wait_for("firmware", INSTALLED_WITHIN, |now| {
+            let state = text(now, "/update/state");
+            (state != "installing").then(|| now.clone())
+        })?;
+        ensure!(text(&state, "/update/state") == "ready", "it is not installed: {state}");
+        let _ = self.session.cli("firmware restart");
+        Ok(())
+    }
+
+    fn update(&mut self, bundle: &Path, version: &str, slot: &str) -> Result<()> {
+        self.install(bundle)?;
+        self.await_restart()?;
+        self.good(version, slot)?;
+        let now = self.firmware()?;
+        ensure!(
+            text(&now, "/last/result/kind") == "good",
+            "how it ended is not told: {now}"
+        );
+        Ok(())
+    }
+
+    /// Waits until the box is down and up again.
+    fn await_restart(&mut self) -> Result<()> {
+        let port = self.guest.forwards()?.https;
+        let down = |_: &Guest| {
+            std::net::TcpStream::connect(("127.0.0.1", port))
+                .ok()
+                .is_none()
+                .then_some(())
+        };
+        // QEMU itself listens for the guest: what ends is what the guest answers.
+        let _ = self
+            .guest
+            .poll("the end of the restart's first half", Duration::from_secs(20), down);
+        self.guest.wait_for_https(BOOT_WITHIN).map(drop)
+    }
+
+    fn rolls_back(&mut self, bundle: &Path) -> Result<()> {
+        let before = self.firmware()?;
+        let (version, slot) = (text(&before, "/version"), text(&before, "/running"));
+        self.install(bundle)?;
+        let last = self.session.wait_for("firmware", ROLLED_BACK_WITHIN, |now| {
+            (text(now, "/last/version") == BROKEN).then(|| now.clone())
+        })?;
+        ensure!(
+            text(&last, "/last/result/kind") == "rolled_back",
+            "it did not roll back: {last}"
+        );
+        let reason = last.pointer("/last/result/reason").cloned().unwrap_or_default();
+        ensure!(text(&reason, "/kind") == "unhealthy", "the reason is {reason}");
+        ensure!(text(&reason, "/detail").contains("analyzer"), "the reason is {reason}");
+        self.good(&version, &slot)?;
+        let words = self.session.cli("show firmware")?;
+        ensure!(
+            words.contains("a service did not work"),
+            "the command line says: {words}"
+        );
+        Ok(())
+    }
+
+    /// Sends a bundle that must be refused with these words, and looks that nothing changed.
+    fn refused(&self, bundle: &Path, words: &str) -> Result<()> {
+        let said = self.session.cli_refused_with_file("firmware receive", bundle)?;
+        ensure!(said.contains(words), "it is refused with other words: {said}");
+        let now = self.firmware()?;
+        ensure!(text(&now, "/update/state") != "verified", "it may be installed: {now}");
+        Ok(())
+    }
+
+    /// Sends a bundle whose damage shows when it is written: nothing of it starts.
+    fn fails(&self, bundle: &Path) -> Result<()> {
+        self.session.cli_with_file("firmware receive", bundle)?;
+        self.session.cli("firmware install")?;
+        let state = self.session.wait_for("firmware", INSTALLED_WITHIN, |now| {
+            (text(now, "/update/state") != "installing").then(|| now.clone())
+        })?;
+        ensure!(
+            text(&state, "/last/result/kind") == "failed",
+            "it did not fail: {state}"
+        );
+        self.session.cli("firmware cancel")?;
+        self.session.cli_refused("firmware restart")?;
+        Ok(())
+    }
+}
+
+fn refused(tally: &mut Tally, bench: &Bench, good: &Path) -> Result<()> {
+    let dir = crate::build_dir()?.join("test/bundles");
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir_all(&dir)?;
+    let ours = Keys::get()?;
+    let other = dir.join("keys");
+    keys::make(&other)?;
+    let contents = Contents::of(&Release::other(NEXT, None)?);
+    let pack = |name: &str, contents: &Contents, keys: &Keys| -> Result<PathBuf> {
+        let path = dir.join(format!("{name}.raucb"));
+        contents.pack(keys, "1700000000", &path)?;
+        Ok(path)
+    };
+    let bytes = std::fs::read(good)?;
+    let damaged = |name: &str, bytes: &[u8]| -> Result<PathBuf> {
+        let path = dir.join(format!("{name}.raucb"));
+        std::fs::write(&path, bytes)?;
+        Ok(path)
+    };
+    // The last eight octets are the length of the signature before them.
+    let signature = bytes
+        .len()
+        .checked_sub(8)
+        .and_then(|at| bytes.get(at..))
+        .context("the bundle is too short")?;
+    let length = usize::try_from(u64::from_be_bytes(signature.try_into()?))?;
+    let unsigned = bytes
+        .len()
+        .checked_sub(8 + length)
+        .and_then(|end| bytes.get(..end))
+        .context("no signature")?;
+
+    tally.check(
+        "no signature: refused",
+        bench.refused(&damaged("unsigned", unsigned)?, "refused"),
+    );
+    tally.check(
+        "another authority: refused",
+        bench.refused(
+            &pack("other-ca", &contents, &Keys::of(&other))?,
+            "signature verification failed",
+        ),
+    );
+    tally.check("a signer that had expired: refused", {
+        let expired = expired(&dir)?;
+        bench.refused(&pack("expired", &contents, &expired)?, "signature verification failed")
+    });
+    let wrong = Contents {
+        compatible: "spanwatch-other".to_owned(),
+        ..contents.clone()
+    };
+    tally.check(
+        "another board: refused",
+        bench.refused(&pack("board", &wrong, &ours)?, "for this model"),
+    );
+    let plain = Contents {
+        format: "plain",
+        ..contents.clone()
+    };
+    tally.check(
+        "plain format: refused",
+        bench.refused(&pack("plain", &plain, &ours)?, "refused"),
+    );
+    let below = Contents {
+        version: "0.0.9".to_owned(),
+        ..contents.clone()
+    };
+    tally.check(
+        "below the floor: refused",
+        bench.refused(&pack("below", &below, &ours)?, "lowest that may be installed"),
+    );
+    tally.check(
+        "truncated: refused",
+        bench.refused(
+            &damaged("truncated", bytes.get(..bytes.len() / 2).unwrap_or_default())?,
+            "refused",
+        ),
+    );
+    let mut corrupted = bytes.clone();
+    let middle = corrupted.len() / 2;
+    if let Some(octet) = corrupted.get_mut(middle) {
+        *octet ^= 0x10;
+    }
+    tally.check(
+        "one bit flipped in the middle: the installation fails, and nothing of it starts",
+        bench.fails(&damaged("corrupted", &corrupted)?),
+    );
+    tally.check("the version that runs is still good", bench.good(&bench.first, "a"));
+    Ok(())
+}
+
+/// Our own authority with a signer whose time is over.
+fn expired(dir: &Path) -> Result<Keys> {
+    let from = Keys::get()?;
+    let source = from
+        .bundle_ca
+        .parent()
+        .context("the authority's certificate has no folder")?;
+    let copy = dir.join("expired-keys");
+    std::fs::create_dir_all(&copy)?;
+    for entry in std::fs::read_dir(source)?.flatten() {
+        std::fs::copy(entry.path(), copy.join(entry.file_name()))?;
+    }
+    keys::signer(&copy, "bundle", ("20200101000000Z", "20210101000000Z"))?;
+    Ok(Keys::of(&copy))
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
