@@ -38,6 +38,7 @@ pub(crate) struct Machine {
     image: PathBuf,
     dir: PathBuf,
     disk: Option<PathBuf>,
+    drive: Option<String>,
     disk_bytes: u64,
     cpu: Option<String>,
     memory_mib: u32,
@@ -57,6 +58,7 @@ impl Machine {
             image: image.into(),
             dir: dir.into(),
             disk: None,
+            drive: None,
             disk_bytes: 8 << 30,
             cpu: None,
             memory_mib: 2048,
@@ -99,6 +101,12 @@ impl Machine {
     /// image when it does not exist.
     pub(crate) fn disk(mut self, path: impl Into<PathBuf>) -> Self {
         self.disk = Some(path.into());
+        self
+    }
+
+    /// Reaches the disk at this address of QEMU's (`nbd:unix:SOCKET`) instead of by its file.
+    pub(crate) fn drive(mut self, address: String) -> Self {
+        self.drive = Some(address);
         self
     }
 
@@ -193,10 +201,12 @@ impl Machine {
             "-drive",
             &format!("if=pflash,format=raw,unit=1,file={}", vars.display()),
         ]);
-        qemu.args([
-            "-drive",
-            &format!("if=none,id=disk,format=raw,discard=unmap,file={}", disk.display()),
-        ]);
+        let drive = match &self.drive {
+            // what the guest flushes is flushed, and nothing else
+            Some(address) => format!("if=none,id=disk,format=raw,cache=writeback,file={address}"),
+            None => format!("if=none,id=disk,format=raw,discard=unmap,file={}", disk.display()),
+        };
+        qemu.args(["-drive", &drive]);
         qemu.args(["-device", "virtio-blk-pci,drive=disk,bootindex=0,addr=0x3"]);
         qemu.args(["-device", "virtio-rng-pci,addr=0x4"]);
         for text in &self.oem_strings {

@@ -3,6 +3,7 @@
 mod answers;
 mod appliance;
 mod bom;
+mod browser;
 mod builders;
 mod check;
 mod disk;
@@ -11,6 +12,7 @@ mod faults;
 mod figures;
 mod flows;
 mod fuzzing;
+mod kills;
 mod lan;
 mod layer7;
 mod playback;
@@ -147,6 +149,18 @@ const SUITES: &[Suite] = &[
         run: update::back,
     },
     Suite {
+        name: "update-chain",
+        about: "firmware updates: settings and records over a trial and back",
+        long: true,
+        run: update::chain,
+    },
+    Suite {
+        name: "kills",
+        about: "power cuts in every phase of an update, with lost writes",
+        long: true,
+        run: kills::run,
+    },
+    Suite {
         name: "power",
         about: "power cut at many moments",
         long: true,
@@ -199,7 +213,7 @@ fn run<'a>(suites: impl Iterator<Item = &'a Suite>) -> Result<()> {
             tally.fail(suite.name, &format!("{error:#}"));
         }
         rows.push(format!(
-            "{:<10} {:>6} {:>6} {:>7}  {}",
+            "{:<12} {:>6} {:>6} {:>7}  {}",
             suite.name,
             tally.passed,
             tally.failed(),
@@ -209,7 +223,7 @@ fn run<'a>(suites: impl Iterator<Item = &'a Suite>) -> Result<()> {
         all.join(tally);
     }
     println!(
-        "\n{:<10} {:>6} {:>6} {:>7}  time",
+        "\n{:<12} {:>6} {:>6} {:>7}  time",
         "suite", "passed", "failed", "skipped"
     );
     for row in rows {

@@ -30,6 +30,7 @@ pub(crate) enum Action {
     ReceiveFirmware,
     VerifyFirmware,
     InstallFirmware,
+    InstallAnyway,
     CancelFirmware,
     RestartFirmware,
     ShowExporters,
@@ -725,7 +726,7 @@ pub(crate) const COMMANDS: [Command; 88] = [
     ),
     command(
         "firmware install anyway",
-        Action::InstallFirmware,
+        Action::InstallAnyway,
         false,
         ("the same, whatever must be confirmed", "确认提示并安装"),
     ),

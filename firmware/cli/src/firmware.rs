@@ -29,7 +29,7 @@ impl Session {
         let status = match parsed.action {
             Action::ReceiveFirmware => self.receive_firmware()?,
             Action::VerifyFirmware => self.ask(VerifyRequest { user: user() })?,
-            Action::InstallFirmware => self.install_firmware(parsed)?,
+            Action::InstallFirmware | Action::InstallAnyway => self.install_firmware(parsed)?,
             Action::CancelFirmware => self.ask(CancelRequest { user: user() })?,
             Action::RestartFirmware => {
                 let asked = option(parsed, "at");
@@ -75,7 +75,7 @@ impl Session {
             );
             return Err(say(self.language, none).to_owned());
         };
-        let anyway = parsed.values.iter().any(|value| value == "anyway");
+        let anyway = matches!(parsed.action, Action::InstallAnyway);
         self.ask(InstallRequest {
             manifest: bundle.manifest,
             confirmed: if anyway { bundle.confirmations } else { Vec::new() },

@@ -163,6 +163,7 @@ impl Session {
             | Action::ReceiveFirmware
             | Action::VerifyFirmware
             | Action::InstallFirmware
+            | Action::InstallAnyway
             | Action::CancelFirmware
             | Action::RestartFirmware => self.about_firmware(parsed, format)?,
             Action::ShowTopBy

@@ -34,14 +34,14 @@ pub(crate) fn run(now: Timestamp) -> Result<(SelfTestAnswer, Output), String> {
     let port = FIRST_PORT + u16::try_from(now.as_nanos() / MILLISECOND % PORTS).unwrap_or(0);
     let data = packet(port);
     let mut pipeline = Pipeline::new(PortPlan::of_self_test(), Arc::new(Names::new(1)), now);
-    pipeline.frame(&Frame {
+    pipeline.frames(std::iter::once(Frame {
         time: now,
         link_type: 1,
         data: &data,
         wire_len: u32::try_from(data.len()).unwrap_or(u32::MAX),
         vlan_tci: None,
         vlan_tpid: TPID,
-    });
+    }));
     pipeline.finish();
     let mut packer = Packer::default();
     for part in pipeline.take() {

@@ -7,5 +7,6 @@ mod machine;
 mod office;
 mod rauc;
 mod rules;
+mod trial;
 
-pub(crate) use office::{Counter, Order, end, open};
+pub(crate) use office::{Counter, Order, before_settings, end, open};

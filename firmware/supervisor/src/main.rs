@@ -85,8 +85,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
             log::warn!(event = "folder"; "cannot make {}: {e}", folder.display());
         }
     }
+    let trial = (!args.detached)
+        .then(|| firmware::before_settings(&args.data))
+        .flatten();
     let vault = Vault::new(Folder(args.data.join("settings")));
     let engine = Arc::new(Engine::start(paths, Identities::of_this_system(), vault));
+    engine.state.lock().await.damage.extend(trial);
     reconcile::before_ready(&engine).await;
 
     let socket = args.run.join(Service::Supervisor.socket());

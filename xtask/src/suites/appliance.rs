@@ -98,52 +98,20 @@ pub(super) fn ivy_bridge(tally: &mut Tally) -> Result<()> {
 
 /// Playwright's checks; they do the first set-up too.
 fn browser(tally: &mut Tally, session: &Session, code: &str, devices: &Exporters, looks: Looks) -> Result<()> {
-    let tests = crate::root().join("tests/browser");
-    let log = crate::build_dir()?.join("npm-browser.log");
-    crate::step::exec_logged(
-        Command::new("npm")
-            .current_dir(&tests)
-            .args(["ci", "--no-fund", "--no-audit"]),
-        &log,
-    )?;
-    let out = Command::new("node")
-        .current_dir(&tests)
-        .arg("run.mjs")
-        .env("SPANWATCH_URL", session.url())
-        .env("SPANWATCH_SETUP_CODE", code)
-        .env("SPANWATCH_PASSWORD", PASSWORD)
-        .env("SPANWATCH_EXPORTER", exporters::ADDRESS)
-        .env("SPANWATCH_SNMP_PORT", devices.snmp_port.to_string())
-        .env("SPANWATCH_PATIENCE_MS", "120000")
-        .env(
+    let port = devices.snmp_port.to_string();
+    let variables = [
+        ("SPANWATCH_SETUP_CODE", code),
+        ("SPANWATCH_EXPORTER", exporters::ADDRESS),
+        ("SPANWATCH_SNMP_PORT", &port),
+        (
             "SPANWATCH_LOOKS",
             match looks {
                 Looks::Two => "two",
                 Looks::Every => "every",
             },
-        )
-        .env("SPANWATCH_SCREENSHOTS", crate::build_dir()?.join("screenshots"))
-        .stdin(Stdio::null())
-        .output()
-        .context("cannot start node")?;
-    let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    let mut passed = 0;
-    for line in text.lines() {
-        if let Some(name) = line.strip_prefix("ok ") {
-            passed += 1;
-            tally.pass(&format!("browser: {}", name.trim()));
-        } else if let Some(name) = line.strip_prefix("FAILED ") {
-            tally.fail("browser", name);
-        }
-    }
-    if !out.status.success() && tally.failed() == 0 || passed == 0 {
-        let errors = String::from_utf8_lossy(&out.stderr).into_owned();
-        tally.fail(
-            "browser",
-            &format!("ended with {} after {passed} checks: {text}{errors}", out.status),
-        );
-    }
-    Ok(())
+        ),
+    ];
+    super::browser::play(tally, session, "run.mjs", &variables)
 }
 
 fn commands(tally: &mut Tally, session: &Session) {

@@ -94,6 +94,18 @@ impl Esp {
         Ok(names)
     }
 
+    /// A file's octets.
+    pub(super) fn contents(&self, name: &str) -> Result<Vec<u8>> {
+        let out = self.mtool("mtype").arg(format!("::/{name}")).output();
+        let out = out.context("cannot start mtype: install mtools")?;
+        ensure!(
+            out.status.success(),
+            "{name} cannot be read: {}",
+            String::from_utf8_lossy(&out.stderr).trim()
+        );
+        Ok(out.stdout)
+    }
+
     /// Puts a file there, in the place of one that may be there already.
     pub(super) fn put(&self, file: &Path, name: &str) -> Result<()> {
         exec(self.mtool("mcopy").arg("-o").arg(file).arg(format!("::/{name}")))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::playback::{Playback, office};
 use super::session::{BOOT_WITHIN, Session, first_boot};
 use super::tally::Tally;
 use crate::image::bundle::{self, Contents};
@@ -17,6 +18,8 @@ use crate::rootfs::Release;
 const NEXT: &str = "0.2.0";
 const BROKEN: &str = "0.3.0";
 const RAISES: &str = "0.4.0";
+/// One without a console.
+const MUTE: &str = "0.3.1";
 /// A minute of probes on a machine that is emulated and shared.
 const PROVED_WITHIN: Duration = Duration::from_secs(400);
 const INSTALLED_WITHIN: Duration = Duration::from_secs(600);
@@ -44,6 +47,8 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
         "a version whose analyzer is missing rolls back and says why",
         bench.rolls_back(&broken),
     );
+    let next = next.display().to_string();
+    super::browser::play(tally, &bench.session, "firmware.mjs", &[("SPANWATCH_BUNDLE", &next)])?;
     tally.check(
         "the box shuts down in order",
         bench.guest.shut_down(Duration::from_secs(120)),
@@ -71,6 +76,40 @@ pub(super) fn back(tally: &mut Tally) -> Result<()> {
     tally.check(
         "below the floor: refused, whatever is confirmed",
         bench.refused(&first, "lowest that may be installed"),
+    );
+    Ok(())
+}
+
+/// Settings and records over an update, a trial that is given up, and the way back.
+pub(super) fn chain(tally: &mut Tally) -> Result<()> {
+    let mut bench = Bench::start("update-chain")?;
+    let (first, version) = (bundle::build(&Release::current()?)?, bench.first.clone());
+    let next = bundle::build(&Release::other(NEXT, None)?)?;
+    let mute = bundle::build(&Release {
+        without: Some("console"),
+        ..Release::other(MUTE, None)?
+    })?;
+    let _office = Playback::start(&bench.guest, 0, &office())?;
+    bench.session.cli("set hostname before")?;
+    let mut flows = bench.flows(1)?;
+    tally.check("N-1 is marked good", bench.good(&version, "a"));
+    tally.check(
+        "N-1 to N: settings and records are there",
+        bench
+            .update(&next, NEXT, "b")
+            .and_then(|()| bench.serves("before", &mut flows)),
+    );
+    bench.session.cli("set hostname between")?;
+    tally.check(
+        "N+1 is given up: the settings of N are in force again, with the records from before and during the trial",
+        bench.tries_in_vain(&mute, &mut flows),
+    );
+    tally.check("N is good again", bench.good(NEXT, "b"));
+    tally.check(
+        "back to N-1: settings and records of N are there",
+        bench
+            .update(&first, &version, "a")
+            .and_then(|()| bench.serves("between", &mut flows)),
     );
     Ok(())
 }
@@ -181,6 +220,52 @@ impl Bench {
         Ok(())
     }
 
+    /// The number of the office's flows that a question finds, once there are so many.
+    fn flows(&self, at_least: u64) -> Result<u64> {
+        let question = "totals filter \"udp and dport 53\" last 1d";
+        self.session.wait_for(question, BOOT_WITHIN, |answer| {
+            let row = answer.get("rows")?.as_array()?.first()?;
+            row.get("flows")?.as_u64().filter(|flows| *flows >= at_least)
+        })
+    }
+
+    /// Expects this name among the settings, and as many flows as before.
+    fn serves(&self, hostname: &str, flows: &mut u64) -> Result<()> {
+        let settings = self.session.show("settings")?;
+        ensure!(
+            settings.to_string().contains(&format!("\"{hostname}\"")),
+            "the settings are others: {settings}"
+        );
+        *flows = self.flows(*flows)?;
+        Ok(())
+    }
+
+    /// A version that serves everything but its console: it is used while it is on trial, and given up.
+    fn tries_in_vain(&mut self, bundle: &Path, flows: &mut u64) -> Result<()> {
+        self.install(bundle)?;
+        self.session.wait_for("firmware", BOOT_WITHIN, |now| {
+            (text(now, "/update/state") == "trying").then_some(())
+        })?;
+        self.serves("between", flows)?;
+        self.session.cli("set hostname trial")?;
+        // Some that came during the trial.
+        *flows = self.flows(*flows + 1)?;
+        let last = self.session.wait_for("firmware", ROLLED_BACK_WITHIN, |now| {
+            (text(now, "/last/version") == MUTE).then(|| now.clone())
+        })?;
+        ensure!(
+            text(&last, "/last/result/kind") == "rolled_back",
+            "it did not roll back: {last}"
+        );
+        self.serves("between", flows)?;
+        let system = self.session.cli("show system")?;
+        ensure!(
+            system.contains("settings were changed while version"),
+            "that the trial's settings are gone is not said: {system}"
+        );
+        Ok(())
+    }
+
     /// Sends a bundle that must be refused with these words, and looks that nothing changed.
     fn refused(&self, bundle: &Path, words: &str) -> Result<()> {
         let said = self.session.cli_refused_with_file("firmware receive", bundle)?;
@@ -214,7 +299,20 @@ fn refused(tally: &mut Tally, bench: &Bench, good: &Path) -> Result<()> {
     let ours = Keys::get()?;
     let other = dir.join("keys");
     keys::make(&other)?;
-    let contents = Contents::of(&Release::other(NEXT, None)?);
+    // Small ones: what is refused is refused before its contents are read.
+    let parts = dir.join("parts");
+    std::fs::create_dir_all(&parts)?;
+    for (name, octets) in [
+        ("root.img", 1 << 20),
+        ("spanwatch-a.efi", 4096),
+        ("spanwatch-b.efi", 4096),
+    ] {
+        std::fs::write(parts.join(name), vec![0x5a; octets])?;
+    }
+    let contents = Contents {
+        parts,
+        ..Contents::of(&Release::other(NEXT, None)?)
+    };
     let pack = |name: &str, contents: &Contents, keys: &Keys| -> Result<PathBuf> {
         let path = dir.join(format!("{name}.raucb"));
         contents.pack(keys, "1700000000", &path)?;

@@ -47,6 +47,12 @@ pub(crate) fn load(disk: &mut dyn Disk) -> (Journal, Option<String>) {
     }
 }
 
+/// The journal as it is, without a word about one that cannot be read.
+pub(crate) fn peek(disk: &dyn Disk) -> Journal {
+    let bytes = disk.read(JOURNAL).ok().flatten().unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
 /// Puts the journal on the disk.
 pub(crate) fn store(disk: &mut dyn Disk, journal: &Journal) -> std::io::Result<()> {
     let text = serde_json::to_string_pretty(journal).map_err(std::io::Error::other)?;

@@ -147,6 +147,8 @@ pub(crate) enum Act {
     MarkBad(Slot),
     /// Give the slot that runs its tries back.
     MarkGood,
+    /// The settings of what runs stay: those from before the trial are not needed any more.
+    KeepSettings,
     /// Raise the box's version floor to the image's.
     RaiseFloor,
     /// Restart the box.
@@ -537,6 +539,7 @@ impl Machine {
         let mut acts = Vec::new();
         acts.extend((self.journal != before).then_some(Act::Store));
         acts.push(Act::RaiseFloor);
+        acts.extend((self.journal.phase == Phase::Idle).then_some(Act::KeepSettings));
         acts
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::firmware::{
@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::gate::{Gate, Verdict};
 use super::machine::{Act, Busy, Entry, Here, Loader, Machine, Phase};
 use super::rules::{self, Refusal, Rules};
-use super::{books, rauc};
+use super::{books, rauc, trial};
 use crate::disk::Folder;
 use crate::engine::now;
 use crate::{command, system};
@@ -118,14 +118,26 @@ fn refused(refusal: &Refusal) -> Failure {
     Failure::new(kind, refusal.to_string())
 }
 
+/// The slot that runs; `None` outside the appliance.
+fn running() -> Option<Slot> {
+    let cmdline = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    system::slot(&cmdline).as_deref().and_then(Slot::parse)
+}
+
+/// What an update wants before the settings are read: see [`trial`]. Gives what an administrator must know.
+pub(crate) fn before_settings(data: &Path) -> Option<String> {
+    let said = trial::at_start(&mut Folder(data.join("settings")), running()?, &system::version())?;
+    log::warn!(event = "trial-settings"; "{said}");
+    Some(said)
+}
+
 async fn run(
     data: PathBuf,
     sys: PathBuf,
     mut orders: mpsc::Receiver<Order>,
     shown: watch::Sender<Option<FirmwareStatus>>,
 ) {
-    let cmdline = fs::read_to_string("/proc/cmdline").unwrap_or_default();
-    let Some(slot) = system::slot(&cmdline).as_deref().and_then(Slot::parse) else {
+    let Some(slot) = running() else {
         log::info!(event = "no-slots"; "this system has no slots: firmware is not updated here");
         return;
     };
@@ -476,6 +488,9 @@ impl Office {
                 self.gate.marked();
                 self.trouble = None;
                 log::info!(event = "good"; "the box proved itself: the slot that runs is good");
+            }
+            Act::KeepSettings => {
+                trial::forget(&mut self.journal).map_err(|e| format!("the trial's end cannot be noted: {e}"))?;
             }
             Act::RaiseFloor => {
                 let before = books::floor();

@@ -232,6 +232,10 @@ impl World {
                 let entry = self.loader[index(self.booted)].unwrap();
                 assert_eq!(entry.tries_done, 0, "the floor rises after the boot loader knows");
             }
+            Act::KeepSettings => {
+                let told = self.machine().unstored() || self.disk.phase == Phase::Idle;
+                assert!(told, "the trial's end is on the disk before: {:?}", self.disk.phase);
+            }
             Act::Restart => {
                 assert!(
                     matches!(phase, Phase::Ready { .. } | Phase::Trying { trouble: Some(_), .. }),
