@@ -2,6 +2,7 @@
 
 mod accel;
 mod guest;
+mod power;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 pub(crate) use guest::{Forwards, Guest};
+use power::Power;
 
 use crate::keys::Keys;
 use crate::rootfs::Tools;
@@ -48,6 +50,7 @@ pub(crate) struct Machine {
     second_disks: Vec<PathBuf>,
     usb_sticks: Vec<PathBuf>,
     oem_strings: Vec<String>,
+    cold_reboots: bool,
 }
 
 impl Machine {
@@ -68,6 +71,7 @@ impl Machine {
             second_disks: Vec::new(),
             usb_sticks: Vec::new(),
             oem_strings: Vec::new(),
+            cold_reboots: false,
         }
     }
 
@@ -88,6 +92,13 @@ impl Machine {
     #[allow(dead_code, reason = "tests of updates and of the installer use it")]
     pub(crate) fn usb_stick(mut self, path: impl Into<PathBuf>) -> Self {
         self.usb_sticks.push(path.into());
+        self
+    }
+
+    /// A new process of QEMU for each start of the guest. In the same one, the firmware and a kernel of QEMU 7.2's TCG
+    /// take minutes to write over memory that a system which ran for long was translated from.
+    pub(crate) fn cold_reboots(mut self) -> Self {
+        self.cold_reboots = true;
         self
     }
 
@@ -220,9 +231,12 @@ impl Machine {
             ports.push(connect_capture(&mut qemu, port)?);
         }
         qemu.args(["-device", "i6300esb,addr=0x1c", "-action", "watchdog=reset"]);
+        if self.cold_reboots {
+            qemu.args(["-action", "reboot=shutdown"]);
+        }
         qemu.arg("-chardev");
         qemu.arg(format!(
-            "socket,id=serial,path={},server=on,wait=off,logfile={}",
+            "socket,id=serial,path={},server=on,wait=off,logfile={},logappend=on",
             serial.display(),
             serial_log.display()
         ));
@@ -236,13 +250,9 @@ impl Machine {
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         // a group of its own: Ctrl-C reaches us, and we end the guest in order
         std::os::unix::process::CommandExt::process_group(&mut qemu, 0);
-        let child = qemu
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out)
-            .spawn()
-            .context("cannot start qemu-system-x86_64: install the package qemu-system-x86")?;
-        Ok(Guest::new(child, self.dir, forwards, ports, accel.name()))
+        qemu.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+        let power = Power::on(qemu, self.cold_reboots)?;
+        Ok(Guest::new(power, self.dir, forwards, ports, accel.name()))
     }
 
     fn plug_disks(&self, qemu: &mut Command) {

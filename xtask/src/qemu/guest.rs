@@ -4,11 +4,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::UdpSocket;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+
+use super::power::Power;
 
 /// Ports on 127.0.0.1 that lead to the guest's management port.
 #[derive(Clone, Copy, Default)]
@@ -31,7 +33,7 @@ pub(crate) struct Forwards {
 
 /// A started machine; dropping it ends it at once, as a power cut does.
 pub(crate) struct Guest {
-    child: Child,
+    power: Power,
     dir: PathBuf,
     forwards: Option<Forwards>,
     ports: Vec<UdpSocket>,
@@ -41,14 +43,14 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(super) fn new(
-        child: Child,
+        power: Power,
         dir: PathBuf,
         forwards: Option<Forwards>,
         ports: Vec<UdpSocket>,
         accel: &'static str,
     ) -> Self {
         Self {
-            child,
+            power,
             dir,
             forwards,
             ports,
@@ -113,7 +115,7 @@ impl Guest {
             if let Some(found) = check(self) {
                 return Ok(found);
             }
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.power.ended()? {
                 bail!("QEMU ended with {status} while waiting for {what}{}", self.tail());
             }
             if began.elapsed() >= within {
@@ -208,6 +210,7 @@ impl Guest {
 
     /// Shuts the guest down in order, by Ctrl-Alt-Delete on its keyboard; fails when that takes longer.
     pub(crate) fn shut_down(mut self, within: Duration) -> Result<()> {
+        self.power.hold();
         self.qmp("set-action", &json!({"reboot": "shutdown"}))?;
         let keys: Vec<Value> = ["ctrl", "alt", "delete"]
             .iter()
@@ -221,7 +224,7 @@ impl Guest {
     pub(crate) fn wait_exit(&mut self, within: Duration) -> Result<ExitStatus> {
         let began = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.power.ended()? {
                 return Ok(status);
             }
             if began.elapsed() >= within {
@@ -237,9 +240,7 @@ impl Guest {
 
     /// Cuts the power.
     pub(crate) fn kill(&mut self) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(())
+        self.power.cut()
     }
 
     fn tail(&self) -> String {
@@ -255,13 +256,6 @@ impl Guest {
             ));
         }
         text
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

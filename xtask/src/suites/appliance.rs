@@ -2,7 +2,6 @@
 //! SSH, bad frames, a cable that is pulled, services that are restarted.
 
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};

@@ -164,7 +164,10 @@ fn record(dir: &Path) -> Result<Taken> {
         std::fs::File::options().write(true).open(copy)?.set_len(DISK)?;
     }
     let recording = Recording::start(&disk, &dir.join("octets"), &dir.join("disk.sock"))?;
-    let machine = Machine::new(&image, dir).disk(&disk).drive(recording.address());
+    let machine = Machine::new(&image, dir)
+        .disk(&disk)
+        .drive(recording.address())
+        .cold_reboots();
     let mut guest = machine.start()?;
     let (session, code) = first_boot(&mut guest)?;
     session.set_up(&code)?;
@@ -271,7 +274,10 @@ impl Asking {
 fn starts(dir: &Path, disk: &Path, shown: u64) -> Result<()> {
     let _ = std::fs::remove_file(disk.with_extension("vars.fd"));
     let image = crate::image::build()?;
-    let mut guest = Machine::new(image, dir.join("started")).disk(disk).start()?;
+    let mut guest = Machine::new(image, dir.join("started"))
+        .disk(disk)
+        .cold_reboots()
+        .start()?;
     guest.wait_for_https(2 * BOOT_WITHIN)?;
     let session = Session::forwarded(guest.forwards()?);
     session.wait_for("firmware", PROVED_WITHIN, |now| {
