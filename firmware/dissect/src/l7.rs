@@ -35,8 +35,10 @@ mod text;
 mod tls;
 mod x509;
 
+pub use hash::Keyed;
 pub use inspector::{Begin, Config, Inspection, Inspector, Progress, Statistics};
 pub use names::Names;
+pub use preamble::CALLS;
 pub use signatures::{SignatureError, SignatureProblem, Signatures};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A flow in the cache.
 
 use dissect::Packet;
-use dissect::l7::Inspection;
+use dissect::l7::{CALLS, Inspection};
 use model::{
     App, Counters, Definitions, Delays, Direction, EndReason, FlowDelta, FlowRecord, IcmpType, L7, LinkId, MacAddr,
     Quality, Timestamp,
@@ -43,18 +43,11 @@ pub(crate) const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 const RTP_APP: App = App::named("rtp");
-/// Applications that media streams are in: STUN opens the way for them (RFC 7983), and may name whose they are.
-const MEDIA_APPS: [App; 9] = [
-    RTP_APP,
-    App::named("stun"),
-    App::named("whatsapp"),
-    App::named("zoom"),
-    App::named("teams"),
-    App::named("google-meet"),
-    App::named("messenger"),
-    App::named("telegram"),
-    App::named("viber"),
-];
+/// Whether media streams are in an application: STUN opens the way for them (RFC 7983), and may name whose they are.
+fn has_media(app: App) -> bool {
+    app == RTP_APP || CALLS.contains(&app)
+}
+
 /// Applications over UDP in which each request has its response.
 const TURN_APPS: [App; 6] = [
     App::named("dns"),
@@ -255,7 +248,7 @@ impl Flow {
 
     /// The application that layer 7 knows. `payload` is the packet's that made it known.
     pub(crate) fn identify(&mut self, app: Option<App>, forward: bool, payload: &[u8], now: u64) {
-        if app.is_none_or(|app| !MEDIA_APPS.contains(&app))
+        if !app.is_some_and(has_media)
             && self.marks & MEDIA == 0
             && let Some(trouble) = &mut self.trouble
         {
@@ -266,7 +259,7 @@ impl Flow {
         if self.key.protocol() != UDP {
             return;
         }
-        if MEDIA_APPS.contains(&app) && self.marks & MEDIA == 0 {
+        if has_media(app) && self.marks & MEDIA == 0 {
             self.marks |= MEDIA;
             if app == RTP_APP && self.track.leave_responses() {
                 self.measured.forget_responses();

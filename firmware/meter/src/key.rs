@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use dissect::Packet;
+use dissect::l7::Keyed;
 
 /// The ends of a flow in an order that both directions share, and what else tells flows apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,8 +110,7 @@ const fn is_neighbour_discovery(protocol: u8, kind: u8) -> bool {
 /// Bernstein, 2012; the hash of Rust's own maps).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hasher {
-    k0: u64,
-    k1: u64,
+    keyed: Keyed,
     add: u128,
     multiply: [u128; 5],
 }
@@ -127,8 +127,7 @@ impl Hasher {
         Self {
             add: wide(),
             multiply: std::array::from_fn(|_| wide()),
-            k0: next(),
-            k1: next(),
+            keyed: Keyed::random(),
         }
     }
 
@@ -155,25 +154,7 @@ impl Hasher {
 
     /// Of octets, such as a packed identity.
     pub(crate) fn octets(&self, octets: &[u8]) -> u64 {
-        let mut v = self.start();
-        let (words, tail) = octets.as_chunks::<8>();
-        for word in words {
-            mix(&mut v, u64::from_le_bytes(*word));
-        }
-        let mut last = [0; 8];
-        for (to, from) in last.iter_mut().zip(tail) {
-            *to = *from;
-        }
-        finish(v, u64::from_le_bytes(last) | (octets.len() as u64) << 56)
-    }
-
-    const fn start(&self) -> [u64; 4] {
-        [
-            self.k0 ^ 0x736f_6d65_7073_6575,
-            self.k1 ^ 0x646f_7261_6e64_6f6d,
-            self.k0 ^ 0x6c79_6765_6e65_7261,
-            self.k1 ^ 0x7465_6462_7974_6573,
-        ]
+        self.keyed.octets(octets)
     }
 }
 
@@ -182,60 +163,11 @@ fn times(key: u128, word: u64) -> u128 {
     key.wrapping_mul(u128::from(word))
 }
 
-#[inline]
-const fn mix(v: &mut [u64; 4], word: u64) {
-    v[3] ^= word;
-    round(v);
-    v[0] ^= word;
-}
-
-/// The last word holds what is left of the octets, and their number in its top octet.
-#[inline]
-const fn finish(mut v: [u64; 4], last: u64) -> u64 {
-    mix(&mut v, last);
-    v[2] ^= 0xff;
-    round(&mut v);
-    round(&mut v);
-    round(&mut v);
-    v[0] ^ v[1] ^ v[2] ^ v[3]
-}
-
-#[inline]
-const fn round(v: &mut [u64; 4]) {
-    v[0] = v[0].wrapping_add(v[1]);
-    v[2] = v[2].wrapping_add(v[3]);
-    v[1] = v[1].rotate_left(13) ^ v[0];
-    v[3] = v[3].rotate_left(16) ^ v[2];
-    v[0] = v[0].rotate_left(32);
-    v[2] = v[2].wrapping_add(v[1]);
-    v[0] = v[0].wrapping_add(v[3]);
-    v[1] = v[1].rotate_left(17) ^ v[2];
-    v[3] = v[3].rotate_left(21) ^ v[0];
-    v[2] = v[2].rotate_left(32);
-}
-
 #[cfg(test)]
 mod tests {
-    use std::hash::{DefaultHasher, Hasher as _};
-
     use proptest::prelude::*;
 
     use super::*;
-
-    fn keyed(k0: u64, k1: u64) -> Hasher {
-        Hasher {
-            k0,
-            k1,
-            ..Hasher::random()
-        }
-    }
-
-    #[test]
-    fn octets_are_hashed_by_siphash_1_3() {
-        let mut theirs = DefaultHasher::new();
-        theirs.write(b"octets of any number");
-        assert_eq!(keyed(0, 0).octets(b"octets of any number"), theirs.finish());
-    }
 
     #[test]
     fn each_meter_hashes_differently() {

@@ -5,15 +5,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 
 /// A key, and the hashes under it.
-#[derive(Debug, Clone)]
-pub(super) struct Keyed {
+#[derive(Debug, Clone, Copy)]
+pub struct Keyed {
     k0: u64,
     k1: u64,
 }
 
 impl Keyed {
     /// A key that nobody knows.
-    pub(super) fn random() -> Self {
+    #[must_use]
+    pub fn random() -> Self {
         let random = RandomState::new();
         Self {
             k0: random.hash_one(0_u8),
@@ -36,7 +37,8 @@ impl Keyed {
 
     /// The hash of octets.
     #[inline]
-    pub(super) fn octets(&self, octets: &[u8]) -> u64 {
+    #[must_use]
+    pub fn octets(&self, octets: &[u8]) -> u64 {
         let mut v = self.start();
         let (words, tail) = octets.as_chunks::<8>();
         for word in words {

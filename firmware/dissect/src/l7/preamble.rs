@@ -7,6 +7,18 @@ use model::{App, L7};
 use super::flow::{Step, Talk};
 use super::stream::Piece;
 
+/// Calls, whose way STUN opens; it may say whose they are. Media streams (RFC 7983) and DTLS follow it.
+pub const CALLS: [App; 8] = [
+    App::named("stun"),
+    App::named("whatsapp"),
+    App::named("zoom"),
+    App::named("teams"),
+    App::named("google-meet"),
+    App::named("messenger"),
+    App::named("telegram"),
+    App::named("viber"),
+];
+
 /// Octets of a side that such a handshake may have.
 const OCTETS_MAX: usize = 4_096;
 /// Datagrams of STUN after which DTLS is not waited for any more.
@@ -60,17 +72,6 @@ impl Preamble {
         const LDAP: App = App::named("ldap");
         const XMPP: App = App::named("xmpp");
         const SOCKS: App = App::named("socks");
-        /// Whose STUN may say whose it is.
-        const CALLS: [App; 8] = [
-            App::named("stun"),
-            App::named("whatsapp"),
-            App::named("zoom"),
-            App::named("teams"),
-            App::named("google-meet"),
-            App::named("messenger"),
-            App::named("telegram"),
-            App::named("viber"),
-        ];
         let kind = match client {
             // RFC 7983: STUN's first two bits are zero; its cookie stands behind the length (RFC 8489, section 5).
             [0..=3, _, _, _, 0x21, 0x12, 0xa4, 0x42, ..] if is_datagrams && CALLS.contains(&app) => Kind::Stun,
