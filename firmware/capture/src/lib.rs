@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use model::Timestamp;
 
+pub use ahead::fetch_line;
+
 /// One captured frame, borrowed from its source's buffer.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {

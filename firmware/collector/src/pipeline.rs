@@ -117,6 +117,7 @@ impl Pipeline {
             };
             let window = &mut self.window;
             self.meter.observe_all(
+                capture::fetch_line,
                 |packet| {
                     while let Some(frame) = first.take().or_else(|| frames.next()) {
                         if seconds.contains(&frame.time.as_secs()) {

@@ -123,6 +123,7 @@ fn meter(traffic: &Traffic, config: &Config) -> f64 {
     let mut start = 0;
     let mut packets = traffic.packets.iter().zip(&traffic.ends);
     meter.observe_all(
+        capture::fetch_line,
         |next| {
             let Some(((time, packet), &end)) = packets.next() else {
                 return false;

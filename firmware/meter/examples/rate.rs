@@ -28,6 +28,7 @@ fn main() {
             let polled = source.poll_together(Duration::ZERO, |mut frames| {
                 let each = |(): &(), _| {};
                 meter.observe_all(
+                    capture::fetch_line,
                     |packet| {
                         Iterator::any(&mut frames, |frame| {
                             let view = dissect::Frame {

@@ -6,7 +6,6 @@ use model::{
     App, Counters, Definitions, Delays, Direction, EndReason, FlowDelta, FlowRecord, IcmpType, L7, LinkId, MacAddr,
     Quality, Timestamp,
 };
-use std::hint::black_box;
 use std::net::IpAddr;
 
 use crate::fragments::Odd;
@@ -38,6 +37,8 @@ const TURNS: u16 = 512;
 const OVERLAP: u16 = 1024;
 const TINY: u16 = 2048;
 const TOO_LONG: u16 = 4096;
+/// A packet of it waits for layer 7's look.
+const WAITS: u16 = 8192;
 
 pub(crate) const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -234,6 +235,21 @@ impl Flow {
                     && (packet.payload.length != 0 || packet.tcp_flags & (SYN | FIN | RST) != 0))
     }
 
+    /// Whether a packet of it waits for layer 7's look.
+    #[inline]
+    pub(crate) const fn waits(&self) -> bool {
+        self.marks & WAITS != 0
+    }
+
+    /// A packet of it begins to wait for layer 7's look, or waits no more.
+    pub(crate) const fn set_waits(&mut self, waits: bool) {
+        if waits {
+            self.marks |= WAITS;
+        } else {
+            self.marks &= !WAITS;
+        }
+    }
+
     /// Layer 7 has no more to learn.
     pub(crate) const fn decide(&mut self) {
         self.marks |= DECIDED;
@@ -303,12 +319,14 @@ impl Flow {
         }
     }
 
-    /// Loads what each packet looks at.
+    /// Addresses of the cache lines that a packet looks at.
     #[inline]
-    pub(crate) fn touch(&self) {
-        black_box(self.last);
-        black_box(self.marks);
-        black_box(self.identity);
+    pub(crate) fn addresses(&self) -> [*const u8; 3] {
+        [
+            std::ptr::from_ref(&self.key).cast(),
+            std::ptr::from_ref(&self.start).cast(),
+            std::ptr::from_ref(&self.measured).cast(),
+        ]
     }
 
     /// Whether nothing was counted since the last record.

@@ -1,5 +1,7 @@
 //! What layer 7 said of flows, packed, and each saying kept once: many flows of a client to a server say the same.
 
+use std::ops::Range;
+
 use model::{Confidence, Details, L7};
 
 use crate::index::Index;
@@ -29,8 +31,18 @@ pub(crate) struct Identities {
     index: Index,
     entries: Vec<Entry>,
     free: Vec<u32>,
-    /// For packing, so that what is known already allocates nothing.
-    scratch: String,
+    /// What waits to be kept, packed one behind the other.
+    packed: String,
+    waiting: Vec<Waiting>,
+}
+
+/// An identity that is to be kept for a flow.
+#[derive(Debug)]
+struct Waiting {
+    flow: u32,
+    hash: u64,
+    /// Where it is in [`Identities::packed`].
+    at: Range<usize>,
 }
 
 impl Identities {
@@ -40,22 +52,58 @@ impl Identities {
             index: Index::new(),
             entries: Vec::new(),
             free: Vec::new(),
-            scratch: String::new(),
+            packed: String::new(),
+            waiting: Vec::new(),
         }
     }
 
+    /// An identity is to be kept for one more flow; [`Self::keep_all`] does it.
+    pub(crate) fn put(&mut self, flow: u32, l7: &L7, fetch: fn(*const u8)) {
+        let start = self.packed.len();
+        pack(l7, &mut self.packed);
+        let at = start..self.packed.len();
+        let hash = self.hasher.octets(&self.packed.as_bytes()[at.clone()]);
+        fetch(self.index.address(hash));
+        self.waiting.push(Waiting { flow, hash, at });
+    }
+
+    /// Keeps what waits; `on_kept` gets each flow and the number of its identity, and gives the number of the one that it
+    /// had.
+    pub(crate) fn keep_all(&mut self, fetch: fn(*const u8), mut on_kept: impl FnMut(u32, u32) -> u32) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let packed = std::mem::take(&mut self.packed);
+        // Loads that depend on each other are done for all together: they overlap in the processor.
+        for Waiting { hash, .. } in &waiting {
+            if let Some(entry) = self.entries.get(self.index.likely(*hash) as usize) {
+                fetch(std::ptr::from_ref(entry).cast());
+            }
+        }
+        for Waiting { hash, .. } in &waiting {
+            if let Some(entry) = self.entries.get(self.index.likely(*hash) as usize) {
+                fetch(entry.packed.as_ptr());
+            }
+        }
+        for Waiting { flow, hash, at } in &waiting {
+            let number = self.keep(*hash, &packed[at.clone()]);
+            let before = on_kept(*flow, number);
+            self.release(before);
+        }
+        self.waiting = waiting;
+        self.waiting.clear();
+        self.packed = packed;
+        self.packed.clear();
+    }
+
     /// Keeps an identity for one more flow; its number.
-    pub(crate) fn keep(&mut self, l7: &L7) -> u32 {
-        pack(l7, &mut self.scratch);
-        let hash = self.hasher.octets(self.scratch.as_bytes());
+    fn keep(&mut self, hash: u64, packed: &str) -> u32 {
         let entries = &mut self.entries;
-        let known = self.index.find(hash, |n| *entries[n as usize].packed == *self.scratch);
+        let known = self.index.find(hash, |n| *entries[n as usize].packed == *packed);
         if let Some(number) = known {
             entries[number as usize].flows += 1;
             return number;
         }
         let entry = Entry {
-            packed: self.scratch.as_str().into(),
+            packed: packed.into(),
             flows: 1,
         };
         let number = match self.free.pop() {
@@ -106,7 +154,6 @@ fn pack(l7: &L7, out: &mut String) {
     let host = l7.host.as_deref().unwrap_or_default();
     let length = u8::try_from(host.len()).unwrap_or(0);
     let host = host.get(..usize::from(length)).unwrap_or_default();
-    out.clear();
     out.extend([l7.confidence as u8, length >> 7, length & 0x7f].map(char::from));
     out.push_str(host);
     out.push_str(l7.details.packed());
@@ -147,7 +194,16 @@ mod tests {
     #[test]
     fn each_is_kept_once_and_as_long_as_a_flow_has_it() {
         let mut identities = Identities::new();
-        let numbers: Vec<u32> = (0..1_000).map(|n| identities.keep(&l7(n))).collect();
+        let mut numbers = vec![NOBODY; 1_000];
+        for n in 0..1_000 {
+            identities.put(n, &l7(n), |_| {});
+            if n % 7 == 0 || n == 999 {
+                identities.keep_all(
+                    |_| {},
+                    |flow, number| std::mem::replace(&mut numbers[flow as usize], number),
+                );
+            }
+        }
         let sayings = |range: std::ops::Range<u32>| range.map(l7).collect::<std::collections::HashSet<_>>().len();
         assert_eq!((identities.len(), sayings(0..1_000)), (16, 16));
         for (n, &number) in (0..).zip(&numbers) {
@@ -162,6 +218,12 @@ mod tests {
             identities.release(number);
         }
         assert_eq!((identities.len(), identities.get(NOBODY)), (0, None));
-        assert_eq!(identities.keep(&l7(5)), identities.keep(&l7(5)));
+        // A flow that had one has the other then.
+        let mut had = NOBODY;
+        for n in [5, 6] {
+            identities.put(0, &l7(n), |_| {});
+            identities.keep_all(|_| {}, |_, number| std::mem::replace(&mut had, number));
+        }
+        assert_eq!((identities.len(), identities.get(had)), (1, Some(l7(6))));
     }
 }

@@ -1,7 +1,5 @@
 //! From a key's hash to its flow: open addressing with linear probing, at most half full.
 
-use std::hint::black_box;
-
 /// No flow.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -48,10 +46,10 @@ impl Index {
         }
     }
 
-    /// Loads the first slot for this hash.
+    /// Where the first slot for this hash is.
     #[inline]
-    pub(crate) fn touch(&self, hash: u64) {
-        black_box(self.slots[tag(hash) as usize & self.mask].flow);
+    pub(crate) fn address(&self, hash: u64) -> *const u8 {
+        std::ptr::from_ref(&self.slots[tag(hash) as usize & self.mask]).cast()
     }
 
     /// The flow with this hash as far as the table tells, which is nearly always the one; or [`NONE`].

@@ -1,12 +1,13 @@
 //! Layer 7 of the flows: shows the inspector what it wants to see, and keeps what it says.
 
-use dissect::Packet;
 use dissect::l7::{Begin, Config, Inspector, Progress, Signatures, Statistics};
 use model::{DetailKey, L7, LogRecord, Timestamp};
 use std::sync::Arc;
 
 use crate::flow::Flow;
+use crate::flows::Flows;
 use crate::identity::{Identities, NOBODY};
+use crate::looks::Look;
 use crate::sink::Sink;
 
 /// What [`DetailKey::Anomaly`] says of fragments.
@@ -19,18 +20,7 @@ const TOO_LONG: &str = "fragments too long";
 pub(crate) struct Layer7 {
     inspector: Inspector,
     identities: Identities,
-}
-
-/// A packet on its way to the inspector.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen<'a> {
-    pub(crate) packet: &'a Packet,
-    pub(crate) payload: &'a [u8],
-    pub(crate) forward: bool,
-    /// The sequence numbers that the flow's sides expected before it.
-    pub(crate) expected: [Option<u32>; 2],
-    /// Nanoseconds since the epoch.
-    pub(crate) now: u64,
+    fetch: fn(*const u8),
 }
 
 impl Layer7 {
@@ -38,6 +28,7 @@ impl Layer7 {
         Self {
             inspector: Inspector::new(config),
             identities: Identities::new(),
+            fetch: |_| {},
         }
     }
 
@@ -45,20 +36,39 @@ impl Layer7 {
         self.inspector.set_signatures(signatures);
     }
 
+    /// Takes what fetches the cache line of an address.
+    pub(crate) fn set_fetch(&mut self, fetch: fn(*const u8)) {
+        self.inspector.set_fetch(fetch);
+        self.fetch = fetch;
+    }
+
+    /// Fetches what a look at a flow's packet looks at.
+    #[inline]
+    pub(crate) fn fetch(&self, flow: &Flow, payload: &[u8]) {
+        const LINE: usize = 64;
+        if let Some(inspection) = &flow.inspection {
+            self.inspector.fetch(inspection);
+        }
+        for offset in (0..payload.len()).step_by(LINE) {
+            (self.fetch)(payload.as_ptr().wrapping_add(offset));
+        }
+    }
+
     pub(crate) fn statistics(&self) -> Statistics {
         self.inspector.statistics()
     }
 
-    /// Shows a packet of a flow that is looked at.
+    /// Shows a packet of a flow that is looked at. Call [`Self::keep`] before anything else happens to the flow.
     #[inline(never)]
-    pub(crate) fn look(&mut self, flow: &mut Flow, seen: &Seen<'_>, sink: &mut impl Sink) {
-        let Seen {
-            packet,
+    pub(crate) fn look(&mut self, flow: &mut Flow, look: &Look<'_>, sink: &mut impl Sink) {
+        let Look {
+            ref packet,
             payload,
             forward,
             expected,
             now,
-        } = *seen;
+            ..
+        } = *look;
         let time = Timestamp::from_nanos(now);
         let inspection = flow.inspection.take();
         let begin = Begin { forward, expected };
@@ -81,10 +91,15 @@ impl Layer7 {
         if progress == Progress::Done {
             flow.decide();
             if let Some(l7) = self.close(flow, forward, payload, now, sink) {
-                self.identities.release(flow.identity);
-                flow.identity = self.identities.keep(&l7);
+                self.identities.put(look.flow, &l7, self.fetch);
             }
         }
+    }
+
+    /// Keeps what the looks since the last call said of their flows.
+    pub(crate) fn keep(&mut self, flows: &mut Flows) {
+        let identify = |flow, number| std::mem::replace(&mut flows[flow].identity, number);
+        self.identities.keep_all(self.fetch, identify);
     }
 
     /// Ends the inspection of a flow, if one is open; what is known.

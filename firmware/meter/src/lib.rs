@@ -24,6 +24,7 @@ mod identity;
 mod index;
 mod key;
 mod layer7;
+mod looks;
 mod meter;
 mod rtp;
 mod sink;

@@ -12,12 +12,17 @@ use crate::flows::Flows;
 use crate::fragments::{Fragments, Resolved};
 use crate::index::Index;
 use crate::key::{Hasher, Key};
-use crate::layer7::{Layer7, Seen};
+use crate::layer7::Layer7;
+use crate::looks::{Look, Looks};
 use crate::sink::Sink;
 use crate::wheel::{HORIZON, Wheel};
 
-/// Packets whose flows are fetched together.
-const BATCH: usize = 32;
+/// Packets that are read before they are counted.
+const READ_AHEAD: usize = 32;
+/// Packets whose flows are fetched before they are counted.
+const FETCH_AHEAD: usize = 16;
+/// Packets whose inspections and payloads are fetched before layer 7 looks at them.
+const LOOK_AHEAD: usize = 4;
 /// Flows that one call of [`Meter::advance`] looks at.
 const ADVANCE_MAX: usize = 8192;
 /// A clock that goes back further was set anew; less is packets out of order.
@@ -143,71 +148,112 @@ impl Meter {
     /// ([`Packet::payload_in`]). Records that it closes and logs of its application go to `sink`.
     #[inline]
     pub fn observe(&mut self, packet: &Packet, payload: &[u8], now: Timestamp, sink: &mut impl Sink) -> Direction {
-        self.observe_at(packet, payload, &self.place_of(packet), now, sink)
+        let mut looks = Looks::default();
+        let direction = self.observe_at(packet, payload, &self.place_of(packet), now, &mut looks, sink);
+        self.look_at_all(&mut looks, sink);
+        direction
     }
 
     /// Counts packets in their order, as [`Self::observe`] does each; faster, since the memory of their flows is fetched
-    /// for some dozens of them at once. `next` writes the next packet over the one that it is given, and says whether
-    /// there was one; it is asked when another one was counted, so that their source has the time to fetch it.
-    /// `on_direction` gets each one's note and direction.
+    /// before, and layer 7 looks at packets of a kind one after the other. `fetch` fetches the cache line of an address that
+    /// is read soon, and may do nothing. `next` writes the next packet over the one that it is given, and says whether there
+    /// was one; it is asked when another one was counted, so that their source has the time to fetch it. `on_direction` gets
+    /// each one's note and direction. Of one flow all comes in the order of its packets; logs of different flows may not.
     pub fn observe_all<'a, N: Copy + Default>(
         &mut self,
+        fetch: fn(*const u8),
         mut next: impl FnMut(&mut Observed<'a, N>) -> bool,
         sink: &mut impl Sink,
         mut on_direction: impl FnMut(&N, Direction),
     ) {
-        let empty = (Place::default(), Observed::default());
+        if let Some(layer7) = &mut self.layer7 {
+            layer7.set_fetch(fetch);
+        }
+        let mut looks = Looks::default();
         // Written in place, and moved nowhere.
-        let (mut batch, mut following) = (vec![empty; BATCH], vec![empty; BATCH]);
+        let mut ring = [(Place::default(), Observed::default()); READ_AHEAD];
+        let (mut read, mut fetched, mut counted) = (0, 0, 0);
         let mut goes_on = true;
-        let mut packets = 0;
-        while let Some((place, packet)) = batch.get_mut(packets).filter(|_| goes_on) {
-            goes_on = next(packet);
-            if goes_on {
-                self.place(&packet.packet, place);
-                packets += 1;
+        loop {
+            // A packet is read, another one's flow is fetched and a third one counted in turns: what each waits for of
+            // memory comes while the others work. Nothing is decided before the packet is counted.
+            while goes_on && read - counted < READ_AHEAD {
+                let (place, observed) = &mut ring[read % READ_AHEAD];
+                goes_on = next(observed);
+                if goes_on {
+                    self.place(&observed.packet, place);
+                    fetch(self.index.address(place.hash));
+                    read += 1;
+                }
+            }
+            while fetched < read && fetched - counted < FETCH_AHEAD {
+                let number = self.index.likely(ring[fetched % READ_AHEAD].0.hash);
+                if number != crate::index::NONE {
+                    self.flows[number].addresses().into_iter().for_each(fetch);
+                }
+                fetched += 1;
+            }
+            if counted == read {
+                break;
+            }
+            let (place, observed) = &ring[counted % READ_AHEAD];
+            let Observed {
+                time,
+                packet,
+                payload,
+                note,
+            } = observed;
+            on_direction(note, self.observe_at(packet, payload, place, *time, &mut looks, sink));
+            counted += 1;
+            if looks.are_many() {
+                self.look_at_all(&mut looks, sink);
             }
         }
-        while packets > 0 {
-            let now = batch.get(..packets).unwrap_or(&[]);
-            // Loads that do not depend on each other overlap in the processor; nothing is decided here.
-            for (place, _) in now {
-                self.index.touch(place.hash);
+        self.look_at_all(&mut looks, sink);
+    }
+
+    /// Looks into the flows that wait for it.
+    fn look_at_all(&mut self, looks: &mut Looks<'_>, sink: &mut impl Sink) {
+        let Some(layer7) = &mut self.layer7 else { return };
+        let flows = &mut self.flows;
+        looks.sort();
+        let mut place = 0;
+        let mut fetched = 0;
+        while let Some(look) = looks.get(place) {
+            while fetched - place < LOOK_AHEAD
+                && let Some(next) = looks.get(fetched)
+            {
+                layer7.fetch(&flows[next.flow], next.payload);
+                fetched += 1;
             }
-            for (place, _) in now {
-                let number = self.index.likely(place.hash);
-                if number != crate::index::NONE {
-                    self.flows[number].touch();
-                }
-            }
-            packets = 0;
-            for ((place, observed), (next_place, next_packet)) in now.iter().zip(&mut following) {
-                let Observed {
-                    time,
-                    packet,
-                    payload,
-                    note,
-                } = observed;
-                on_direction(note, self.observe_at(packet, payload, place, *time, sink));
-                if goes_on {
-                    goes_on = next(next_packet);
-                    if goes_on {
-                        self.place(&next_packet.packet, next_place);
-                        packets += 1;
-                    }
-                }
-            }
-            std::mem::swap(&mut batch, &mut following);
+            let flow = &mut flows[look.flow];
+            flow.set_waits(false);
+            layer7.look(flow, look, sink);
+            place += 1;
+        }
+        looks.clear();
+        layer7.keep(flows);
+    }
+
+    /// Looks into a flow that waits for it, now: before anything else happens to it.
+    #[cold]
+    fn look_at(&mut self, number: u32, looks: &mut Looks<'_>, sink: &mut impl Sink) {
+        let flow = &mut self.flows[number];
+        flow.set_waits(false);
+        if let (Some(look), Some(layer7)) = (looks.take(number), &mut self.layer7) {
+            layer7.look(flow, &look, sink);
+            layer7.keep(&mut self.flows);
         }
     }
 
     #[inline]
-    fn observe_at(
+    fn observe_at<'a>(
         &mut self,
         packet: &Packet,
-        payload: &[u8],
+        payload: &'a [u8],
         place: &Place,
         now: Timestamp,
+        looks: &mut Looks<'a>,
         sink: &mut impl Sink,
     ) -> Direction {
         let now = now.as_nanos();
@@ -222,9 +268,9 @@ impl Meter {
             },
         };
         if packet.fragment.is_some() {
-            return self.observe_fragment(packet, payload, arrival, sink);
+            return self.observe_fragment(packet, payload, arrival, looks, sink);
         }
-        self.count(packet, payload, place, &arrival, sink)
+        self.count(packet, payload, place, &arrival, looks, sink)
     }
 
     #[inline(always)]
@@ -240,11 +286,12 @@ impl Meter {
     }
 
     #[cold]
-    fn observe_fragment(
+    fn observe_fragment<'a>(
         &mut self,
         packet: &Packet,
-        payload: &[u8],
+        payload: &'a [u8],
         arrival: Arrival,
+        looks: &mut Looks<'a>,
         sink: &mut impl Sink,
     ) -> Direction {
         let mut packet = *packet;
@@ -254,7 +301,7 @@ impl Meter {
         let direction = match self.fragments.resolve(&mut packet, arrival) {
             Resolved::Counts { arrival, odd } => {
                 let place = self.place_of(&packet);
-                let direction = self.count(&packet, payload, &place, &arrival, sink);
+                let direction = self.count(&packet, payload, &place, &arrival, looks, sink);
                 if odd.is_any()
                     && let Some(number) = self.index.find(place.hash, |n| self.flows[n].key == place.key)
                 {
@@ -264,51 +311,56 @@ impl Meter {
             }
             Resolved::Held => self.config.home.direction(packet.src, packet.dst),
         };
-        self.expire_fragments(arrival.last, sink);
+        self.expire_fragments(arrival.last, looks, sink);
         direction
     }
 
     /// Counts fragments whose header never came, as a flow without ports.
-    fn expire_fragments(&mut self, now: u64, sink: &mut impl Sink) {
+    fn expire_fragments(&mut self, now: u64, looks: &mut Looks<'_>, sink: &mut impl Sink) {
         while let Some((packet, arrival)) = self.fragments.expired(now) {
-            self.count(&packet, &[], &self.place_of(&packet), &arrival, sink);
+            self.count(&packet, &[], &self.place_of(&packet), &arrival, looks, sink);
+            if looks.are_many() {
+                self.look_at_all(looks, sink);
+            }
         }
     }
 
     #[inline]
-    fn count(
+    fn count<'a>(
         &mut self,
         packet: &Packet,
-        payload: &[u8],
+        payload: &'a [u8],
         place: &Place,
         arrival: &Arrival,
+        looks: &mut Looks<'a>,
         sink: &mut impl Sink,
     ) -> Direction {
         let from_low = place.from_low;
         let number = match self.index.find(place.hash, |n| self.flows[n].key == place.key) {
             Some(number) => {
+                if self.flows[number].waits() {
+                    self.look_at(number, looks, sink);
+                }
                 if let Some(reason) = self.outlived(&self.flows[number], packet, arrival.first) {
                     self.renew(number, reason, place, packet, arrival, sink);
                 }
                 number
             }
-            None => self.open(place, packet, arrival, sink),
+            None => self.open(place, packet, arrival, looks, sink),
         };
         let flow = &mut self.flows[number];
-        let looked_at = match &mut self.layer7 {
-            Some(layer7) if flow.is_looked_at(packet, payload) => Some((layer7, flow.expected())),
-            _ => None,
-        };
+        let expected = flow.is_looked_at(packet, payload).then(|| flow.expected());
         let forward = flow.count(from_low, packet, payload, arrival);
-        if let Some((layer7, expected)) = looked_at {
-            let seen = Seen {
-                packet,
+        if let Some(expected) = expected {
+            flow.set_waits(true);
+            looks.push(Look {
+                flow: number,
+                packet: *packet,
                 payload,
                 forward,
                 expected,
                 now: arrival.last,
-            };
-            layer7.look(flow, &seen, sink);
+            });
         }
         let direction = flow.direction;
         if self.config.deltas && flow.mark_dirty() {
@@ -357,9 +409,16 @@ impl Meter {
     }
 
     #[cold]
-    fn open(&mut self, place: &Place, packet: &Packet, arrival: &Arrival, sink: &mut impl Sink) -> u32 {
+    fn open(
+        &mut self,
+        place: &Place,
+        packet: &Packet,
+        arrival: &Arrival,
+        looks: &mut Looks<'_>,
+        sink: &mut impl Sink,
+    ) -> u32 {
         if self.statistics.active >= self.config.max_flows {
-            self.evict(arrival.last, sink);
+            self.evict(arrival.last, looks, sink);
         }
         let direction = self.config.home.direction(packet.src, packet.dst);
         let flow = self.flow(place, packet, arrival, direction);
@@ -408,7 +467,7 @@ impl Meter {
 
     /// Makes room: closes the flow that was silent longest, as far as a few looks tell.
     #[cold]
-    fn evict(&mut self, now: u64, sink: &mut impl Sink) {
+    fn evict(&mut self, now: u64, looks: &mut Looks<'_>, sink: &mut impl Sink) {
         let mut chosen: Option<u32> = None;
         for _ in 0..EVICT_TRIES {
             let Some(number) = self.wheel.earliest(&self.links) else {
@@ -423,6 +482,9 @@ impl Meter {
         }
         if let Some(number) = chosen {
             self.statistics.evictions += 1;
+            if self.flows[number].waits() {
+                self.look_at(number, looks, sink);
+            }
             self.close(number, EndReason::LackOfResources, sink);
         }
     }
@@ -467,7 +529,9 @@ impl Meter {
             self.flush(sink);
             return;
         }
-        self.expire_fragments(now, sink);
+        let mut looks = Looks::default();
+        self.expire_fragments(now, &mut looks, sink);
+        self.look_at_all(&mut looks, sink);
         for _ in 0..ADVANCE_MAX {
             let Some(number) = self.wheel.due(now, &self.links) else {
                 return;
@@ -493,7 +557,9 @@ impl Meter {
     /// Closes all flows: at the end of a capture, or before the meter stops.
     pub fn flush(&mut self, sink: &mut impl Sink) {
         if !self.fragments.is_empty() {
-            self.expire_fragments(u64::MAX, sink);
+            let mut looks = Looks::default();
+            self.expire_fragments(u64::MAX, &mut looks, sink);
+            self.look_at_all(&mut looks, sink);
         }
         #[allow(clippy::cast_possible_truncation, reason = "max_flows is below u32::MAX")]
         for number in 0..self.flows.len() as u32 {

@@ -607,7 +607,7 @@ proptest! {
                 assert_eq!(number, directions);
                 directions += 1;
             };
-            meter.observe_all(next, &mut |r: FlowRecord| records.push(r), each);
+            meter.observe_all(|_| {}, next, &mut |r: FlowRecord| records.push(r), each);
             prop_assert_eq!(directions, timed.len());
         } else {
             for (place, (now, packet)) in timed.iter().enumerate() {

@@ -59,6 +59,7 @@ impl Metering {
             let polled = source.poll_together(Duration::ZERO, |mut frames| {
                 let each = |(): &(), _| {};
                 meter.observe_all(
+                    capture::fetch_line,
                     |packet| {
                         Iterator::any(&mut frames, |frame| {
                             summary.frames += 1;

@@ -2,7 +2,7 @@
 
 mod message;
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use model::{App, Confidence, DetailKey, L7, LogSource, Timestamp};
 
@@ -12,6 +12,8 @@ use super::sample::{Sample, Verdict};
 use super::stream::Piece;
 use message::{Glance, Kind, Message, NameRoom, Question, code_name, kind_name};
 
+/// Addresses of an answer that are kept together.
+const LEARN_TOGETHER: usize = 4;
 /// Answers that a flow's details and a line name.
 const ANSWERS_MAX: usize = 8;
 /// The longest message over TCP that is put together; longer ones are read as far as that.
@@ -327,6 +329,38 @@ impl Dns {
         talk.l7.host = host;
     }
 
+    /// Keeps which addresses a name has.
+    fn learn(client: IpAddr, message: &Message<'_, '_>, name: Option<&str>, talk: &Talk<'_, '_>) {
+        let Some(mut name) = name.map(|name| talk.names.name(name)) else {
+            return;
+        };
+        let mut records = message.answers();
+        let mut told = [None; LEARN_TOGETHER];
+        loop {
+            // Where the table keeps them is fetched for several at once.
+            let mut number = 0;
+            for (to, (address, ttl)) in told
+                .iter_mut()
+                .zip(records.by_ref().filter_map(|r| Some((r.address?, r.ttl))))
+            {
+                let pair = talk.names.pair(client, address);
+                talk.names.fetch_places(&pair, talk.fetch);
+                *to = Some((pair, ttl));
+                number += 1;
+            }
+            let told = told.get(..number).unwrap_or_default();
+            for (pair, _) in told.iter().flatten() {
+                talk.names.fetch_entries(pair, talk.fetch);
+            }
+            for (pair, ttl) in told.iter().flatten() {
+                talk.names.learn(pair, &mut name, *ttl, talk.now);
+            }
+            if number < LEARN_TOGETHER {
+                return;
+            }
+        }
+    }
+
     fn answer(&mut self, forward: bool, message: &Message<'_, '_>, octets: usize, talk: &mut Talk<'_, '_>) {
         let host = talk.l7.host.as_deref();
         let known = |p: &Pending| {
@@ -350,12 +384,8 @@ impl Dns {
         let host = talk.l7.host.take();
         let question = message.question.as_ref().map(|q| (&*q.name, q.kind));
         let question = question.or_else(|| query.as_ref().map(|q| (q.name(host.as_deref()), q.kind)));
-        let mut shared: Option<Arc<str>> = None;
+        Self::learn(client, message, question.map(|(name, _)| name), talk);
         for (number, record) in message.answers().enumerate() {
-            if let (Some(address), Some((name, _))) = (record.address, question) {
-                let pair = (client, address);
-                talk.names.learn(pair, name, &mut shared, record.ttl, talk.now);
-            }
             if number < ANSWERS_MAX && (first || told) {
                 if number > 0 {
                     answers.push(',');

@@ -79,6 +79,8 @@ pub(super) struct Talk<'a, 'b> {
     pub scratch: &'a mut String,
     /// Fingerprints that were computed lately.
     pub prints: &'a mut Fingerprints,
+    /// Fetches memory that is looked at soon.
+    pub fetch: fn(*const u8),
     ends: Ends,
 }
 
@@ -148,6 +150,8 @@ pub(super) struct Env<'a, 'b> {
     pub scratch: &'a mut String,
     /// Fingerprints that were computed lately.
     pub prints: &'a mut Fingerprints,
+    /// Fetches memory that is looked at soon.
+    pub fetch: fn(*const u8),
     /// When the packet came.
     pub now: Timestamp,
     /// Transactions of a flow that may wait.
@@ -735,6 +739,7 @@ impl Flow {
             max_transactions: env.max_transactions,
             scratch: env.scratch,
             prints: env.prints,
+            fetch: env.fetch,
             ends,
         };
         act(&mut talk)

@@ -137,6 +137,7 @@ pub struct Inspector {
     /// Room for texts that are put together.
     scratch: String,
     prints: Fingerprints,
+    fetch: fn(*const u8),
 }
 
 impl Inspector {
@@ -160,6 +161,25 @@ impl Inspector {
             pool: Vec::new(),
             scratch: String::new(),
             prints: Fingerprints::new(),
+            fetch: |_| {},
+        }
+    }
+
+    /// Takes what fetches the cache line of an address that is looked at soon; without it nothing is fetched.
+    pub fn set_fetch(&mut self, fetch: fn(*const u8)) {
+        self.fetch = fetch;
+    }
+
+    /// Fetches what the next packet of an inspection looks at.
+    #[inline]
+    pub fn fetch(&self, inspection: &Inspection) {
+        const LINE: usize = 64;
+        let at = inspection.slot as usize;
+        if let Some(slot) = self.chunks.get(at / CHUNK).and_then(|chunk| chunk.get(at % CHUNK)) {
+            let first = std::ptr::from_ref(slot).cast::<u8>();
+            for offset in (0..size_of::<Slot>()).step_by(LINE) {
+                (self.fetch)(first.wrapping_add(offset));
+            }
         }
     }
 
@@ -301,6 +321,7 @@ impl Inspector {
             pool: &mut self.pool,
             scratch: &mut self.scratch,
             prints: &mut self.prints,
+            fetch: self.fetch,
             now,
             max_transactions: self.config.max_transactions,
             max_held_direction: self.config.max_held_direction,

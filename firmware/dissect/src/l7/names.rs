@@ -24,6 +24,26 @@ struct Entry {
     client: Option<IpAddr>,
     server: IpAddr,
     name: Arc<str>,
+    /// The name's keyed hash: whether it is another one is known without a look at it.
+    name_hash: u64,
+}
+
+/// Who asked for a name, and an address that it has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair {
+    client: IpAddr,
+    server: IpAddr,
+    /// For the client, and for anybody.
+    hashes: [u64; 2],
+}
+
+/// A name on its way into the table.
+#[derive(Debug)]
+pub(crate) struct Name<'a> {
+    text: &'a str,
+    hash: u64,
+    /// The name once it had to be kept, for the next address.
+    shared: Option<Arc<str>>,
 }
 
 /// Entries that share a part of their hash. What a search looks at first is one line of the processor's cache, and most
@@ -62,18 +82,53 @@ impl Names {
         }
     }
 
-    /// DNS told a client that a name has an address. `shared` is the name once it had to be kept, for the next address.
-    pub(crate) fn learn(
-        &self,
-        (client, server): (IpAddr, IpAddr),
-        name: &str,
-        shared: &mut Option<Arc<str>>,
-        ttl: u32,
-        now: Timestamp,
-    ) {
+    /// A client and an address of which DNS told it.
+    pub(crate) fn pair(&self, client: IpAddr, server: IpAddr) -> Pair {
+        let hashes = [Some(client), None].map(|client| self.hash.addresses(client, server));
+        Pair { client, server, hashes }
+    }
+
+    /// A name that is learnt.
+    pub(crate) fn name<'a>(&self, text: &'a str) -> Name<'a> {
+        Name {
+            text,
+            hash: self.hash.octets(text.as_bytes()),
+            shared: None,
+        }
+    }
+
+    /// Fetches what [`Self::learn`] looks at first.
+    pub(crate) fn fetch_places(&self, pair: &Pair, fetch: fn(*const u8)) {
+        for hash in pair.hashes {
+            self.shard(hash, |places| {
+                if let Some(place) = places.get(self.place(hash)).and_then(Option::as_deref) {
+                    fetch(std::ptr::from_ref(place).cast());
+                }
+            });
+        }
+    }
+
+    /// Fetches what [`Self::learn`] looks at then.
+    pub(crate) fn fetch_entries(&self, pair: &Pair, fetch: fn(*const u8)) {
+        for hash in pair.hashes {
+            self.shard(hash, |places| {
+                let Some(place) = places.get(self.place(hash)).and_then(Option::as_deref) else {
+                    return;
+                };
+                let tag = tag_of(hash);
+                let known = place.tags.iter().position(|known| *known == tag);
+                if let Some(entry) = place.entries.get(known.unwrap_or_else(|| place.oldest())) {
+                    fetch(std::ptr::from_ref(entry).cast());
+                }
+            });
+        }
+    }
+
+    /// DNS told a client that a name has an address.
+    pub(crate) fn learn(&self, pair: &Pair, name: &mut Name<'_>, ttl: u32, now: Timestamp) {
         let expires = seconds(now.plus_nanos(u64::from(ttl).clamp(TTL_MIN, TTL_MAX) * SECOND + SECOND - 1));
-        for client in [Some(client), None] {
-            let hash = self.hash.addresses(client, server);
+        let server = pair.server;
+        for (client, hash) in [Some(pair.client), None].into_iter().zip(pair.hashes) {
             self.shard(hash, |places| {
                 if places.is_empty() {
                     places.resize_with(self.places, || None);
@@ -92,10 +147,15 @@ impl Names {
                 };
                 *tag = tag_of(hash);
                 *until = expires;
-                let same = |e: &Entry| e.client == client && e.server == server && *e.name == *name;
+                let same = |e: &Entry| e.client == client && e.server == server && e.name_hash == name.hash;
                 if !slot.as_ref().is_some_and(same) {
-                    let name = Arc::clone(shared.get_or_insert_with(|| Arc::from(name)));
-                    *slot = Some(Entry { client, server, name });
+                    let text = Arc::clone(name.shared.get_or_insert_with(|| Arc::from(name.text)));
+                    *slot = Some(Entry {
+                        client,
+                        server,
+                        name: text,
+                        name_hash: name.hash,
+                    });
                 }
             });
         }
@@ -183,6 +243,16 @@ impl Place {
 mod tests {
     use super::*;
 
+    impl Names {
+        fn tell(&self, (client, server): (IpAddr, IpAddr), name: &str, ttl: u32, now: Timestamp) {
+            let pair = self.pair(client, server);
+            // Fetching changes nothing.
+            self.fetch_places(&pair, |_| {});
+            self.fetch_entries(&pair, |_| {});
+            self.learn(&pair, &mut self.name(name), ttl, now);
+        }
+    }
+
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
     }
@@ -191,8 +261,8 @@ mod tests {
     fn a_clients_own_answer_comes_before_others() {
         let names = Names::new(1_024);
         let now = Timestamp::from_secs(1_000);
-        names.learn((ip(1), ip(9)), "a.example", &mut None, 60, now);
-        names.learn((ip(2), ip(9)), "b.example", &mut None, 60, now);
+        names.tell((ip(1), ip(9)), "a.example", 60, now);
+        names.tell((ip(2), ip(9)), "b.example", 60, now);
         assert_eq!(names.of(ip(1), ip(9), now).as_deref(), Some("a.example"));
         assert_eq!(names.of(ip(2), ip(9), now).as_deref(), Some("b.example"));
         assert_eq!(names.of(ip(3), ip(9), now).as_deref(), Some("b.example"));
@@ -205,7 +275,7 @@ mod tests {
         let names = Names::new(256);
         for n in 0..100_000_u32 {
             let server = IpAddr::from(n.to_be_bytes());
-            names.learn((ip(1), server), "x", &mut None, 60, Timestamp::from_secs(n.into()));
+            names.tell((ip(1), server), "x", 60, Timestamp::from_secs(n.into()));
         }
         assert!(names.len() <= 256, "{}", names.len());
         assert!(names.len() > 128);
