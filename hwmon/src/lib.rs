@@ -9,6 +9,8 @@
 pub mod drive;
 mod error;
 pub mod input;
+pub mod memory;
+pub mod policy;
 mod reading;
 pub mod report;
 pub mod smartctl;

@@ -48,6 +48,7 @@ pub(crate) const PACKAGES: &[&str] = &[
     "rsyslog",
     "snmp",
     "snmpd",
+    "snmptrapd",
     "softflowd",
     "sshpass",
     "tcpdump",

@@ -1,0 +1,201 @@
+//! What a restart must not forget, in a redb file: open alarms with their acknowledgements, counters, triggers.
+
+use std::path::{Path, PathBuf};
+
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::policy::{Alarm, Book};
+
+/// Open alarms: place, serial number and code, as JSON, to the alarm.
+const ALARMS: TableDefinition<&str, &[u8]> = TableDefinition::new("alarms");
+/// Anything else by its name: `growth/SERIAL/pending`, `trigger/hwmon/...`.
+const STATES: TableDefinition<&str, &[u8]> = TableDefinition::new("states");
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MemoryError {
+    /// It cannot be opened, read or written.
+    #[error("cannot {what} the hardware monitor's state {path}: check the data partition; without the file it begins anew", path = path.display())]
+    File {
+        /// Open, read or write.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: Box<redb::Error>,
+    },
+}
+
+/// The file.
+#[derive(Debug)]
+pub struct Memory {
+    database: Database,
+    path: PathBuf,
+}
+
+impl Memory {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    /// Where that fails, or somebody else has it open.
+    pub fn open(path: &Path) -> Result<Self, MemoryError> {
+        let failed = |source: redb::Error| MemoryError::File {
+            what: "open",
+            path: path.to_owned(),
+            source: Box::new(source),
+        };
+        let database = Database::create(path).map_err(|e| failed(e.into()))?;
+        let memory = Self {
+            database,
+            path: path.to_owned(),
+        };
+        // so that readers find both tables
+        memory.write(|write| {
+            write.open_table(ALARMS)?;
+            write.open_table(STATES)?;
+            Ok(())
+        })?;
+        Ok(memory)
+    }
+
+    fn failed(&self, what: &'static str, source: redb::Error) -> MemoryError {
+        MemoryError::File {
+            what,
+            path: self.path.clone(),
+            source: Box::new(source),
+        }
+    }
+
+    fn write(
+        &self,
+        change: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
+    ) -> Result<(), MemoryError> {
+        let all = || -> Result<(), redb::Error> {
+            let write = self.database.begin_write()?;
+            change(&write)?;
+            write.commit()?;
+            Ok(())
+        };
+        all().map_err(|e| self.failed("write", e))
+    }
+
+    /// The alarms that were open. An entry of another release that cannot be read is left out.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn book(&self) -> Result<Book, MemoryError> {
+        let all = || -> Result<Vec<Alarm>, redb::Error> {
+            let table = self.database.begin_read()?.open_table(ALARMS)?;
+            let mut alarms = Vec::new();
+            for entry in table.iter()? {
+                alarms.extend(serde_json::from_slice(entry?.1.value()).ok());
+            }
+            Ok(alarms)
+        };
+        all().map(Book::of).map_err(|e| self.failed("read", e))
+    }
+
+    /// Keeps all alarms of `book`, and no others, in one transaction.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn keep_book(&self, book: &Book) -> Result<(), MemoryError> {
+        self.write(|write| {
+            let mut table = write.open_table(ALARMS)?;
+            table.retain(|_, _| false)?;
+            for alarm in book.open() {
+                let key = serde_json::to_string(&(&alarm.subject.place, &alarm.subject.serial, &alarm.code));
+                let (Ok(key), Ok(value)) = (key, serde_json::to_vec(alarm)) else {
+                    continue;
+                };
+                table.insert(key.as_str(), value.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// A state by its name: a [`crate::policy::Growth`], a [`crate::policy::Trigger`]. One of another release that cannot be
+    /// read counts as none.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn state<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, MemoryError> {
+        let one = || -> Result<Option<T>, redb::Error> {
+            let table = self.database.begin_read()?.open_table(STATES)?;
+            Ok(table
+                .get(name)?
+                .and_then(|bytes| serde_json::from_slice(bytes.value()).ok()))
+        };
+        one().map_err(|e| self.failed("read", e))
+    }
+
+    /// Keeps a state by its name.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn keep_state<T: Serialize>(&self, name: &str, state: &T) -> Result<(), MemoryError> {
+        self.write(|write| {
+            if let Ok(bytes) = serde_json::to_vec(state) {
+                write.open_table(STATES)?.insert(name, bytes.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets every state whose name begins with `prefix`: those of a drive that was replaced.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn forget(&self, prefix: &str) -> Result<(), MemoryError> {
+        self.write(|write| {
+            write.open_table(STATES)?.retain(|name, _| !name.starts_with(prefix))?;
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::State;
+    use crate::policy::{Finding, Grown, Growth, Subject};
+
+    #[test]
+    fn alarms_and_counters_survive_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.redb");
+        let subject = Subject {
+            place: "bay 2".to_owned(),
+            serial: Some("S1".to_owned()),
+        };
+        let finding = Finding {
+            subject: subject.clone(),
+            code: "pending".to_owned(),
+            state: State::Warning,
+            text: "8".to_owned(),
+        };
+        {
+            let memory = Memory::open(&path).expect("a file");
+            let mut book = memory.book().expect("a book");
+            book.update(1, std::slice::from_ref(&finding), &[], &[]);
+            book.acknowledge(&subject, "pending", "mei");
+            memory.keep_book(&book).expect("kept");
+            let mut growth = Growth::default();
+            growth.observe(Some(8));
+            memory.keep_state("growth/S1/pending", &growth).expect("kept");
+        }
+        let memory = Memory::open(&path).expect("the file again");
+        let mut book = memory.book().expect("the book again");
+        assert!(book.update(9_000_000, &[finding], &[], &[]).is_empty());
+        let mut growth: Growth = memory.state("growth/S1/pending").expect("read").expect("kept");
+        assert_eq!(growth.observe(Some(9)), Some(Grown { from: 8, to: 9 }));
+        memory.forget("growth/S1/").expect("forgotten");
+        assert_eq!(memory.state::<Growth>("growth/S1/pending").expect("read"), None);
+        // a cleared alarm is gone from the file, too
+        book.update(9_000_001, &[], &[], &[]);
+        memory.keep_book(&book).expect("kept");
+        assert_eq!(memory.book().expect("read").open().count(), 0);
+    }
+}
