@@ -21,6 +21,7 @@ pub(crate) const PACKAGES: &[&str] = &[
     "dosfstools",
     "e2fsprogs",
     "ethtool",
+    "exfatprogs",
     "fdisk",
     "flex",
     "fonts-wqy-microhei",
@@ -54,6 +55,7 @@ pub(crate) const PACKAGES: &[&str] = &[
     "tcpdump",
     "tcpreplay",
     "tshark",
+    "xorriso",
     "xz-utils",
     "zstd",
 ];

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::step::{exec, step};
 
 /// The programs that go onto the appliance.
-pub(crate) const PROGRAMS: [&str; 8] = [
+pub(crate) const PROGRAMS: [&str; 10] = [
     "supervisor",
     "collector",
     "analyzer",
@@ -16,6 +16,8 @@ pub(crate) const PROGRAMS: [&str; 8] = [
     "storage",
     "slots",
     "gate",
+    "fetch",
+    "sticks",
     "spanwatch",
 ];
 

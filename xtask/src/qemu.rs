@@ -1,6 +1,7 @@
 //! The QEMU machine that boots the image: one description for `make run` and for the tests.
 
 mod accel;
+mod debugger;
 mod guest;
 mod power;
 
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
+pub(crate) use debugger::Debugger;
 pub(crate) use guest::{Forwards, Guest};
 use power::Power;
 

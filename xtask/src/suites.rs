@@ -19,6 +19,7 @@ mod playback;
 mod ports;
 mod reproducible;
 mod session;
+mod sources;
 mod tally;
 mod trust;
 mod unit;
@@ -141,6 +142,18 @@ const SUITES: &[Suite] = &[
         about: "firmware updates: refused, good, rolled back",
         long: false,
         run: update::run,
+    },
+    Suite {
+        name: "sources",
+        about: "bundles from USB sticks and web servers, good and hostile ones",
+        long: false,
+        run: sources::run,
+    },
+    Suite {
+        name: "hang",
+        about: "a hung kernel, a kernel that fails: restarted, and counted",
+        long: false,
+        run: sources::hang,
     },
     Suite {
         name: "update-back",

@@ -27,6 +27,8 @@ SPANWATCH_PROGRAMS = \
 	storage \
 	slots \
 	gate \
+	fetch \
+	sticks \
 	spanwatch
 
 # Buildroot has its own ideas of a release; ours are those of Cargo.toml.

@@ -75,6 +75,109 @@ pub struct FirmwareStatus {
     /// What went wrong that nobody asked for, in words.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// Why the last download or copy brought no bundle, in words; gone with the next one.
+    #[serde(default)]
+    pub unfetched: Option<String>,
+    /// USB sticks that are plugged in now.
+    #[serde(default)]
+    pub plugged: u32,
+    /// What was found on them when they were looked at; empty again when something is plugged in or out.
+    #[serde(default)]
+    pub sticks: Vec<Stick>,
+}
+
+/// A partition of a USB stick and what may be installed from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stick {
+    /// The kernel's name of the partition, such as `sda1`.
+    pub partition: String,
+    /// Maker and model as the stick tells.
+    pub model: String,
+    /// Its octets.
+    pub octets: u64,
+    /// The file system; `None` where there is none that is read.
+    pub filesystem: Option<String>,
+    /// Files whose names end in `.raucb`, by name.
+    pub bundles: Vec<StickBundle>,
+    /// What was left out and why, or why nothing could be read, in words.
+    pub problems: Vec<String>,
+}
+
+/// A file that may be a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StickBundle {
+    /// Its name in the top folder.
+    pub name: String,
+    /// Its octets.
+    pub octets: u64,
+}
+
+/// Where a bundle is that the box gets by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum BundlePlace {
+    /// On a web server.
+    Url {
+        /// `http://` or `https://`.
+        url: String,
+    },
+    /// On a USB stick.
+    Stick {
+        /// The kernel's name of the partition, such as `sda1`; `None`: wherever the only one of that name is.
+        #[serde(default)]
+        partition: Option<String>,
+        /// The file's name in the top folder.
+        name: String,
+    },
+}
+
+impl BundlePlace {
+    /// Reads an address, or `usb:NAME`, or `usb:PARTITION/NAME`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(rest) = text.strip_prefix("usb:") {
+            let (partition, name) = match rest.split_once('/') {
+                Some((partition, name)) => (Some(partition.to_owned()), name),
+                None => (None, rest),
+            };
+            let name = name.to_owned();
+            return (!name.is_empty()).then_some(Self::Stick { partition, name });
+        }
+        let web = ["https://", "http://"].iter().any(|scheme| {
+            let head = text.get(..scheme.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(scheme)) && text.len() > scheme.len()
+        });
+        web.then(|| Self::Url { url: text.to_owned() })
+    }
+
+    /// As [`BundlePlace::parse`] reads it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Url { url } => url.clone(),
+            Self::Stick { partition: None, name } => format!("usb:{name}"),
+            Self::Stick {
+                partition: Some(partition),
+                name,
+            } => format!("usb:{partition}/{name}"),
+        }
+    }
+}
+
+/// Has the box get a bundle by itself and check it; how far it is, is in [`FirmwareStatus::update`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FetchRequest {
+    /// From where.
+    pub from: BundlePlace,
+    /// Who asks, for the log.
+    pub user: String,
+}
+
+/// Has the USB sticks looked at: they are mounted for that moment alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SticksRequest {
+    /// Who asks, for the log.
+    pub user: String,
 }
 
 /// A slot as the boot loader sees it.
@@ -131,6 +234,9 @@ pub enum Update {
         received: u64,
         /// Octets that are expected; `None` where that is not known.
         expected: Option<u64>,
+        /// From where the box gets it by itself; `None` where somebody sends it.
+        #[serde(default)]
+        from: Option<String>,
     },
     /// A bundle was checked and may be installed.
     Verified {
@@ -360,4 +466,22 @@ pub struct RebootRequest {
 pub struct HealthReport {
     /// The first thing that does not work, in words; `None` where everything does.
     pub problem: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read_as_they_are_shown() {
+        for text in ["https://h/a.raucb", "HTTP://h", "usb:a b.raucb", "usb:sda1/a.raucb"] {
+            assert_eq!(
+                BundlePlace::parse(text).map(|place| place.shown()).as_deref(),
+                Some(text)
+            );
+        }
+        for bad in ["", "https://", "ftp://h/a", "usb:", "usb:sda1/", "a.raucb", "升级包"] {
+            assert_eq!(BundlePlace::parse(bad), None, "{bad}");
+        }
+    }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use settings::{Language, Role, Settings};
 
 use crate::firmware::{
-    CancelRequest, FirmwareQuery, FirmwareStatus, Health, HealthReport, InstallRequest, RebootRequest, ReceiveAnswer,
-    ReceiveRequest, VerifyRequest,
+    CancelRequest, FetchRequest, FirmwareQuery, FirmwareStatus, Health, HealthReport, InstallRequest, RebootRequest,
+    ReceiveAnswer, ReceiveRequest, SticksRequest, VerifyRequest,
 };
 use crate::service;
 
@@ -41,6 +41,10 @@ service! {
         Firmware(FirmwareQuery) -> FirmwareStatus,
         /// Begins to send a bundle.
         ReceiveFirmware(ReceiveRequest) -> ReceiveAnswer,
+        /// Has the box get a bundle by itself.
+        FetchFirmware(FetchRequest) -> FirmwareStatus,
+        /// Looks for bundles on USB sticks.
+        FirmwareSticks(SticksRequest) -> FirmwareStatus,
         /// Checks a bundle.
         VerifyFirmware(VerifyRequest) -> FirmwareStatus,
         /// Installs the bundle that was checked.

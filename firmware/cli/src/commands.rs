@@ -27,6 +27,8 @@ pub(crate) enum Action {
     ShowCapture,
     ShowStorage,
     ShowFirmware,
+    ShowSticks,
+    FetchFirmware,
     ReceiveFirmware,
     VerifyFirmware,
     InstallFirmware,
@@ -120,7 +122,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 88] = [
+pub(crate) const COMMANDS: [Command; 92] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -255,6 +257,12 @@ pub(crate) const COMMANDS: [Command; 88] = [
             "versions, slots, updates and how they ended",
             "版本、分区、升级及其结果",
         ),
+    ),
+    command(
+        "show firmware usb",
+        Action::ShowSticks,
+        false,
+        ("bundles on the USB sticks that are plugged in", "已插入 U 盘上的升级包"),
     ),
     command(
         "show storage",
@@ -713,6 +721,15 @@ pub(crate) const COMMANDS: [Command; 88] = [
         ),
     ),
     command(
+        "firmware fetch BUNDLE",
+        Action::FetchFirmware,
+        false,
+        (
+            "get a bundle from a web server or a USB stick, and check it",
+            "从网站或 U 盘获取并校验升级包",
+        ),
+    ),
+    command(
         "firmware verify",
         Action::VerifyFirmware,
         false,
@@ -726,6 +743,21 @@ pub(crate) const COMMANDS: [Command; 88] = [
     ),
     command(
         "firmware install anyway",
+        Action::InstallAnyway,
+        false,
+        ("the same, whatever must be confirmed", "确认提示并安装"),
+    ),
+    command(
+        "firmware install BUNDLE",
+        Action::InstallFirmware,
+        false,
+        (
+            "get a bundle from a web server or a USB stick, check and install it",
+            "从网站或 U 盘获取、校验并安装升级包",
+        ),
+    ),
+    command(
+        "firmware install BUNDLE anyway",
         Action::InstallAnyway,
         false,
         ("the same, whatever must be confirmed", "确认提示并安装"),

@@ -4,8 +4,9 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
 use api::firmware::{
-    CancelRequest, Confirmation, FirmwareQuery, FirmwareStatus, Health, HistoryEvent, InstallRequest, OutcomeKind,
-    Reason, ReasonKind, RebootRequest, ReceiveRequest, Update, VerifyRequest,
+    BundlePlace, CancelRequest, Confirmation, FetchRequest, FirmwareQuery, FirmwareStatus, Health, HistoryEvent,
+    InstallRequest, OutcomeKind, Reason, ReasonKind, RebootRequest, ReceiveRequest, Stick, SticksRequest, Update,
+    VerifyRequest,
 };
 
 use settings::Language;
@@ -22,11 +23,20 @@ use crate::when;
 const PART: usize = 1 << 20;
 /// Lines of the history that are shown.
 const HISTORY: usize = 20;
+/// How often it is asked how far a bundle is.
+const POLL: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Session {
     /// Shows the firmware, or updates it.
     pub(crate) fn about_firmware(&self, parsed: &Parsed, format: Format) -> Result<String, String> {
         let status = match parsed.action {
+            Action::ShowSticks => {
+                let status = self.ask(SticksRequest { user: user() })?;
+                return self.print(format, status, |status| {
+                    sticks(self.language, &status.sticks, status.plugged)
+                });
+            }
+            Action::FetchFirmware => self.fetch_firmware(parsed)?,
             Action::ReceiveFirmware => self.receive_firmware()?,
             Action::VerifyFirmware => self.ask(VerifyRequest { user: user() })?,
             Action::InstallFirmware | Action::InstallAnyway => self.install_firmware(parsed)?,
@@ -67,7 +77,43 @@ impl Session {
         self.ask(VerifyRequest { user: user() })
     }
 
+    /// Has the box get a bundle and waits until it is checked. When this program ends, the box goes on.
+    fn fetch_firmware(&self, parsed: &Parsed) -> Result<FirmwareStatus, String> {
+        let words = parsed.values.iter();
+        let place = words.rev().find_map(|word| BundlePlace::parse(word));
+        let Some(from) = place else {
+            let none = (
+                "name a bundle: https://HOST/PATH or usb:NAME",
+                "请指定升级包：https://主机/路径 或 usb:文件名",
+            );
+            return Err(say(self.language, none).to_owned());
+        };
+        if matches!(from, BundlePlace::Stick { .. }) {
+            self.ask(SticksRequest { user: user() })?;
+        }
+        let mut status = self.ask(FetchRequest { from, user: user() })?;
+        let shows = std::io::stderr().is_terminal();
+        while let Update::Receiving { from: Some(_), .. } = &status.update {
+            if shows {
+                eprint!("\r\x1b[K{}", update(self.language, &status.update));
+            }
+            std::thread::sleep(POLL);
+            status = self.ask(FirmwareQuery {})?;
+        }
+        if shows {
+            eprintln!();
+        }
+        match (&status.update, &status.unfetched) {
+            (_, Some(problem)) => Err(problem.clone()),
+            (Update::Verified { .. }, None) => Ok(status),
+            _ => Err(say(self.language, ("it was taken back", "已取消")).to_owned()),
+        }
+    }
+
     fn install_firmware(&self, parsed: &Parsed) -> Result<FirmwareStatus, String> {
+        if parsed.values.iter().any(|word| BundlePlace::parse(word).is_some()) {
+            self.fetch_firmware(parsed)?;
+        }
         let Update::Verified { bundle } = self.ask(FirmwareQuery {})?.update else {
             let none = (
                 "no bundle was checked: send one with `firmware receive`, or from the console",
@@ -135,6 +181,12 @@ fn shown(language: Language, status: &FirmwareStatus) -> String {
     rows.push((words(("Lowest version", "最低可安装版本")), floor));
     rows.push((words(("Health", "健康检查")), health(language, &status.health)));
     rows.push((words(("Update", "升级")), update(language, &status.update)));
+    if let Some(problem) = &status.unfetched {
+        rows.push((words(("No bundle came", "未能获取升级包")), problem.clone()));
+    }
+    if status.plugged > 0 {
+        rows.push((words(("USB sticks", "U 盘")), plugged(language, status)));
+    }
     if let Some(trouble) = &status.trouble {
         rows.push((words(("Trouble", "故障")), trouble.clone()));
     }
@@ -174,6 +226,63 @@ fn shown(language: Language, status: &FirmwareStatus) -> String {
     text
 }
 
+/// In a few words what is plugged in.
+fn plugged(language: Language, status: &FirmwareStatus) -> String {
+    if status.sticks.is_empty() {
+        let unseen = (
+            "plugged in: `show firmware usb` looks what is there",
+            "已插入：执行 show firmware usb 查看内容",
+        );
+        return say(language, unseen).to_owned();
+    }
+    let bundles: Vec<String> = status
+        .sticks
+        .iter()
+        .flat_map(|stick| {
+            stick
+                .bundles
+                .iter()
+                .map(|bundle| format!("usb:{}/{}", stick.partition, bundle.name))
+        })
+        .collect();
+    if bundles.is_empty() {
+        return say(language, ("no bundle on them", "其中没有升级包")).to_owned();
+    }
+    bundles.join(", ")
+}
+
+/// What is on the sticks.
+fn sticks(language: Language, sticks: &[Stick], plugged: u32) -> String {
+    if plugged == 0 {
+        return format!("{}\n", say(language, ("no USB stick is plugged in", "没有插入 U 盘")));
+    }
+    let mut text = String::new();
+    for stick in sticks {
+        let kind = stick.filesystem.as_deref().unwrap_or("-");
+        text.push_str(&format!("{}  {}  {kind}\n", stick.partition, stick.model));
+        for bundle in &stick.bundles {
+            text.push_str(&format!(
+                "  usb:{}/{}  {:.1} MB\n",
+                stick.partition,
+                bundle.name,
+                megabytes(bundle.octets)
+            ));
+        }
+        for problem in &stick.problems {
+            text.push_str(&format!("  {problem}\n"));
+        }
+        if stick.bundles.is_empty() {
+            text.push_str(&format!("  {}\n", say(language, ("no bundle", "没有升级包"))));
+        }
+    }
+    text
+}
+
+#[allow(clippy::cast_precision_loss, reason = "one decimal is shown")]
+fn megabytes(octets: u64) -> f64 {
+    octets as f64 / 1e6
+}
+
 fn health(language: Language, health: &Health) -> String {
     match (health, language) {
         (Health::Unknown, _) => say(language, ("not known yet", "尚未知道")).to_owned(),
@@ -189,8 +298,22 @@ fn update(language: Language, update: &Update) -> String {
     let english = language == Language::English;
     match update {
         Update::Idle => say(language, ("none", "无")).to_owned(),
-        Update::Receiving { received, .. } if english => format!("receiving, {received} octets so far"),
-        Update::Receiving { received, .. } => format!("正在接收，已收到 {received} 字节"),
+        Update::Receiving {
+            received,
+            expected,
+            from,
+        } => {
+            let so_far = megabytes(*received);
+            let of = expected
+                .map(|all| format!(" / {:.1}", megabytes(all)))
+                .unwrap_or_default();
+            let from = from.as_deref().unwrap_or_default();
+            if english {
+                format!("receiving {from} {so_far:.1}{of} MB")
+            } else {
+                format!("正在接收 {from} {so_far:.1}{of} MB")
+            }
+        }
         Update::Verified { bundle } => {
             let mut text = if english {
                 format!("version {} was checked and may be installed", bundle.version)
@@ -353,6 +476,9 @@ mod tests {
             health: Health::Good,
             room: 0,
             trouble: None,
+            unfetched: None,
+            plugged: 0,
+            sticks: Vec::new(),
         }
     }
 
@@ -385,6 +511,31 @@ mod tests {
             text.contains("older than what runs") && text.contains("firmware install anyway"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn sticks_are_shown_with_what_can_be_typed() {
+        let mut status = status();
+        assert!(sticks(Language::English, &[], 0).contains("no USB stick"));
+        status.plugged = 1;
+        assert!(shown(Language::Chinese, &status).contains("show firmware usb"));
+        status.sticks = vec![Stick {
+            partition: "sda1".to_owned(),
+            model: "QEMU HARDDISK".to_owned(),
+            octets: 64_000_000,
+            filesystem: Some("exfat".to_owned()),
+            bundles: vec![api::firmware::StickBundle {
+                name: "new.raucb".to_owned(),
+                octets: 61_500_000,
+            }],
+            problems: vec!["2 names are not shown".to_owned()],
+        }];
+        let text = sticks(Language::English, &status.sticks, 1);
+        assert!(
+            text.contains("usb:sda1/new.raucb  61.5 MB") && text.contains("2 names"),
+            "{text}"
+        );
+        assert!(shown(Language::English, &status).contains("usb:sda1/new.raucb"));
     }
 
     #[test]

@@ -101,6 +101,8 @@ pub(crate) enum Kind {
     Rings,
     /// What servers are ordered by.
     Figure,
+    /// Where a firmware bundle is.
+    Bundle,
     /// Anything that prints.
     Text,
 }
@@ -154,12 +156,13 @@ impl Kind {
             Self::View => "VIEW",
             Self::Rings => "RINGS",
             Self::Figure => "FIGURE",
+            Self::Bundle => "BUNDLE",
             Self::Text => "TEXT",
         }
     }
 
     /// Every kind.
-    pub(crate) const ALL: [Self; 46] = [
+    pub(crate) const ALL: [Self; 47] = [
         Self::Seconds,
         Self::Count,
         Self::Name,
@@ -205,6 +208,7 @@ impl Kind {
         Self::View,
         Self::Rings,
         Self::Figure,
+        Self::Bundle,
         Self::Text,
     ];
 
@@ -358,6 +362,10 @@ impl Kind {
                 "flows, bytes, response, connect or retransmissions",
                 "flows、bytes、response、connect 或 retransmissions",
             ),
+            Self::Bundle => (
+                "https://HOST/PATH, http://HOST/PATH, or usb:NAME (see `show firmware usb`)",
+                "https://主机/路径、http://主机/路径 或 usb:文件名（见 show firmware usb）",
+            ),
             Self::Text => ("text; quotes keep spaces", "文字；用引号保留空格"),
         }
     }
@@ -415,6 +423,7 @@ impl Kind {
             Self::View | Self::Figure => self.choices().contains(&word),
             Self::Rings => word.parse::<u16>().is_ok_and(|n| (1..=64).contains(&n)),
             Self::Scope => (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control),
+            Self::Bundle => api::firmware::BundlePlace::parse(word).is_some() && !word.chars().any(char::is_control),
             Self::Filter | Self::Text => !word.chars().any(char::is_control),
         }
     }

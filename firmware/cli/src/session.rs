@@ -160,6 +160,8 @@ impl Session {
             }
             Action::ShowStorage => self.show_storage(format)?,
             Action::ShowFirmware
+            | Action::ShowSticks
+            | Action::FetchFirmware
             | Action::ReceiveFirmware
             | Action::VerifyFirmware
             | Action::InstallFirmware

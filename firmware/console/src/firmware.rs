@@ -6,8 +6,8 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::sync::Arc;
 
 use api::firmware::{
-    CancelRequest, Confirmation, FirmwareQuery, FirmwareStatus, InstallRequest, RebootRequest, ReceiveRequest,
-    VerifyRequest,
+    BundlePlace, CancelRequest, Confirmation, FetchRequest, FirmwareQuery, FirmwareStatus, InstallRequest,
+    RebootRequest, ReceiveRequest, SticksRequest, VerifyRequest,
 };
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -75,6 +75,22 @@ fn create(path: &str) -> std::io::Result<File> {
     // Whatever the umask: the updater reads it as one of the group.
     file.set_permissions(Permissions::from_mode(0o640))?;
     Ok(file)
+}
+
+/// Has the box get a bundle from a web server or a USB stick.
+pub(crate) async fn fetch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Json(from): Json<BundlePlace>,
+) -> Status {
+    let user = caller.account.user;
+    Ok(axum::Json(app.client.call(FetchRequest { from, user }).await?))
+}
+
+/// Has the USB sticks looked at.
+pub(crate) async fn sticks(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Status {
+    let user = caller.account.user;
+    Ok(axum::Json(app.client.call(SticksRequest { user }).await?))
 }
 
 /// What to install.

@@ -212,6 +212,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/firmware/bundle",
             post(firmware::receive).layer(DefaultBodyLimit::disable()),
         )
+        .route("/firmware/fetch", post(firmware::fetch))
+        .route("/firmware/sticks", post(firmware::sticks))
         .route("/firmware/install", post(firmware::install))
         .route("/firmware/restart", post(firmware::restart))
         .route("/password", post(account::change_password))

@@ -18,6 +18,8 @@
 //!   often as in those groups. It is there when there are such groups.
 //! - "No value" is not counted among different values.
 //! - Numbers stop at the largest of 64 bits.
+//! - Records of the box's tests of itself ([`LinkId::SELF_TEST`], in blocks of their own) count where their link is the
+//!   scope, and nowhere else.
 //!
 //! # Memory
 //!
@@ -36,7 +38,7 @@ mod quality;
 use std::sync::Arc;
 
 use filter::Expr;
-use model::{Ask, BlockError, BlockRef, Definitions, Field, Query, Timestamp};
+use model::{Ask, BlockError, BlockRef, Definitions, Field, LinkId, Query, Scope, Timestamp};
 
 use crate::compile::ask::{Plan, Work};
 use crate::compile::{self, Node};
@@ -66,6 +68,8 @@ struct Inner {
     plan: Plan,
     /// Scope and filter.
     node: Node,
+    /// Whether the records of the box's tests of itself are asked for: else their blocks are stepped over.
+    self_tests: bool,
     probe: store::Probe,
     lore: Lore,
     belonging: Belonging,
@@ -111,6 +115,7 @@ impl Compiled {
             expr: expr.clone(),
             plan,
             node,
+            self_tests: query.scope == Some(Scope::Link(LinkId::SELF_TEST)),
             probe: compile::probe::probe(expr, context),
             lore: Lore {
                 definitions: Definitions::new(&context.objects.applications),
@@ -234,6 +239,12 @@ pub(crate) const fn latest_number(end: Timestamp) -> u64 {
     crate::records::number(end.as_nanos(), false)
 }
 
+/// Whether a block has records of the box's tests of itself, and no others.
+fn is_self_test(block: &BlockRef<'_>) -> Result<bool, BlockError> {
+    let link = u64::from(LinkId::SELF_TEST.0);
+    Ok(block.column(Field::Link)?.range() == Some((link, link)))
+}
+
 /// Groups meet in tables by hashes that senders of flows must not be able to foresee.
 fn seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
@@ -299,6 +310,9 @@ impl Worker {
         let (min, max) = block.ends();
         let (from, to) = self.compiled.span();
         if max < from || min >= to {
+            return Ok(false);
+        }
+        if !self.compiled.0.self_tests && is_self_test(block)? {
             return Ok(false);
         }
         if !probe.addresses.is_empty()

@@ -91,6 +91,8 @@ fn changes_firmware(request: &SupervisorRequest) -> bool {
     matches!(
         request,
         R::ReceiveFirmware(_)
+            | R::FetchFirmware(_)
+            | R::FirmwareSticks(_)
             | R::VerifyFirmware(_)
             | R::InstallFirmware(_)
             | R::CancelFirmware(_)

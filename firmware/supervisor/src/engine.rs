@@ -166,6 +166,14 @@ impl Engine {
                 request.user = who(caller, &request.user);
                 reply(self.office()?.order(|to| Order::Receive(request, to)).await?)
             }
+            R::FetchFirmware(mut request) => {
+                request.user = who(caller, &request.user);
+                reply(self.office()?.order(|to| Order::Fetch(request, to)).await?)
+            }
+            R::FirmwareSticks(request) => {
+                let user = who(caller, &request.user);
+                reply(self.office()?.order(|to| Order::Sticks(user, to)).await?)
+            }
             R::VerifyFirmware(mut request) => {
                 request.user = who(caller, &request.user);
                 reply(self.office()?.order(|to| Order::Verify(request, to)).await?)

@@ -2,6 +2,7 @@
 
 mod books;
 mod boots;
+mod fetching;
 mod gate;
 mod machine;
 mod office;

@@ -102,7 +102,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
         async move { engine.answer(request, peer).await }
     }));
     tokio::spawn(reconcile::run(engine.clone()));
-    let firmware = firmware::open(args.data.clone(), engine.paths.sys.clone(), !args.detached);
+    let firmware = firmware::open(
+        args.data.clone(),
+        engine.paths.sys.clone(),
+        args.run.join("supervisor"),
+        !args.detached,
+    );
     let _ = engine.firmware.set(firmware.clone());
     if !args.detached {
         let (folder, scratch) = (args.data.join("ssh"), args.run.join("supervisor"));

@@ -59,6 +59,11 @@ impl Guest {
         }
     }
 
+    /// A file in the folder of the machine.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     /// How the guest's processors are run, in words.
     pub(crate) fn accel(&self) -> &'static str {
         self.accel

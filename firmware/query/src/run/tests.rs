@@ -558,3 +558,64 @@ fn a_damaged_block_is_said_and_the_rest_is_answered() {
     let closed = desk.close();
     assert_eq!((closed.hours, closed.damaged), (2, 1));
 }
+
+/// The box's own packet is nobody's traffic, whatever is asked, from records and from rollups; it is found where it is
+/// asked for.
+#[test]
+fn what_the_box_tests_itself_with_is_no_traffic() {
+    let traffic = many(0, 50);
+    let own: Vec<FlowRecord> = many(0, 3)
+        .into_iter()
+        .map(|record| FlowRecord {
+            link: LinkId::SELF_TEST,
+            bytes: u64::MAX / 4,
+            ..record
+        })
+        .collect();
+    let page = Ask::Records {
+        order: model::Order::End,
+        ascending: false,
+        offset: 0,
+        limit: 1_000,
+    };
+    let asks = [
+        TOTALS,
+        top(Key::Link, false),
+        top(Key::SrcIp, true),
+        series(60, vec![Key::Link], false),
+        page,
+    ];
+    let (mut clean, mut tested) = (Desk::open(), Desk::open());
+    clean.append(&traffic);
+    tested.append(&own[..1]);
+    tested.append(&traffic);
+    tested.append(&own[1..]);
+    for closed in [false, true] {
+        if closed {
+            assert_eq!((clean.close().hours, tested.close().hours), (1, 1));
+        }
+        for ask in &asks {
+            for scope in [
+                None,
+                Some(Scope::Ports),
+                Some(Scope::Exporters),
+                Some(Scope::Link(LinkId(1))),
+            ] {
+                let asked = Query {
+                    scope,
+                    ..query(ask.clone())
+                };
+                let answer = |desk: &Desk| desk.ask(&desk.question(&asked).0).found;
+                assert_eq!(answer(&tested), answer(&clean), "{asked:?}");
+            }
+        }
+        let asked = Query {
+            scope: Some(Scope::Link(LinkId::SELF_TEST)),
+            ..query(TOTALS)
+        };
+        let model::Found::Totals { total, .. } = tested.ask(&tested.question(&asked).0).found else {
+            panic!("no totals");
+        };
+        assert_eq!(total.flows, 3);
+    }
+}

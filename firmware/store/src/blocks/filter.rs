@@ -37,6 +37,11 @@ impl Filter {
         }
     }
 
+    /// Records of the box's tests of itself are none of the network's: they are told where they alone are asked for.
+    fn asks_for_self_tests(&self) -> bool {
+        self.links == (LinkId::SELF_TEST..=LinkId::SELF_TEST)
+    }
+
     /// Whether a record is asked for.
     #[must_use]
     pub fn takes(&self, record: &FlowRecord) -> bool {
@@ -45,7 +50,8 @@ impl Filter {
             let sides = record.export.as_ref();
             record.link == interface.exporter && sides.is_some_and(|e| by(e.ingress_if) || by(e.egress_if))
         };
-        self.links.contains(&record.link) && self.interface.is_none_or(by_interface)
+        let meant = record.link != LinkId::SELF_TEST || self.asks_for_self_tests();
+        meant && self.links.contains(&record.link) && self.interface.is_none_or(by_interface)
     }
 
     /// Whether a block may hold such a record, by its directory.
@@ -56,6 +62,11 @@ impl Filter {
         };
         let (low, high) = (u64::from(self.links.start().0), u64::from(self.links.end().0));
         if !reaches(Field::Link, low, high)? {
+            return Ok(false);
+        }
+        // They come in blocks of their own.
+        let own = u64::from(LinkId::SELF_TEST.0);
+        if !self.asks_for_self_tests() && block.column(Field::Link)?.range() == Some((own, own)) {
             return Ok(false);
         }
         let Some(InterfaceId { exporter, index }) = self.interface else {

@@ -1,18 +1,22 @@
 //! Runs the machine: one task that takes orders, does what the machine says, and shows how it stands.
 
+mod arrivals;
+
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::firmware::{
-    Bundle, FirmwareStatus, Health, InstallRequest, ReceiveAnswer, ReceiveRequest, Slot, SlotStatus, Update,
-    VerifyRequest,
+    Bundle, FetchRequest, FirmwareStatus, Health, InstallRequest, ReceiveAnswer, ReceiveRequest, Slot, SlotStatus,
+    Update, VerifyRequest,
 };
 use api::{Failure, FailureKind};
 use model::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::arrivals::Sticks;
+use super::fetching::Fetch;
 use super::gate::{Gate, Verdict};
 use super::machine::{Act, Busy, Entry, Here, Loader, Machine, Phase};
 use super::rules::{self, Refusal, Rules};
@@ -33,6 +37,8 @@ const BOOT_LOADER: &str = "spanwatch-slots@";
 /// What the others ask of the firmware's task.
 pub(crate) enum Order {
     Receive(ReceiveRequest, Reply<ReceiveAnswer>),
+    Fetch(FetchRequest, Reply<FirmwareStatus>),
+    Sticks(String, Reply<FirmwareStatus>),
     Verify(VerifyRequest, Reply<FirmwareStatus>),
     Install(InstallRequest, Reply<FirmwareStatus>),
     Cancel(String, Reply<FirmwareStatus>),
@@ -73,17 +79,29 @@ impl Counter {
 #[derive(Debug, Clone)]
 enum Staged {
     Nothing,
-    Receiving { expected: Option<u64> },
-    Verified { bundle: Bundle },
+    Receiving {
+        expected: Option<u64>,
+    },
+    /// The box gets it by itself.
+    Fetching,
+    Verified {
+        bundle: Bundle,
+    },
 }
 
 struct Office {
     data: PathBuf,
     sys: PathBuf,
+    /// Where orders for other units are.
+    run: PathBuf,
     journal: Folder,
     machine: Machine,
     loader: Option<Loader>,
     staged: Staged,
+    fetch: Option<Fetch>,
+    /// Why the last one brought nothing.
+    unfetched: Option<String>,
+    sticks: Sticks,
     gate: Gate,
     /// How far RAUC is, while it installs.
     progress: (u8, String),
@@ -93,11 +111,11 @@ struct Office {
 }
 
 /// Starts the task. Outside the appliance it has nothing to say.
-pub(crate) fn open(data: PathBuf, sys: PathBuf, act: bool) -> Counter {
+pub(crate) fn open(data: PathBuf, sys: PathBuf, run_folder: PathBuf, act: bool) -> Counter {
     let (orders, queue) = mpsc::channel(ORDERS);
     let (sender, shown) = watch::channel(None);
     if act {
-        tokio::spawn(run(data, sys, queue, sender));
+        tokio::spawn(run(data, sys, run_folder, queue, sender));
     }
     Counter { orders, shown }
 }
@@ -134,6 +152,7 @@ pub(crate) fn before_settings(data: &Path) -> Option<String> {
 async fn run(
     data: PathBuf,
     sys: PathBuf,
+    run_folder: PathBuf,
     mut orders: mpsc::Receiver<Order>,
     shown: watch::Sender<Option<FirmwareStatus>>,
 ) {
@@ -165,10 +184,14 @@ async fn run(
     let mut office = Office {
         data,
         sys,
+        run: run_folder,
         journal: folder,
         machine,
         loader,
         staged: Staged::Nothing,
+        fetch: None,
+        unfetched: None,
+        sticks: Sticks::default(),
         gate: Gate::new(system::uptime_s()),
         progress: (0, String::new()),
         trouble,
@@ -183,6 +206,7 @@ async fn run(
         log::error!(event = "boot-loader"; "{e}");
     }
     office.loader = look().await;
+    office.forget_part().await;
     office.show();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -236,7 +260,9 @@ impl Office {
     async fn obey(&mut self, order: Order) {
         // Whoever asked may be gone: that is no trouble of ours.
         match order {
-            Order::Receive(request, reply) => drop(reply.send(self.receive(&request))),
+            Order::Receive(request, reply) => drop(reply.send(self.receive(&request).await)),
+            Order::Fetch(request, reply) => drop(reply.send(self.fetch(request).await)),
+            Order::Sticks(user, reply) => self.look_at_sticks(&user, reply),
             Order::Verify(request, reply) => drop(reply.send(self.verify(request).await)),
             Order::Install(request, reply) => drop(reply.send(self.install(&request).await)),
             Order::Cancel(user, reply) => drop(reply.send(self.cancel(&user).await)),
@@ -263,10 +289,10 @@ impl Office {
         }
     }
 
-    fn receive(&mut self, request: &ReceiveRequest) -> Result<ReceiveAnswer, Failure> {
+    async fn receive(&mut self, request: &ReceiveRequest) -> Result<ReceiveAnswer, Failure> {
         self.machine.admits().map_err(busy)?;
         let path = self.received();
-        self.forget();
+        self.forget().await;
         let there = self.data.join("firmware");
         let available = system::disk(&self.data, &there).map_or(0, |disk| disk.available);
         let most = rules::room(available);
@@ -282,7 +308,11 @@ impl Office {
     }
 
     /// Removes what was received.
-    fn forget(&mut self) {
+    async fn forget(&mut self) {
+        if let Some(fetch) = self.fetch.take() {
+            fetch.stop().await;
+        }
+        self.unfetched = None;
         self.staged = Staged::Nothing;
         for entry in fs::read_dir(self.data.join("firmware/incoming"))
             .into_iter()
@@ -306,6 +336,11 @@ impl Office {
                 return Err(wrong(format!(
                     "{arrived} of {expected} octets arrived: send the bundle again"
                 )));
+            }
+            Staged::Fetching => {
+                return Err(wrong(
+                    "the bundle is still on its way: wait until it is here".to_owned(),
+                ));
             }
             Staged::Nothing if arrived == 0 => return Err(wrong("there is no bundle: send one first".to_owned())),
             _ => {}
@@ -357,7 +392,7 @@ impl Office {
         log::warn!(event = "firmware-cancel", user = user; "{user} takes the update back");
         // What was sent goes first; what waits for its restart goes when it is taken back again.
         if !matches!(self.staged, Staged::Nothing) && self.machine.admits().is_ok() {
-            self.forget();
+            self.forget().await;
             return Ok(self.status());
         }
         let acts = self.machine.cancel().map_err(busy);
@@ -377,6 +412,7 @@ impl Office {
     }
 
     async fn tick(&mut self) {
+        self.attend().await;
         let acts = self.machine.tick(now());
         self.perform(acts).await;
         if matches!(self.machine.journal.phase, Phase::Installing { .. }) {
@@ -434,7 +470,7 @@ impl Office {
             Err(message) => log::error!(event = "firmware-failed"; "the new version could not be installed: {message}"),
         }
         if result.is_ok() {
-            self.forget();
+            self.forget().await;
         }
         let acts = self.machine.installed(result, active, now());
         self.perform(acts).await;
@@ -552,6 +588,9 @@ impl Office {
             health: self.gate.health(),
             room: self.room(),
             trouble: self.trouble.clone(),
+            unfetched: self.unfetched.clone(),
+            plugged: u32::try_from(self.sticks.plugged.len()).unwrap_or(u32::MAX),
+            sticks: self.sticks.found.clone(),
         }
     }
 
@@ -570,6 +609,13 @@ impl Office {
                 (Staged::Receiving { expected }, _) => Update::Receiving {
                     received: fs::metadata(self.received()).map_or(0, |file| file.len()),
                     expected: *expected,
+                    from: None,
+                },
+                (Staged::Fetching, _) => Update::Receiving {
+                    received: fs::metadata(self.data.join("firmware/incoming").join(fetch::staging::PART))
+                        .map_or(0, |file| file.len()),
+                    expected: self.fetch.as_ref().and_then(Fetch::expected),
+                    from: self.fetch.as_ref().map(Fetch::from),
                 },
                 (Staged::Verified { bundle }, _) => Update::Verified { bundle: bundle.clone() },
                 (Staged::Nothing, Phase::Ready { pending, at, .. }) => Update::Ready {

@@ -6,7 +6,7 @@ use semver::Version;
 /// The board that this firmware is for, as bundles name it.
 pub(crate) const COMPATIBLE: &str = "spanwatch-x86_64";
 /// What must stay free on the data partition beside a bundle: records and settings go on. Octets.
-const KEEP_FREE: u64 = 32 << 20;
+pub(crate) const KEEP_FREE: u64 = 32 << 20;
 /// The largest bundle that is received. Octets.
 pub(crate) const BUNDLE_MAX: u64 = 512 << 20;
 
