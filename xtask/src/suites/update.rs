@@ -299,11 +299,13 @@ fn refused(tally: &mut Tally, bench: &Bench) -> Result<()> {
     let parts = dir.join("parts");
     std::fs::create_dir_all(&parts)?;
     for (name, octets) in [
-        ("root.img", 1 << 20),
+        ("root.img", 1_u32 << 20),
         ("spanwatch-a.efi", 4096),
         ("spanwatch-b.efi", 4096),
     ] {
-        std::fs::write(parts.join(name), vec![0x5a; octets])?;
+        // Octets that cannot be packed: a bundle has to have a size.
+        let mixed = (0..octets).map(|at| at.wrapping_mul(0x9e37_79b9).to_be_bytes()[1]);
+        std::fs::write(parts.join(name), mixed.collect::<Vec<u8>>())?;
     }
     let contents = Contents {
         parts,
