@@ -146,13 +146,13 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "sources",
         about: "bundles from USB sticks and web servers, good and hostile ones",
-        long: false,
+        long: true,
         run: sources::run,
     },
     Suite {
         name: "hang",
         about: "a hung kernel, a kernel that fails: restarted, and counted",
-        long: false,
+        long: true,
         run: sources::hang,
     },
     Suite {

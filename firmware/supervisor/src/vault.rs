@@ -4,7 +4,7 @@ use std::io;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use settings::Settings;
+use settings::{Settings, SettingsError};
 
 use crate::accounts::Accounts;
 use crate::disk::{self, Disk};
@@ -83,6 +83,10 @@ impl Vault {
                     }
                     return settings;
                 }
+                Err(SettingsError::Version { found }) if found > settings::VERSION => {
+                    let reason = format!("it is of version {found}, and this release reads {}", settings::VERSION);
+                    self.put_away(name, "newer", &reason, troubles);
+                }
                 Err(e) => self.set_aside(name, &e.to_string(), troubles),
             }
         }
@@ -115,13 +119,19 @@ impl Vault {
     }
 
     fn set_aside(&mut self, name: &str, reason: &str, troubles: &mut Vec<String>) {
-        let aside = format!("{name}.damaged");
+        self.put_away(name, "damaged", reason, troubles);
+    }
+
+    /// Keeps a file that is not understood under another name. What a later release wrote is not damaged: it is whole
+    /// when that release runs again.
+    fn put_away(&mut self, name: &str, what: &str, reason: &str, troubles: &mut Vec<String>) {
+        let aside = format!("{name}.{what}");
         let kept = self.disk.rename(name, &aside).and_then(|()| self.disk.sync());
         let fate = kept.map_or_else(
             |e| format!("could not be set aside: {e}"),
             |()| format!("was set aside as {aside}"),
         );
-        troubles.push(format!("{name} is damaged ({reason}) and {fate}"));
+        troubles.push(format!("{name} is {what} ({reason}) and {fate}"));
     }
 
     /// Puts settings in force, on the disk. With `unconfirmed` they are taken back unless they are confirmed.
@@ -228,6 +238,23 @@ mod tests {
         assert_eq!(loaded.settings.hostname, "first");
         assert_eq!(loaded.troubles.len(), 2, "{:?}", loaded.troubles);
         assert!(disk.files.lock().unwrap().contains_key("settings.json.damaged"));
+    }
+
+    #[test]
+    fn what_a_later_release_wrote_is_kept_whole_and_said() {
+        let disk = Fragile::default();
+        let mut vault = Vault::new(disk.clone());
+        vault.save_settings(&named("first", 1), None).unwrap();
+        let later = named("later", 2).to_json().replacen("\"version\": 1", "\"version\": 9", 1);
+        disk.files
+            .lock()
+            .unwrap()
+            .insert(SETTINGS.to_owned(), later.clone().into_bytes());
+        let loaded = vault.load();
+        assert_eq!(loaded.settings.hostname, "spanwatch");
+        assert!(loaded.troubles[0].contains("version 9"), "{:?}", loaded.troubles);
+        let kept = disk.files.lock().unwrap().get("settings.json.newer").cloned();
+        assert_eq!(kept, Some(later.into_bytes()));
     }
 
     #[test]

@@ -66,6 +66,13 @@ impl Debugger {
         Ok(derailed)
     }
 
+    /// Has QEMU forget all code that it translated. It does so after a single step; without that, firmware and kernel
+    /// need minutes to start again where much ran before.
+    pub(crate) fn forget_translations(mut self) -> Result<()> {
+        self.ask("s")?;
+        self.order("D")
+    }
+
     fn processors(&mut self) -> Result<Vec<String>> {
         let mut all = Vec::new();
         let mut answer = self.ask("qfThreadInfo")?;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::session::{BOOT_WITHIN, Session, first_boot};
 use super::tally::Tally;
 use crate::image::bundle;
-use crate::qemu::{Debugger, Machine};
+use crate::qemu::{Debugger, Guest, Machine};
 use crate::rootfs::Release;
 use server::Server;
 
@@ -207,12 +207,15 @@ pub(super) fn hang(tally: &mut Tally) -> Result<()> {
     let (session, code) = first_boot(&mut guest)?;
     session.set_up(&code)?;
     let before = session.wait_for("firmware", BOOT_WITHIN, |now| Some(now.clone()))?;
+    let length = guest.serial().len();
     Debugger::attach(&guest)?.hang()?;
+    starts_again(&mut guest, length)?;
     tally.check(
         "a kernel that hangs is reset by the watchdog, and counted",
         restarted(&session, &before, "watchdog"),
     );
     let before = session.show("firmware")?;
+    let length = guest.serial().len();
     let began = Instant::now();
     while !Debugger::attach(&guest)?.derail()? {
         ensure!(
@@ -221,6 +224,7 @@ pub(super) fn hang(tally: &mut Tally) -> Result<()> {
         );
         std::thread::sleep(Duration::from_millis(50));
     }
+    starts_again(&mut guest, length)?;
     tally.check(
         "a kernel that fails restarts the box, and is counted",
         restarted(&session, &before, "panic"),
@@ -232,6 +236,15 @@ pub(super) fn hang(tally: &mut Tally) -> Result<()> {
     );
     tally.check("the box shuts down in order", guest.shut_down(Duration::from_secs(120)));
     Ok(())
+}
+
+/// Waits until the firmware writes to the serial console again, and takes the old code out of its way.
+fn starts_again(guest: &mut Guest, length: usize) -> Result<()> {
+    guest.poll("a start of the machine", BACK_WITHIN, |guest| {
+        let serial = guest.serial();
+        serial.get(length..)?.contains("BdsDxe").then_some(())
+    })?;
+    Debugger::attach(guest)?.forget_translations()
 }
 
 /// Waits until one start more is counted, for this reason.
