@@ -1,7 +1,7 @@
 # Each target is a line that calls xtask; `cargo xtask help` lists what else it does.
 CAPTURE ?=
 
-.PHONY: run test image bundle release test-long test-fuzz bench
+.PHONY: run test image bundle factory release test-long test-fuzz bench
 run:
 	cargo xtask run $(if $(CAPTURE),--capture "$(CAPTURE)")
 test:
@@ -10,6 +10,8 @@ bundle:
 	cargo xtask bundle
 image:
 	cargo xtask image
+factory:
+	cargo xtask factory
 release:
 	cargo xtask release
 test-long:

@@ -3,6 +3,7 @@
 mod bench;
 mod cache;
 mod deps;
+mod factory;
 mod fuzz;
 mod image;
 mod kernel;
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   run [--capture FILE]   build everything, boot it in QEMU and replay a capture into it
   image                  leave the disk image, its manifest and kernel.config in build/
   bundle                 the update bundle of the image: build/spanwatch-x86_64-VERSION.raucb
+  factory                the image to flash, and the installer for CD, USB stick and network boot
   keys                   make development keys, unless there are some, and say where all are
   test [--long]          everything that CI runs; --long adds the long tests
   test-suite NAME...     only the named suites of `test`
@@ -65,6 +67,7 @@ fn command(name: &str, rest: &[String]) -> Result<()> {
         "run" => run::run(rest),
         "image" => image::build().map(drop),
         "bundle" => image::bundle::build(&rootfs::Release::current()?).map(drop),
+        "factory" => factory::build().map(drop),
         "keys" => keys::command(),
         "test" => suites::test(rest),
         "test-suite" => suites::some(rest),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::step::{exec, step};
 
 /// The programs that go onto the appliance.
-pub(crate) const PROGRAMS: [&str; 10] = [
+pub(crate) const PROGRAMS: [&str; 11] = [
     "supervisor",
     "collector",
     "analyzer",
@@ -18,6 +18,7 @@ pub(crate) const PROGRAMS: [&str; 10] = [
     "gate",
     "fetch",
     "sticks",
+    "installer",
     "spanwatch",
 ];
 
@@ -33,7 +34,7 @@ pub(crate) fn build() -> Result<PathBuf> {
             cargo
                 .current_dir(crate::root())
                 .args(["build", "--release", "--locked"]);
-            same_anywhere(&mut cargo, &target)?;
+            same_anywhere(&mut cargo, &target, &[])?;
             for program in PROGRAMS {
                 cargo.args(["--bin", program]);
             }
@@ -43,8 +44,24 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(target.join("release"))
 }
 
+/// Builds the first program of the installer's initramfs, linked statically, and returns its path.
+pub(crate) fn build_init() -> Result<PathBuf> {
+    const TARGET: &str = "x86_64-unknown-linux-gnu";
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
+    step("init", "cargo build --release, linked statically", || {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(crate::root())
+            // with a target of its own, so that the flags are not those of the build's own programs
+            .args(["build", "--release", "--locked", "--bin", "init", "--target", TARGET]);
+        same_anywhere(&mut cargo, &target, &["-Ctarget-feature=+crt-static"])?;
+        exec(&mut cargo)
+    })?;
+    Ok(target.join(TARGET).join("release/init"))
+}
+
 /// Keeps the paths of this machine out of the programs, so that a build in another folder gives the same bytes.
-fn same_anywhere(cargo: &mut Command, target: &Path) -> Result<()> {
+fn same_anywhere(cargo: &mut Command, target: &Path, flags: &[&str]) -> Result<()> {
     let home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))
@@ -58,6 +75,7 @@ fn same_anywhere(cargo: &mut Command, target: &Path) -> Result<()> {
     let rust: Vec<String> = prefixes
         .iter()
         .map(|(path, name)| format!("'--remap-path-prefix={}={name}'", path.display()))
+        .chain(flags.iter().map(|flag| format!("'{flag}'")))
         .collect();
     let c: Vec<String> = prefixes
         .iter()

@@ -51,6 +51,9 @@ pub(crate) struct Machine {
     secure_boot: Option<Keys>,
     second_disks: Vec<PathBuf>,
     usb_sticks: Vec<PathBuf>,
+    cd: Option<PathBuf>,
+    stick_first: bool,
+    bad_sector: Option<u64>,
     oem_strings: Vec<String>,
     cold_reboots: bool,
 }
@@ -72,6 +75,9 @@ impl Machine {
             secure_boot: None,
             second_disks: Vec::new(),
             usb_sticks: Vec::new(),
+            cd: None,
+            stick_first: false,
+            bad_sector: None,
             oem_strings: Vec::new(),
             cold_reboots: false,
         }
@@ -101,6 +107,24 @@ impl Machine {
     /// take minutes to write over memory that a system which ran for long was translated from.
     pub(crate) fn cold_reboots(mut self) -> Self {
         self.cold_reboots = true;
+        self
+    }
+
+    /// A CD, which it starts from.
+    pub(crate) fn cd(mut self, path: impl Into<PathBuf>) -> Self {
+        self.cd = Some(path.into());
+        self
+    }
+
+    /// Starts from the first USB stick, and not from the disk.
+    pub(crate) fn stick_first(mut self) -> Self {
+        self.stick_first = true;
+        self
+    }
+
+    /// A sector of the disk that cannot be written.
+    pub(crate) fn bad_sector(mut self, sector: u64) -> Self {
+        self.bad_sector = Some(sector);
         self
     }
 
@@ -214,13 +238,7 @@ impl Machine {
             "-drive",
             &format!("if=pflash,format=raw,unit=1,file={}", vars.display()),
         ]);
-        let drive = match &self.drive {
-            // what the guest flushes is flushed, and nothing else
-            Some(address) => format!("if=none,id=disk,format=raw,cache=writeback,file={address}"),
-            None => format!("if=none,id=disk,format=raw,discard=unmap,file={}", disk.display()),
-        };
-        qemu.args(["-drive", &drive]);
-        qemu.args(["-device", "virtio-blk-pci,drive=disk,bootindex=0,addr=0x3"]);
+        self.plug_system_disk(&mut qemu, &disk)?;
         qemu.args(["-device", "virtio-rng-pci,addr=0x4"]);
         for text in &self.oem_strings {
             // a comma would end the option
@@ -257,6 +275,35 @@ impl Machine {
         Ok(Guest::new(power, self.dir, forwards, ports, accel.name()))
     }
 
+    fn plug_system_disk(&self, qemu: &mut Command, disk: &Path) -> Result<()> {
+        let mut drive = String::from("if=none,id=disk,format=raw,");
+        match (&self.drive, self.bad_sector) {
+            // what the guest flushes is flushed, and nothing else
+            (Some(address), _) => drive += &format!("cache=writeback,file={address}"),
+            (None, None) => drive += &format!("discard=unmap,file={}", disk.display()),
+            (None, Some(sector)) => {
+                let rules = self.dir.join("blkdebug.conf");
+                let text = format!(
+                    "[inject-error]\nevent = \"none\"\niotype = \"write\"\nerrno = \"5\"\nsector = \"{sector}\"\nonce = \"off\"\n"
+                );
+                std::fs::write(&rules, text)?;
+                drive += &format!(
+                    "file.driver=blkdebug,file.config={},file.image.driver=file,file.image.filename={}",
+                    rules.display(),
+                    disk.display()
+                );
+            }
+        }
+        let first = self.cd.is_none() && !self.stick_first;
+        let device = format!("virtio-blk-pci,drive=disk,bootindex={},addr=0x3", u8::from(!first));
+        qemu.args(["-drive", &drive, "-device", &device]);
+        if let Some(cd) = &self.cd {
+            let drive = format!("if=none,id=cd,format=raw,media=cdrom,readonly=on,file={}", cd.display());
+            qemu.args(["-drive", &drive, "-device", "ide-cd,drive=cd,bus=ide.0,bootindex=0"]);
+        }
+        Ok(())
+    }
+
     fn plug_disks(&self, qemu: &mut Command) {
         for (at, disk) in self.second_disks.iter().enumerate() {
             let drive = format!("if=none,id=more{at},format=raw,file={}", disk.display());
@@ -268,7 +315,12 @@ impl Machine {
         }
         for (at, stick) in self.usb_sticks.iter().enumerate() {
             let drive = format!("if=none,id=stick{at},format=raw,file={}", stick.display());
-            let device = format!("usb-storage,bus=usb.0,drive=stick{at},removable=on");
+            let first = if self.stick_first && at == 0 {
+                ",bootindex=0"
+            } else {
+                ""
+            };
+            let device = format!("usb-storage,bus=usb.0,drive=stick{at},removable=on{first}");
             qemu.args(["-drive", &drive, "-device", &device]);
         }
     }

@@ -8,6 +8,7 @@ mod builders;
 mod check;
 mod disk;
 mod exporters;
+mod factory;
 mod faults;
 mod figures;
 mod flows;
@@ -172,6 +173,18 @@ const SUITES: &[Suite] = &[
         about: "power cuts in every phase of an update, with lost writes",
         long: true,
         run: kills::run,
+    },
+    Suite {
+        name: "factory",
+        about: "the installer from CD and USB stick, and what it installed",
+        long: true,
+        run: factory::run,
+    },
+    Suite {
+        name: "factory-more",
+        about: "the installer on used, too small and failing disks, arrays, network boot",
+        long: true,
+        run: factory::more,
     },
     Suite {
         name: "power",

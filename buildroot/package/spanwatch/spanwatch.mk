@@ -29,6 +29,7 @@ SPANWATCH_PROGRAMS = \
 	gate \
 	fetch \
 	sticks \
+	installer \
 	spanwatch
 
 # Buildroot has its own ideas of a release; ours are those of Cargo.toml.

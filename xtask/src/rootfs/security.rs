@@ -16,6 +16,8 @@ pub(crate) fn security() -> Result<Vec<(String, f64)>> {
         .with_context(|| format!("no root tree at {}: run `cargo xtask rootfs` first", tree.display()))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.starts_with("spanwatch-") && name.ends_with(".service"))
+        // what starts from a factory's or a technician's medium alone is no part of a box in the field
+        .filter(|name| !on_media_alone(&units.join(name)))
         // a template is scored as one of its instances
         .map(|name| name.replace("@.service", "@ttyS0.service"))
         .collect();
@@ -44,6 +46,12 @@ pub(crate) fn security() -> Result<Vec<(String, f64)>> {
         );
     }
     Ok(scores)
+}
+
+/// Whether a unit never starts on an installed box, whose signed command line names no mode.
+fn on_media_alone(unit: &std::path::Path) -> bool {
+    let condition = "ConditionKernelCommandLine=spanwatch.mode=";
+    std::fs::read_to_string(unit).is_ok_and(|text| text.lines().any(|line| line.starts_with(condition)))
 }
 
 fn exposure(text: &str) -> Option<f64> {

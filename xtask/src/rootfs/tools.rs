@@ -12,7 +12,7 @@ use super::debian;
 use crate::cache::{self, Key};
 
 /// The programs that get a starter; ukify and virt-fw-vars are Python scripts.
-const PROGRAMS: [&str; 15] = [
+const PROGRAMS: [&str; 16] = [
     "bin/dump.erofs",
     "bin/mkfs.erofs",
     "bin/systemd-analyze",
@@ -28,6 +28,7 @@ const PROGRAMS: [&str; 15] = [
     "bin/sbsign",
     "bin/sbverify",
     "bin/virt-fw-vars",
+    "bin/xorriso",
 ];
 
 /// What puts a time into a signature; it is that of SOURCE_DATE_EPOCH, where that is set.
