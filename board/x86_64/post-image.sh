@@ -1,16 +1,17 @@
 #!/bin/sh
 # Makes the disk image; both image builders run it. $1 is BINARIES_DIR, which holds rootfs.erofs,
 # bzImage and kernel.release; what is left there: root.img (with its hash tree), spanwatch-a.efi,
-# spanwatch-b.efi (signed), BOOTX64.EFI, systemd-boot.efi (signed) and disk.img. Needs in the
-# environment SOURCE_DATE_EPOCH, SYSTEMD_BOOT_DIR (linuxx64.efi.stub, systemd-bootx64.efi),
+# spanwatch-b.efi, spanwatch-recovery.efi (signed), BOOTX64.EFI, systemd-boot.efi (signed) and disk.img.
+# Needs in the environment TARGET_DIR (the root tree), SOURCE_DATE_EPOCH, SYSTEMD_BOOT_DIR (linuxx64.efi.stub, systemd-bootx64.efi),
 # SPANWATCH_SB_KEY (a path or a PKCS#11 URI) and SPANWATCH_SB_CERT, and in PATH veritysetup, ukify,
-# sbsign, mke2fs, mtools, sfdisk, rustc and binutils.
+# sbsign, mke2fs, mtools, sfdisk, rustc, binutils, cpio and zstd.
 set -eu
 umask 022
 board=$(cd "$(dirname "$0")" && pwd)
 out=$1
 generation=${SPANWATCH_GENERATION:-1}
 : "${SOURCE_DATE_EPOCH:?is the time of every file in the image}" "${SYSTEMD_BOOT_DIR:?is where the boot loader is}"
+: "${TARGET_DIR:?is the root tree}"
 : "${SPANWATCH_SB_KEY:?signs the boot programs}" "${SPANWATCH_SB_CERT:?is the certificate of that key}"
 export SOURCE_DATE_EPOCH TZ=UTC LC_ALL=C
 table=$board/partitions.sfdisk
@@ -51,18 +52,38 @@ ID=spanwatch
 NAME="Spanwatch"
 PRETTY_NAME="Spanwatch"
 END
+version=$(sed -n 's/^VERSION_ID=//p' "$TARGET_DIR/usr/lib/os-release")
 base=$(grep -v '^#' "$board/cmdline" | tr '\n' ' ' | sed 's/ *$//')
 for slot in a b; do
     part=PARTUUID=$(field spanwatch-root-$slot uuid)
     upper=$(echo $slot | tr ab AB)
-    line=$(printf '%s root=/dev/dm-0 rootfstype=erofs ro rootwait=20 noinitrd systemd.machine_id=firmware systemd.import_credentials=no dm-mod.waitfor="%s" dm-mod.create="root,,,ro,0 %s verity 1 %s %s 4096 4096 %s %s sha256 %s %s 1 panic_on_corruption" rauc.slot=%s spanwatch.end=' \
-        "$base" "$part" $((blocks * 8)) "$part" "$part" "$blocks" $((blocks + 1)) "$hash" "$salt" "$upper")
+    line=$(printf '%s root=/dev/dm-0 rootfstype=erofs ro rootwait=20 noinitrd systemd.machine_id=firmware systemd.import_credentials=no dm-mod.waitfor="%s" dm-mod.create="root,,,ro,0 %s verity 1 %s %s 4096 4096 %s %s sha256 %s %s 1 panic_on_corruption" rauc.slot=%s spanwatch.version=%s spanwatch.end=' \
+        "$base" "$part" $((blocks * 8)) "$part" "$part" "$blocks" $((blocks + 1)) "$hash" "$salt" "$upper" "$version")
     [ ${#line} -lt 2000 ] || { echo "the command line has ${#line} bytes, the kernel takes 2047" >&2; exit 1; }
     printf '%s%0*d' "$line" $((2047 - ${#line})) 0 >"$out/cmdline-$slot"
     ukify build --linux="$out/bzImage" --stub="$SYSTEMD_BOOT_DIR/linuxx64.efi.stub" --cmdline=@"$out/cmdline-$slot" \
         --os-release=@"$out/uki-os-release" --uname="$(cat "$out/kernel.release")" --output="$out/spanwatch-$slot.efi" >"$out/ukify.txt"
     sign "$out/spanwatch-$slot.efi"
 done
+
+# The recovery system: the kernel and an initramfs with one program. Its ID sorts it behind slots that
+# have tries left and before those that have none, so that a box whose slots both fail starts it.
+"$board/initramfs.sh" "$TARGET_DIR" "$out/recovery.cpio.zst" usr/lib/spanwatch/recovery usr/bin/rauc \
+    usr/share/spanwatch/recovery.conf usr/lib/spanwatch/bundle-ca.pem usr/lib/spanwatch/version-floor \
+    etc/ssl/openssl.cnf usr/lib/ssl/openssl.cnf
+cat >"$out/recovery-os-release" <<END
+ID=spanwatch-recovery
+NAME="Spanwatch recovery"
+PRETTY_NAME="Spanwatch recovery"
+END
+line="$base rdinit=/init systemd.import_credentials=no spanwatch.version=$version spanwatch.end="
+printf '%s%0*d' "$line" $((2047 - ${#line})) 0 >"$out/cmdline-recovery"
+ukify build --linux="$out/bzImage" --initrd="$out/recovery.cpio.zst" --stub="$SYSTEMD_BOOT_DIR/linuxx64.efi.stub" \
+    --cmdline=@"$out/cmdline-recovery" --os-release=@"$out/recovery-os-release" --uname="$(cat "$out/kernel.release")" \
+    --output="$out/spanwatch-recovery.efi" >"$out/ukify.txt"
+sign "$out/spanwatch-recovery.efi"
+# two slots and one that is being written must fit beside it
+[ "$(stat -c %s "$out/spanwatch-recovery.efi")" -le 23000000 ] || { echo "spanwatch-recovery.efi is too large" >&2; exit 1; }
 
 # What the firmware starts first, see guard.rs. Its sections hold no addresses, so that it needs no
 # relocation; the build stops when the compiler made one.
@@ -95,6 +116,7 @@ put_esp "$out/BOOTX64.EFI" EFI/BOOT/BOOTX64.EFI
 put_esp "$out/systemd-boot.efi" EFI/systemd/boot-1.efi
 put_esp "$out/systemd-boot.efi" EFI/systemd/boot-2.efi
 put_esp "$out/loader.conf" loader/loader.conf
+put_esp "$out/spanwatch-recovery.efi" EFI/Linux/spanwatch-recovery.efi
 put_esp "$out/spanwatch-a.efi" "EFI/Linux/spanwatch-$(printf %06d "$generation")-a+3.efi"
 
 # The identity partition, empty until the factory fills it.

@@ -68,6 +68,7 @@ pub(crate) fn build_release(release: &Release) -> Result<PathBuf> {
         script
             .arg(&parts)
             .env("PATH", tools.path())
+            .env("TARGET_DIR", &rootfs.tree)
             .env("SOURCE_DATE_EPOCH", &epoch)
             .env("SYSTEMD_BOOT_DIR", tools.boot())
             .env("SPANWATCH_SB_KEY", &keys.sb_key)
@@ -114,6 +115,7 @@ fn key(kernel: &Kernel, rootfs: &Rootfs, tools: &Tools, keys: &Keys, epoch: &str
         "cmdline",
         "guard.lds",
         "guard.rs",
+        "initramfs.sh",
         "loader.conf",
         "partitions.sfdisk",
         "post-image.sh",
@@ -173,7 +175,11 @@ fn describe(release: &Release, image: &Path, parts: &Path, kernel: &Kernel, root
         "rootfs": file(&parts.join("root.img"))?,
         "root_hash": root_hash,
         "signer": sha256(&Keys::get()?.sb_cert)?,
-        "uki": {"a": file(&parts.join("spanwatch-a.efi"))?, "b": file(&parts.join("spanwatch-b.efi"))?},
+        "uki": {
+            "a": file(&parts.join("spanwatch-a.efi"))?,
+            "b": file(&parts.join("spanwatch-b.efi"))?,
+            "recovery": file(&parts.join("spanwatch-recovery.efi"))?,
+        },
         "kernel": {
             "release": kernel.release,
             "bytes": std::fs::metadata(&kernel.image)?.len(),

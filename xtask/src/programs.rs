@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::step::{exec, step};
 
 /// The programs that go onto the appliance.
-pub(crate) const PROGRAMS: [&str; 11] = [
+pub(crate) const PROGRAMS: [&str; 12] = [
     "supervisor",
     "collector",
     "analyzer",
@@ -19,6 +19,7 @@ pub(crate) const PROGRAMS: [&str; 11] = [
     "fetch",
     "sticks",
     "installer",
+    "recovery",
     "spanwatch",
 ];
 

@@ -10,6 +10,7 @@ mod disk;
 mod exporters;
 mod factory;
 mod faults;
+mod field;
 mod figures;
 mod flows;
 mod fuzzing;
@@ -185,6 +186,18 @@ const SUITES: &[Suite] = &[
         about: "the installer on used, too small and failing disks, arrays, network boot",
         long: true,
         run: factory::more,
+    },
+    Suite {
+        name: "field",
+        about: "factory reset, recovery with a bundle from a stick, a lost password",
+        long: false,
+        run: field::run,
+    },
+    Suite {
+        name: "field-long",
+        about: "power cuts in a reset, the boot menu, the management network with its way back",
+        long: true,
+        run: field::long,
     },
     Suite {
         name: "power",

@@ -30,6 +30,7 @@ SPANWATCH_PROGRAMS = \
 	fetch \
 	sticks \
 	installer \
+	recovery \
 	spanwatch
 
 # Buildroot has its own ideas of a release; ours are those of Cargo.toml.

@@ -369,6 +369,13 @@ pub enum HistoryEvent {
     },
     /// The lowest version that may be installed was raised to this one.
     FloorRaised,
+    /// All data was wiped.
+    FactoryReset {
+        /// Counts the resets of this box, from 1.
+        count: u32,
+    },
+    /// The administrator's password was set in the recovery system, at the box itself.
+    PasswordRecovered,
 }
 
 /// Starts of the box by their reason.

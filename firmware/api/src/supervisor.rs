@@ -37,6 +37,8 @@ service! {
         Restart(RestartRequest) -> RestartAnswer,
         /// Restarts or powers off the box.
         Power(PowerRequest) -> PowerAnswer,
+        /// Wipes all data and restarts.
+        FactoryReset(FactoryResetRequest) -> PowerAnswer,
         /// The firmware's state.
         Firmware(FirmwareQuery) -> FirmwareStatus,
         /// Begins to send a bundle.
@@ -393,3 +395,16 @@ pub struct PowerRequest {
 /// The power request was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PowerAnswer {}
+
+/// The word that confirms a factory reset, in every language.
+pub const RESET_WORD: &str = "ERASE";
+
+/// Wipes records, settings, accounts, keys and logs at the next start, which follows at once. The box keeps its
+/// identity, both versions of its firmware and the version floor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FactoryResetRequest {
+    /// What the person typed: [`RESET_WORD`].
+    pub word: String,
+    /// Who asks, for the log and for the box that is empty then.
+    pub user: String,
+}

@@ -80,6 +80,8 @@ pub(crate) enum Action {
     SetIpv6Static,
     SetDns,
     SetDnsAutomatic,
+    SetVlan,
+    SetVlanOff,
     SetPortDirection,
     SetPortCapacity,
     SetPortCapacityAutomatic,
@@ -95,6 +97,7 @@ pub(crate) enum Action {
     Restart,
     Reboot,
     PowerOff,
+    FactoryReset,
     Help,
     Exit,
 }
@@ -122,7 +125,7 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
 }
 
 /// Every command.
-pub(crate) const COMMANDS: [Command; 92] = [
+pub(crate) const COMMANDS: [Command; 96] = [
     command(
         "show version",
         Action::ShowVersion,
@@ -460,6 +463,21 @@ pub(crate) const COMMANDS: [Command; 92] = [
         ("name servers from DHCP or the router", "自动获取域名服务器"),
     ),
     command(
+        "set management vlan VLAN",
+        Action::SetVlan,
+        true,
+        (
+            "tag the management port's traffic (802.1Q)",
+            "管理口流量使用 802.1Q VLAN 标签",
+        ),
+    ),
+    command(
+        "set management vlan off",
+        Action::SetVlanOff,
+        true,
+        ("no tag on the management port", "管理口不使用 VLAN 标签"),
+    ),
+    command(
         "set port PORT direction home-networks|in|out",
         Action::SetPortDirection,
         false,
@@ -776,6 +794,24 @@ pub(crate) const COMMANDS: [Command; 92] = [
     ),
     command("reboot", Action::Reboot, true, ("restart the box", "重启设备")),
     command("poweroff", Action::PowerOff, true, ("shut the box down", "关闭设备")),
+    command(
+        "factory-reset",
+        Action::FactoryReset,
+        true,
+        (
+            "wipe records, settings, accounts, keys and logs, and restart",
+            "清除所有记录、设置、帐户、密钥和日志并重启（恢复出厂设置）",
+        ),
+    ),
+    command(
+        "factory-reset confirm TEXT",
+        Action::FactoryReset,
+        true,
+        (
+            "the same without a question: confirm ERASE",
+            "不询问直接执行：confirm ERASE",
+        ),
+    ),
     command("help", Action::Help, true, ("all commands", "列出所有命令")),
     command("exit", Action::Exit, true, ("leave", "退出")),
 ];
@@ -794,6 +830,7 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ("ipv4", ("IPv4 addresses", "IPv4 地址")),
     ("ipv6", ("IPv6 addresses", "IPv6 地址")),
     ("dns", ("name servers", "域名服务器")),
+    ("vlan", ("a VLAN on the management port", "管理口 VLAN")),
     ("capacity", ("capacity of the mirrored link", "被镜像链路的容量")),
     ("direction", ("how in and out are told apart", "流入流出判定方式")),
     ("last", ("of so long until now", "最近一段时间")),

@@ -365,6 +365,16 @@ fn event(language: Language, event: &HistoryEvent) -> String {
         HistoryEvent::FloorRaised => {
             say(language, ("the lowest version was raised", "最低可安装版本已提高")).to_owned()
         }
+        HistoryEvent::FactoryReset { count } if english => format!("factory reset (number {count} of this box)"),
+        HistoryEvent::FactoryReset { count } => format!("恢复出厂设置（本机第 {count} 次）"),
+        HistoryEvent::PasswordRecovered => say(
+            language,
+            (
+                "administrator's password set in the recovery system",
+                "在恢复系统中重设了管理员密码",
+            ),
+        )
+        .to_owned(),
     }
 }
 

@@ -99,6 +99,8 @@ pub(crate) enum Kind {
     View,
     /// A number of capture rings.
     Rings,
+    /// A VLAN's number.
+    Vlan,
     /// What servers are ordered by.
     Figure,
     /// Where a firmware bundle is.
@@ -155,6 +157,7 @@ impl Kind {
             Self::Server => "SERVER",
             Self::View => "VIEW",
             Self::Rings => "RINGS",
+            Self::Vlan => "VLAN",
             Self::Figure => "FIGURE",
             Self::Bundle => "BUNDLE",
             Self::Text => "TEXT",
@@ -162,7 +165,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub(crate) const ALL: [Self; 47] = [
+    pub(crate) const ALL: [Self; 48] = [
         Self::Seconds,
         Self::Count,
         Self::Name,
@@ -207,6 +210,7 @@ impl Kind {
         Self::Server,
         Self::View,
         Self::Rings,
+        Self::Vlan,
         Self::Figure,
         Self::Bundle,
         Self::Text,
@@ -357,6 +361,7 @@ impl Kind {
                 "line: a line each; full: all that is known",
                 "line：每条一行；full：全部字段",
             ),
+            Self::Vlan => ("a VLAN, 1 to 4094", "VLAN 号，1 到 4094"),
             Self::Rings => ("a number of rings, 1 to 64", "环数，1 到 64"),
             Self::Figure => (
                 "flows, bytes, response, connect or retransmissions",
@@ -421,6 +426,7 @@ impl Kind {
             Self::Client => is_network(word),
             Self::Server => is_server(word),
             Self::View | Self::Figure => self.choices().contains(&word),
+            Self::Vlan => word.parse::<u16>().is_ok_and(|n| (1..=4_094).contains(&n)),
             Self::Rings => word.parse::<u16>().is_ok_and(|n| (1..=64).contains(&n)),
             Self::Scope => (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control),
             Self::Bundle => api::firmware::BundlePlace::parse(word).is_some() && !word.chars().any(char::is_control),
@@ -635,6 +641,7 @@ mod tests {
         assert!(
             !Kind::Server.accepts("10.0.0.1:x") && !Kind::Server.accepts("www") && !Kind::Client.accepts("10.0.0.1:1")
         );
+        assert!(Kind::Vlan.accepts("4094") && !Kind::Vlan.accepts("0") && !Kind::Vlan.accepts("4095"));
         assert!(Kind::Rings.accepts("64") && !Kind::Rings.accepts("0") && !Kind::View.accepts("all"));
         assert!(Kind::Percent.accepts("90") && !Kind::Percent.accepts("96") && !Kind::Age.accepts("0"));
         assert!(Kind::Text.accepts("核心交换机 1/0/24") && !Kind::Text.accepts("a\u{1b}[2J"));

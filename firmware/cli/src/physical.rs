@@ -210,7 +210,14 @@ fn log_in(session: &Session) -> anyhow::Result<()> {
         };
         match session.appliance.ask(request) {
             Ok(_) => return Ok(()),
-            Err(e) => println!("{}", explain(&e, language)),
+            Err(e) => {
+                println!("{}", explain(&e, language));
+                let hint = (
+                    "Lost it? Restart the box, choose \"Spanwatch recovery\" in the boot menu, and set a new one there.",
+                    "忘记密码？重启设备，在启动菜单中选择 Spanwatch recovery，即可设置新密码。",
+                );
+                println!("{}", say(language, hint));
+            }
         }
     }
 }

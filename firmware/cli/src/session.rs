@@ -4,8 +4,8 @@ use api::FailureKind;
 use api::analyzer::{LinksQuery, RecordsQuery, Scope, TopQuery};
 use api::client::CallError;
 use api::supervisor::{
-    ApplyAnswer, ApplyRequest, ConfirmRequest, PowerAction, PowerRequest, RestartRequest, Restartable, SettingsAnswer,
-    SettingsQuery, SetupQuery, StatusQuery,
+    ApplyAnswer, ApplyRequest, ConfirmRequest, FactoryResetRequest, PowerAction, PowerRequest, RESET_WORD,
+    RestartRequest, Restartable, SettingsAnswer, SettingsQuery, SetupQuery, StatusQuery,
 };
 use model::{Dimension, HomeNetworks, Timestamp};
 use serde::Serialize;
@@ -189,6 +189,7 @@ impl Session {
             Action::Password => self.change_password()?,
             Action::Reboot => self.power(PowerAction::Reboot)?,
             Action::PowerOff => self.power(PowerAction::PowerOff)?,
+            Action::FactoryReset => self.factory_reset(parsed)?,
             Action::Help => self.grammar().help(&[])?,
             Action::Exit => return Ok(Outcome::Left),
             _ => {
@@ -285,6 +286,40 @@ impl Session {
             PowerAction::Reboot => ("The box restarts.\n", "设备正在重启。\n"),
             PowerAction::PowerOff => ("The box shuts down.\n", "设备正在关闭。\n"),
         };
+        Ok(say(self.language, text).to_owned())
+    }
+
+    fn factory_reset(&self, parsed: &Parsed) -> Result<String, String> {
+        let nothing = || say(self.language, ("Nothing was done.\n", "未执行。\n")).to_owned();
+        let word = match parsed.values.first() {
+            Some(word) => word.clone(),
+            None if self.interactive => {
+                let question = (
+                    "All records, settings, accounts, keys and logs are wiped, and the box restarts. The firmware stays.\nType ERASE: ",
+                    "将清除所有记录、设置、帐户、密钥和日志，然后重启；固件保留。\n输入 ERASE 确认：",
+                );
+                let typed = secret::line(say(self.language, question)).map_err(|e| e.to_string())?;
+                match typed
+                    .map(|typed| typed.trim().to_owned())
+                    .filter(|typed| typed == RESET_WORD)
+                {
+                    Some(word) => word,
+                    None => return Ok(nothing()),
+                }
+            }
+            None => {
+                let hint = (
+                    "to wipe all data without a question: factory-reset confirm ERASE",
+                    "若要不经询问清除所有数据：factory-reset confirm ERASE",
+                );
+                return Err(say(self.language, hint).to_owned());
+            }
+        };
+        self.ask(FactoryResetRequest { word, user: user() })?;
+        let text = (
+            "The box restarts and is then as it came from the factory.\n",
+            "设备正在重启，之后恢复为出厂状态。\n",
+        );
         Ok(say(self.language, text).to_owned())
     }
 
@@ -492,6 +527,8 @@ fn change(settings: &mut Settings, parsed: &Parsed) {
         Action::SetDiscovery => settings.collection.discovery = value(0) == "on",
         Action::SetDns => settings.management.dns = parsed.values.iter().filter_map(|v| v.parse().ok()).collect(),
         Action::SetDnsAutomatic => settings.management.dns.clear(),
+        Action::SetVlan => settings.management.vlan = value(0).parse().ok(),
+        Action::SetVlanOff => settings.management.vlan = None,
         Action::SetPortDirection => port(settings, &|port| {
             port.direction = match value(1) {
                 "in" => PortDirection::In,
@@ -549,6 +586,8 @@ mod tests {
         );
         assert_eq!(changed("set management ipv6 off").management.ipv6, Ipv6Config::Off);
         assert_eq!(changed("set management dns 192.0.2.53 ::1").management.dns.len(), 2);
+        assert_eq!(changed("set management vlan 100").management.vlan, Some(100));
+        assert_eq!(changed("set management vlan off").management.vlan, None);
         assert_eq!(changed("set hostname probe-2").hostname, "probe-2");
         assert_eq!(changed("set language en").language, Language::English);
         assert_eq!(

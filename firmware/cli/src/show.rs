@@ -416,6 +416,13 @@ impl Show {
             ("management ipv4", ipv4),
             ("management ipv6", ipv6),
             (
+                "management vlan",
+                settings
+                    .management
+                    .vlan
+                    .map_or_else(|| "-".to_owned(), |vlan| vlan.to_string()),
+            ),
+            (
                 "management dns",
                 list(settings.management.dns.iter().map(ToString::to_string).collect()),
             ),

@@ -146,6 +146,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/names", get(names::names))
         .route("/live", get(live::live))
         .route("/system", get(system::system))
+        .route("/system/factory-reset", post(system::factory_reset))
         .route(
             "/settings",
             get(system::settings)

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use api::analyzer::AnalyzerStatus;
 use api::collector::CollectorStatus;
-use api::supervisor::{ApplyAnswer, ApplyRequest, ConfirmRequest, SettingsAnswer, SettingsQuery, SystemStatus};
+use api::supervisor::{
+    ApplyAnswer, ApplyRequest, ConfirmRequest, FactoryResetRequest, PowerAnswer, SettingsAnswer, SettingsQuery,
+    SystemStatus,
+};
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use settings::Settings;
 
 use crate::failure::{ApiError, Kind};
@@ -91,6 +94,27 @@ pub(crate) async fn confirm(
 ) -> Result<axum::Json<ApplyAnswer>, ApiError> {
     let user = caller.account.user;
     Ok(axum::Json(app.client.call(ConfirmRequest { user }).await?))
+}
+
+/// What the page's form for a factory reset sends.
+#[derive(Deserialize)]
+pub(crate) struct ResetForm {
+    /// What was typed to confirm it.
+    word: String,
+}
+
+/// Wipes all data and restarts, once the word was typed.
+pub(crate) async fn factory_reset(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Json(form): Json<ResetForm>,
+) -> Result<axum::Json<PowerAnswer>, ApiError> {
+    let request = FactoryResetRequest {
+        word: form.word,
+        user: caller.account.user,
+    };
+    log::warn!(user = request.user.as_str(); "asks for a factory reset");
+    Ok(axum::Json(app.client.call(request).await?))
 }
 
 /// 200 when supervisor and analyzer answer, else 503 and who does not; for a health gate, without signing in.

@@ -55,4 +55,7 @@ pub struct Management {
     /// Name servers; empty: those that DHCP or the router names.
     #[serde(default)]
     pub dns: Vec<IpAddr>,
+    /// The VLAN that the port's own traffic is tagged with (IEEE 802.1Q), 1–4094; `None`: no tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
 }

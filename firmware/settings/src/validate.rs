@@ -184,6 +184,12 @@ impl Settings {
     fn check_management(&self) -> Result<(), SettingsError> {
         let management = &self.management;
         check_addresses(&management.ipv4, &management.ipv6, &MANAGEMENT)?;
+        if let Some(vlan) = management.vlan
+            && !(1..=4_094).contains(&vlan)
+        {
+            let problem = format!("{vlan} is not between 1 and 4094; leave it out for no VLAN");
+            return field("management.vlan", problem);
+        }
         if management.dns.len() > 3 {
             return field("management.dns", "at most 3 name servers".to_owned());
         }
@@ -346,6 +352,9 @@ mod tests {
         };
         assert!(problem(bad([192, 0, 3, 1].into())).starts_with("management.ipv4.gateway"));
         assert!(problem(bad([192, 0, 2, 10].into())).starts_with("management.ipv4.gateway"));
+        for vlan in [0, 4_095] {
+            assert!(problem(|s| s.management.vlan = Some(vlan)).starts_with("management.vlan: "));
+        }
     }
 
     #[test]

@@ -131,6 +131,17 @@ impl Esp {
         failed.map(|entry| names.rename(*entry, demoted(entry))).collect()
     }
 
+    /// Gives all tries back to slots that used them up and were not marked bad: what the recovery system does when
+    /// nobody is there. Power that failed three times in a row must not leave a box there for ever.
+    pub fn retry(&self) -> Vec<Step> {
+        let mut names = Names::of(self);
+        let kernels = Slot::ALL.into_iter().filter_map(|slot| self.kernel(slot));
+        let tired = kernels.filter(|entry| !entry.bootable() && entry.generation > 0);
+        tired
+            .map(|entry| names.rename(*entry, Entry::fresh(entry.slot, entry.generation, TRIES)))
+            .collect()
+    }
+
     /// Takes a slot's tries and its generation away; of an empty one there is nothing to take.
     pub fn mark_bad(&self, slot: Slot) -> Vec<Step> {
         let mut names = Names::of(self);
@@ -310,6 +321,18 @@ mod tests {
         );
         let waiting = Esp::of(["spanwatch-000002-b+3.efi", "spanwatch-000001-a+3.efi"]);
         assert_eq!(waiting.settle(Slot::A), []);
+    }
+
+    #[test]
+    fn slots_that_used_their_tries_up_get_new_ones_unless_they_were_marked_bad() {
+        let esp = Esp::of(["spanwatch-000002-b+0-3.efi", "spanwatch-000001-a+0-3.efi"]);
+        let retried = ["spanwatch-000002-b+3.efi", "spanwatch-000001-a+3.efi"];
+        assert_eq!(names(&esp, &esp.retry()), retried);
+        let esp = Esp::of(["spanwatch-000000-b+0-3.efi", "spanwatch-000001-a+0-3.efi"]);
+        let retried = ["spanwatch-000001-a+3.efi", "spanwatch-000000-b+0-3.efi"];
+        assert_eq!(names(&esp, &esp.retry()), retried);
+        assert_eq!(Esp::of(["spanwatch-000001-a+1-2.efi"]).retry(), []);
+        assert_eq!(Esp::of(["spanwatch-000000-a+0.efi"]).retry(), []);
     }
 
     #[test]

@@ -7,10 +7,12 @@
 //! back to those without tries when nothing else is there.
 //!
 //! [`name`] reads and writes those names, [`esp`] plans each change as a short list of steps, and
-//! the program `slots` carries them out for RAUC and the supervisor.
+//! [`mounted`] carries them out: in the program `slots`, for RAUC and the supervisor,
+//! and in the recovery system.
 
 pub mod esp;
 pub mod floor;
+pub mod mounted;
 pub mod name;
 
 pub use esp::{Esp, Step};

@@ -2,15 +2,13 @@
 //!
 //! Mounts the EFI system partition of the disk that runs, only for the moment of one command.
 
-mod mounted;
-
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use mounted::Mounted;
+use slots::mounted::{self, Mounted};
 use slots::{Esp, Slot};
 
 const USAGE: &str = "\

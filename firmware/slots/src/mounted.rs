@@ -8,37 +8,56 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 
-use slots::{Esp, Step};
+use crate::{Esp, Step};
 
 const PLACE: &str = "/run/spanwatch-esp";
 const IDENTITY: &str = "/identity";
 const FLOOR_OF_IMAGE: &str = "/usr/lib/spanwatch/version-floor";
 const KERNELS: &str = "EFI/Linux";
 
+/// Where the kernels are while the partition is mounted.
+#[must_use]
+pub fn folder() -> PathBuf {
+    Path::new(PLACE).join(KERNELS)
+}
+
 /// The EFI system partition, mounted until this is dropped.
-pub(crate) struct Mounted {
+pub struct Mounted {
     _lock: File,
 }
 
 impl Mounted {
     /// Mounts the EFI system partition of the disk that the root came from; waits while another
     /// command has it mounted.
-    pub(crate) fn read_only() -> Result<Self> {
+    ///
+    /// # Errors
+    /// The partition is not found, or cannot be mounted.
+    pub fn read_only() -> Result<Self> {
+        Self::of(&partition()?)
+    }
+
+    /// Mounts this EFI system partition; waits while another command has one mounted.
+    ///
+    /// # Errors
+    /// It cannot be mounted.
+    pub fn of(device: &Path) -> Result<Self> {
         let lock = File::create("/run/spanwatch-esp.lock").context("cannot make a lock in /run")?;
         lock.lock().context("cannot lock the EFI system partition")?;
-        let device = partition()?;
         std::fs::create_dir_all(PLACE).with_context(|| format!("cannot make {PLACE}"))?;
         let flags =
             MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::DIRSYNC | MountFlags::RDONLY;
         // continue: names that share clusters must not make the partition unwritable
         let options = CString::new("umask=0077,errors=continue")?;
-        mount(&device, PLACE, c"vfat", flags, options.as_c_str())
+        mount(device, PLACE, c"vfat", flags, options.as_c_str())
             .with_context(|| format!("cannot mount the EFI system partition {}", device.display()))?;
         Ok(Self { _lock: lock })
     }
 
     /// The kernels that are there.
-    pub(crate) fn listing(&self) -> Result<Esp> {
+    ///
+    /// # Errors
+    /// Their folder cannot be read.
+    pub fn listing(&self) -> Result<Esp> {
         let dir = Path::new(PLACE).join(KERNELS);
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))? {
@@ -48,7 +67,10 @@ impl Mounted {
     }
 
     /// Carries out steps, each on the disk before the next; `kernel` is what is written.
-    pub(crate) fn carry_out(&mut self, steps: &[Step], kernel: Option<&Path>) -> Result<()> {
+    ///
+    /// # Errors
+    /// A step could not be done; those before it are on the disk.
+    pub fn carry_out(&mut self, steps: &[Step], kernel: Option<&Path>) -> Result<()> {
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::DIRSYNC;
         mount_remount(PLACE, flags, c"umask=0077,errors=continue")
             .context("cannot make the EFI system partition writable")?;
@@ -133,7 +155,10 @@ fn esp_beside(sys: &Path, root: &str) -> Result<String> {
 }
 
 /// Writes the image's version floor to the identity partition when it is higher than what is there.
-pub(crate) fn raise_floor() -> Result<String> {
+///
+/// # Errors
+/// A floor cannot be read, or the partition cannot be written.
+pub fn raise_floor() -> Result<String> {
     let image = std::fs::read_to_string(FLOOR_OF_IMAGE).with_context(|| format!("cannot read {FLOOR_OF_IMAGE}"))?;
     let image = image.trim();
     let file = Path::new(IDENTITY).join("version-floor");
@@ -143,7 +168,7 @@ pub(crate) fn raise_floor() -> Result<String> {
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
     };
     let kept = kept.as_deref().map(str::trim).filter(|text| !text.is_empty());
-    if kept.is_some_and(|kept| slots::floor::version(kept) >= slots::floor::version(image)) {
+    if kept.is_some_and(|kept| crate::floor::version(kept) >= crate::floor::version(image)) {
         return Ok(String::new());
     }
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME;

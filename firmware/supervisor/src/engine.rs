@@ -21,7 +21,7 @@ use crate::accounts::{ADMIN, Accounts};
 use crate::firmware::Order;
 use crate::lockout::Lockout;
 use crate::vault::{Unconfirmed, Vault};
-use crate::{command, firewall, firmware, ports, setup_code, system, units};
+use crate::{command, firewall, firmware, ports, reset, setup_code, system, units};
 
 /// How long a question for newer settings waits.
 const LONG_POLL: Duration = Duration::from_secs(25);
@@ -39,6 +39,8 @@ pub(crate) struct Paths {
     pub(crate) sys: PathBuf,
     /// networkd's volatile configuration.
     pub(crate) networkd: PathBuf,
+    /// The identity partition.
+    pub(crate) identity: PathBuf,
     /// Whether to act on the system at all; else requests are answered and nothing is changed.
     pub(crate) act: bool,
 }
@@ -90,6 +92,8 @@ pub(crate) struct Engine {
     counters: AsyncMutex<Option<(Instant, Option<CollectionCounters>)>>,
     /// Firmware updates; set once the supervisor answers.
     pub(crate) firmware: OnceLock<firmware::Counter>,
+    /// When the administrator's password was set in the recovery system, at the start; `None` where it was not.
+    pub(crate) recovered: Option<Timestamp>,
 }
 
 #[derive(Clone, Default)]
@@ -106,7 +110,8 @@ impl Engine {
         for trouble in &damage {
             log::error!(event = "damage"; "{trouble}");
         }
-        let code = if loaded.accounts.find(ADMIN).is_some() {
+        let (accounts, recovered) = reset::recovered(&paths.identity, &mut vault, loaded.accounts, &mut damage);
+        let code = if accounts.find(ADMIN).is_some() {
             None
         } else {
             let kept = loaded.setup_code.filter(|code| setup_code::is_well_formed(code));
@@ -119,7 +124,7 @@ impl Engine {
             state: AsyncMutex::new(State {
                 settings: loaded.settings,
                 unconfirmed: loaded.unconfirmed,
-                accounts: loaded.accounts,
+                accounts,
                 setup_code: code,
                 lockout: Lockout::default(),
                 ports: Vec::new(),
@@ -136,6 +141,7 @@ impl Engine {
             units: AsyncMutex::new(None),
             counters: AsyncMutex::new(None),
             firmware: OnceLock::new(),
+            recovered,
         }
     }
 
@@ -161,6 +167,7 @@ impl Engine {
             R::Confirm(request) => reply(self.confirm(request, caller).await?),
             R::Restart(request) => reply(self.restart(request, caller).await?),
             R::Power(request) => reply(self.power(request, caller).await?),
+            R::FactoryReset(request) => reply(self.factory_reset(request, caller).await?),
             R::Firmware(_) => reply(self.firmware_status()?),
             R::ReceiveFirmware(mut request) => {
                 request.user = who(caller, &request.user);
@@ -297,8 +304,13 @@ impl Engine {
         };
         let user = who(caller, &request.user);
         log::warn!(event = "power", user = user.as_str(), action = verb; "{user} asked for {verb}");
+        self.switch(verb);
+        Ok(PowerAnswer {})
+    }
+
+    /// Restarts or powers off; the answer leaves first.
+    pub(crate) fn switch(&self, verb: &'static str) {
         if self.paths.act {
-            // The answer leaves first.
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 if let Err(e) = command::run("systemctl", &["--no-block", verb], "").await {
@@ -306,7 +318,6 @@ impl Engine {
                 }
             });
         }
-        Ok(PowerAnswer {})
     }
 
     pub(crate) async fn status(&self) -> SystemStatus {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use api::supervisor::{CollectionCounters, NetworkPort, PortRole};
 use settings::{Listen, Role, Settings};
 
-use crate::ports;
+use crate::{network, ports};
 
 /// More new SSH connections from one source than this are dropped: guessing passwords gets slow.
 const SSH_LIMIT: &str = "limit rate over 30/minute burst 15 packets";
@@ -26,12 +26,13 @@ impl Reach {
     fn of(ports: &[NetworkPort], settings: &Settings) -> Self {
         let of_role = |role: PortRole| -> Vec<String> {
             let names = ports.iter().filter(|port| port.role == role);
-            names.filter_map(|port| quoted(&port.name)).collect()
+            let interfaces = names.map(|port| network::interface(port, &settings.management));
+            interfaces.filter_map(|name| quoted(&name)).collect()
         };
         let management = of_role(PortRole::Management);
         let wanted = &settings.collection;
         let port = ports::collection(ports, wanted).filter(|_| settings.role != Role::Analyzer);
-        let Some(collection) = port.and_then(|port| quoted(&port.name)) else {
+        let Some(collection) = port.and_then(|port| quoted(&network::interface(port, &settings.management))) else {
             return Self {
                 management,
                 ..Self::default()

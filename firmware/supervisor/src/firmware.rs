@@ -10,4 +10,5 @@ mod rauc;
 mod rules;
 mod trial;
 
+pub(crate) use machine::Happened;
 pub(crate) use office::{Counter, Order, before_settings, end, open};

@@ -14,6 +14,7 @@ mod lockout;
 mod network;
 mod ports;
 mod reconcile;
+mod reset;
 mod setup_code;
 mod system;
 #[cfg(test)]
@@ -53,6 +54,9 @@ struct Args {
     /// Where networkd reads volatile configuration.
     #[arg(long, default_value = "/run/systemd/network")]
     networkd: PathBuf,
+    /// The identity partition.
+    #[arg(long, default_value = storage::reset::IDENTITY)]
+    identity: PathBuf,
     /// Answers requests and changes nothing of the system: for work on a desk.
     #[arg(long)]
     detached: bool,
@@ -77,6 +81,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         run: args.run.clone(),
         sys: args.sys,
         networkd: args.networkd,
+        identity: args.identity.clone(),
         act: !args.detached,
     };
     for folder in [args.data.join("settings"), args.run.join("supervisor")] {
@@ -102,14 +107,18 @@ async fn run(args: Args) -> anyhow::Result<()> {
         async move { engine.answer(request, peer).await }
     }));
     tokio::spawn(reconcile::run(engine.clone()));
+    let told = reset::told(&args.identity);
+    let happened = told.into_iter().chain(engine.recovered.map(reset::recovery)).collect();
     let firmware = firmware::open(
         args.data.clone(),
         engine.paths.sys.clone(),
         args.run.join("supervisor"),
+        happened,
         !args.detached,
     );
     let _ = engine.firmware.set(firmware.clone());
     if !args.detached {
+        tokio::spawn(async move { reset::forget_password(&args.identity).await });
         let (folder, scratch) = (args.data.join("ssh"), args.run.join("supervisor"));
         tokio::spawn(make_host_key(engine, folder, scratch));
     }

@@ -9,6 +9,8 @@ use settings::{Collection, Ipv4Config, Ipv6Config, Management, Settings};
 
 /// The start of the names of the files that are ours.
 pub(crate) const FILE_PREFIX: &str = "10-spanwatch-";
+/// The start of the names of VLAN interfaces that are ours; the VLAN's number follows.
+pub(crate) const VLAN_PREFIX: &str = "mgmt.";
 
 /// Longest frames that a capture port takes; networkd lowers it to what the NIC can do.
 const CAPTURE_MTU: u32 = 9_216;
@@ -22,20 +24,52 @@ const COLLECTION_TABLE: u32 = 4_096;
 /// Whose packets these are.
 const COLLECTOR: &str = "spanwatch-collector";
 
+/// The interface that has a port's addresses: the port, or for management the VLAN upon it.
+pub(crate) fn interface(port: &NetworkPort, management: &Management) -> String {
+    match (port.role, management.vlan) {
+        (PortRole::Management, Some(vlan)) => vlan_name(vlan),
+        _ => port.name.clone(),
+    }
+}
+
+/// A VLAN's interface. Its name has the number, since networkd makes no other VLAN of one that is there.
+pub(crate) fn vlan_name(vlan: u16) -> String {
+    format!("{VLAN_PREFIX}{vlan}")
+}
+
 /// The files for networkd by name: management and collection port as the settings say, capture ports without any
 /// address.
 pub(crate) fn files(ports: &[NetworkPort], settings: &Settings) -> BTreeMap<String, String> {
+    const HEAD: &str = "# Written by the supervisor; changes are lost.\n";
     let file = |(place, port): (usize, &NetworkPort)| {
-        let mut text = String::from("# Written by the supervisor; changes are lost.\n");
+        let mut text = String::from(HEAD);
         text.push_str(&match_section(port, ports));
-        match port.role {
-            PortRole::Management => text.push_str(&management_sections(&settings.management)),
-            PortRole::Collection => text.push_str(&collection_sections(&settings.collection)),
-            PortRole::Capture => text.push_str(&capture_sections()),
+        match (port.role, settings.management.vlan) {
+            (PortRole::Management, None) => text.push_str(&management_sections(&settings.management)),
+            (PortRole::Management, Some(vlan)) => text.push_str(&trunk_sections(vlan)),
+            (PortRole::Collection, _) => text.push_str(&collection_sections(&settings.collection)),
+            (PortRole::Capture, _) => text.push_str(&capture_sections()),
         }
         (format!("{FILE_PREFIX}{place:02}.network"), text)
     };
-    ports.iter().enumerate().map(file).collect()
+    let mut files: BTreeMap<String, String> = ports.iter().enumerate().map(file).collect();
+    if let Some(vlan) = settings.management.vlan {
+        let name = vlan_name(vlan);
+        let device = format!("{HEAD}[NetDev]\nName={name}\nKind=vlan\n\n[VLAN]\nId={vlan}\n");
+        let addresses = management_sections(&settings.management);
+        files.insert(format!("{FILE_PREFIX}vlan.netdev"), device);
+        files.insert(
+            format!("{FILE_PREFIX}vlan.network"),
+            format!("{HEAD}[Match]\nName={name}\n{addresses}"),
+        );
+    }
+    files
+}
+
+/// A management port whose own traffic is that of a VLAN: without a tag it has nothing to say.
+fn trunk_sections(vlan: u16) -> String {
+    let silent = link_sections("Management port", "no", "no", "no");
+    format!("{silent}VLAN={}\n", vlan_name(vlan))
 }
 
 /// By PCI path, which a renamed interface keeps; by permanent hardware address where several ports share a function.
@@ -136,6 +170,10 @@ fn host_sections(description: &str, ipv4: &Ipv4Config, ipv6: &Ipv6Config) -> Str
     let dhcp4 = if *ipv4 == Ipv4Config::Dhcp { "ipv4" } else { "no" };
     let link_local = if *ipv6 == Ipv6Config::Off { "no" } else { "ipv6" };
     let auto6 = if *ipv6 == Ipv6Config::Auto { "yes" } else { "no" };
+    link_sections(description, dhcp4, link_local, auto6)
+}
+
+fn link_sections(description: &str, dhcp4: &str, link_local: &str, auto6: &str) -> String {
     format!(
         "\n[Link]\nActivationPolicy=always-up\nRequiredForOnline=no\n\
          \n[Network]\nDescription={description}\nLLDP=no\nEmitLLDP=no\nLLMNR=no\nMulticastDNS=no\nIPv6PrivacyExtensions=no\n\
@@ -218,9 +256,29 @@ pub(crate) mod tests {
             },
             ipv6: Ipv6Config::Off,
             dns: vec!["192.0.2.53".parse().unwrap()],
+            vlan: None,
         };
         let files = files(&[port("enp0s2", "0000:00:02.0", None)], &managed(management));
         golden("golden/management-static.network", &files["10-spanwatch-00.network"]);
+    }
+
+    #[test]
+    fn a_vlan_has_the_addresses_and_its_port_has_none() {
+        let management = Management {
+            ipv4: Ipv4Config::Static {
+                address: [192, 0, 2, 10].into(),
+                prefix: 24,
+                gateway: None,
+            },
+            vlan: Some(4_094),
+            ..Management::default()
+        };
+        let port = port("enp0s2", "0000:00:02.0", None);
+        assert_eq!(interface(&port, &management), "mgmt.4094");
+        assert_eq!(interface(&port, &Management::default()), "enp0s2");
+        let files = files(&[port], &managed(management));
+        let all: Vec<String> = files.iter().map(|(name, text)| format!("== {name}\n{text}")).collect();
+        golden("golden/management-vlan.networkd", &all.concat());
     }
 
     #[test]

@@ -88,9 +88,14 @@ async fn snapshot(engine: &Engine) -> (Settings, Vec<NetworkPort>) {
 
 /// Notes ports that came, went or changed.
 async fn look(engine: &Engine) {
-    let mut found = ports::enumerate(&engine.paths.sys, &ports::addresses());
+    let addresses = ports::addresses();
+    let mut found = ports::enumerate(&engine.paths.sys, &addresses);
     let mut state = engine.state.lock().await;
     ports::assign(&mut found, &state.settings.collection);
+    if let (Some(port), Some(vlan)) = (found.first_mut(), state.settings.management.vlan) {
+        let there = addresses.get(&network::vlan_name(vlan));
+        port.addresses = there.cloned().unwrap_or_default();
+    }
     if state.ports == found {
         return;
     }
@@ -162,10 +167,9 @@ async fn write_network(engine: &Engine, settings: &Settings, ports: &[NetworkPor
     let wanted = network::files(ports, settings);
     let result = match write_files(&engine.paths.networkd, &wanted) {
         // At the boot networkd starts later and finds the files.
-        Ok(true) if Path::new("/run/systemd/netif/state").exists() => command::run("networkctl", &["reload"], "")
-            .await
-            .map(|_| ())
-            .map_err(|e| e.to_string()),
+        Ok(true) if Path::new("/run/systemd/netif/state").exists() => {
+            reload(&stale_vlans(&engine.paths.sys, settings)).await
+        }
         Ok(_) => Ok(()),
         Err(e) => Err(format!(
             "the network settings cannot be written to {}: {e}",
@@ -173,6 +177,27 @@ async fn write_network(engine: &Engine, settings: &Settings, ports: &[NetworkPor
         )),
     };
     note(engine, "network", result).await;
+}
+
+/// The VLANs of ours that the settings no longer name: networkd forgets them and leaves them where they are.
+fn stale_vlans(sys: &Path, settings: &Settings) -> Vec<String> {
+    let wanted = settings.management.vlan.map(network::vlan_name);
+    let there = fs::read_dir(sys.join("class/net")).into_iter().flatten().flatten();
+    let names = there.filter_map(|entry| entry.file_name().into_string().ok());
+    names
+        .filter(|name| name.starts_with(network::VLAN_PREFIX) && Some(name) != wanted.as_ref())
+        .collect()
+}
+
+async fn reload(stale: &[String]) -> Result<(), String> {
+    let run = async |args: &[&str]| {
+        let done = command::run("networkctl", args, "").await;
+        done.map(drop).map_err(|e| e.to_string())
+    };
+    for name in stale {
+        run(&["delete", name]).await?;
+    }
+    run(&["reload"]).await
 }
 
 /// Makes the folder hold these files of ours and no others; tells whether anything changed.
@@ -411,6 +436,18 @@ mod tests {
         let many = (0..=1_024u32).map(|n| IpAddr::V4((0x0a00_0000 + n).into())).collect();
         settings.exporters.insert(3, exporter(many, true));
         assert_eq!(fence_of(&settings), ["0.0.0.0/0", "::/0"]);
+    }
+
+    #[test]
+    fn vlans_that_the_settings_no_longer_name_are_found() {
+        let sys = tempfile::tempdir().unwrap();
+        for name in ["enp0s2", "mgmt.7", "mgmt.8", "lo"] {
+            fs::create_dir_all(sys.path().join("class/net").join(name)).unwrap();
+        }
+        let mut settings = Settings::default();
+        settings.management.vlan = Some(7);
+        assert_eq!(stale_vlans(sys.path(), &settings), ["mgmt.8"]);
+        assert!(stale_vlans(Path::new("/nowhere"), &settings).is_empty());
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(crate) fn engine(disk: &Fragile) -> Engine {
         run: "/nonexistent".into(),
         sys: "/nonexistent".into(),
         networkd: "/nonexistent".into(),
+        identity: "/nonexistent".into(),
         act: false,
     };
     Engine::start(paths, Identities::default(), Vault::new(disk.clone()))

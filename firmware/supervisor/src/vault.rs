@@ -14,6 +14,7 @@ const PREVIOUS: &str = "settings.previous.json";
 const UNCONFIRMED: &str = "unconfirmed.json";
 const ACCOUNTS: &str = "accounts.json";
 const SETUP_CODE: &str = "setup-code";
+const RECOVERED: &str = "password-recovered";
 
 /// Settings that were replaced, and when they come back unless the new ones are confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,16 @@ impl Vault {
             setup_code,
             troubles,
         }
+    }
+
+    /// The hash of the password of the recovery system that was taken over last.
+    pub(crate) fn recovered(&mut self, troubles: &mut Vec<String>) -> Option<String> {
+        self.load_text(RECOVERED, troubles)
+    }
+
+    /// Keeps that.
+    pub(crate) fn save_recovered(&mut self, hash: &str) -> io::Result<()> {
+        disk::replace(&mut *self.disk, RECOVERED, hash.as_bytes(), 0o600)
     }
 
     fn load_settings(&mut self, troubles: &mut Vec<String>) -> Settings {
@@ -245,7 +256,9 @@ mod tests {
         let disk = Fragile::default();
         let mut vault = Vault::new(disk.clone());
         vault.save_settings(&named("first", 1), None).unwrap();
-        let later = named("later", 2).to_json().replacen("\"version\": 1", "\"version\": 9", 1);
+        let later = named("later", 2)
+            .to_json()
+            .replacen("\"version\": 1", "\"version\": 9", 1);
         disk.files
             .lock()
             .unwrap()

@@ -20,6 +20,37 @@ pub(super) const GUEST_IPV4: &str = "10.99.0.50";
 pub(super) const GUEST_IPV6: &str = "fd99::5054:ff:fe53:5001";
 const GUEST_MAC: &str = "52:54:00:53:50:01";
 
+/// The address that DHCP gives to the appliance in the VLAN.
+pub(super) const VLAN_GUEST_IPV4: &str = "10.98.0.50";
+
+/// A VLAN upon the LAN, with DHCP; gone when dropped, as the LAN is.
+pub(super) struct Vlan {
+    dhcp: Child,
+}
+
+impl Vlan {
+    /// Builds it; the LAN must be there.
+    pub(super) fn build(number: u16) -> Result<Self> {
+        let name = format!("{HOST}.{number}");
+        let id = number.to_string();
+        inside(&[
+            "ip", "link", "add", "link", HOST, "name", &name, "type", "vlan", "id", &id,
+        ])?;
+        inside(&["ip", "link", "set", &name, "up"])?;
+        inside(&["ip", "addr", "add", "10.98.0.1/24", "dev", &name])?;
+        let ranges = ["--dhcp-range=10.98.0.40,10.98.0.60,255.255.255.0,1h"];
+        let dhcp = serve(&name, &ranges, VLAN_GUEST_IPV4)?;
+        Ok(Self { dhcp })
+    }
+}
+
+impl Drop for Vlan {
+    fn drop(&mut self) {
+        let _ = self.dhcp.kill();
+        let _ = self.dhcp.wait();
+    }
+}
+
 /// The LAN; gone when dropped.
 pub(super) struct Lan {
     dhcp: Child,
@@ -49,29 +80,12 @@ impl Lan {
         inside(&["ip", "link", "set", HOST, "up"])?;
         inside(&["ip", "addr", "add", "10.99.0.1/24", "dev", HOST])?;
         inside(&["ip", "addr", "add", "fd99::1/64", "dev", HOST, "nodad"])?;
-        let dhcp = Command::new("ip")
-            .args([
-                "netns",
-                "exec",
-                NAMESPACE,
-                "dnsmasq",
-                "--keep-in-foreground",
-                "--conf-file=/dev/null",
-                "--port=0",
-                "--user=root",
-            ])
-            .args(["--pid-file=", "--leasefile-ro", "--dhcp-authoritative", "--enable-ra"])
-            .args([
-                "--dhcp-range=10.99.0.40,10.99.0.60,255.255.255.0,1h",
-                "--dhcp-range=fd99::,ra-only,64,1h",
-            ])
-            .arg(format!("--dhcp-host={GUEST_MAC},{GUEST_IPV4}"))
-            .arg(format!("--interface={HOST}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("cannot start dnsmasq: install the package dnsmasq-base")?;
+        let ranges = [
+            "--dhcp-range=10.99.0.40,10.99.0.60,255.255.255.0,1h",
+            "--dhcp-range=fd99::,ra-only,64,1h",
+            "--enable-ra",
+        ];
+        let dhcp = serve(HOST, &ranges, GUEST_IPV4)?;
         Ok(Self { dhcp })
     }
 }
@@ -82,6 +96,31 @@ impl Drop for Lan {
         let _ = self.dhcp.wait();
         remove();
     }
+}
+
+/// Gives addresses on an interface of the namespace, and this one to the appliance.
+fn serve(interface: &str, ranges: &[&str], guest: &str) -> Result<Child> {
+    Command::new("ip")
+        .args([
+            "netns",
+            "exec",
+            NAMESPACE,
+            "dnsmasq",
+            "--keep-in-foreground",
+            "--conf-file=/dev/null",
+            "--port=0",
+            "--user=root",
+            "--bind-interfaces",
+        ])
+        .args(["--pid-file=", "--leasefile-ro", "--dhcp-authoritative"])
+        .args(ranges)
+        .arg(format!("--dhcp-host={GUEST_MAC},{guest}"))
+        .arg(format!("--interface={interface}"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("cannot start dnsmasq: install the package dnsmasq-base")
 }
 
 fn remove() {

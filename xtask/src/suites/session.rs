@@ -23,6 +23,7 @@ pub(crate) struct Session {
     ssh_port: u16,
     /// A network namespace to start the clients in.
     namespace: Option<String>,
+    password: String,
 }
 
 impl Session {
@@ -33,7 +34,49 @@ impl Session {
             ssh_host: "127.0.0.1".to_owned(),
             ssh_port: ports.ssh,
             namespace: None,
+            password: PASSWORD.to_owned(),
         }
+    }
+
+    /// An appliance at its own address, reached from a network namespace.
+    pub(crate) fn inside(namespace: &str, address: &str) -> Self {
+        let host = if address.contains(':') {
+            format!("[{address}]")
+        } else {
+            address.to_owned()
+        };
+        Self {
+            https: format!("https://{host}"),
+            ssh_host: address.to_owned(),
+            ssh_port: 22,
+            namespace: Some(namespace.to_owned()),
+            password: PASSWORD.to_owned(),
+        }
+    }
+
+    /// The same with another password.
+    pub(crate) fn with_password(mut self, password: &str) -> Self {
+        password.clone_into(&mut self.password);
+        self
+    }
+
+    /// Waits until the console answers.
+    pub(crate) fn until_reached(&self, within: Duration) -> Result<()> {
+        let began = std::time::Instant::now();
+        while self
+            .post("/api/v1/session", &Value::Null)
+            .map_or(0, |(status, _)| status)
+            == 0
+        {
+            ensure!(
+                began.elapsed() < within,
+                "{} does not answer within {} s",
+                self.https,
+                within.as_secs()
+            );
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        Ok(())
     }
 
     /// The console's address.
@@ -92,7 +135,7 @@ impl Session {
     }
 
     fn ssh_args(&self) -> Vec<String> {
-        let mut args: Vec<String> = ["-p", PASSWORD, "ssh", "-q"].map(str::to_owned).to_vec();
+        let mut args: Vec<String> = ["-p", self.password.as_str(), "ssh", "-q"].map(str::to_owned).to_vec();
         for option in [
             "StrictHostKeyChecking=no",
             "UserKnownHostsFile=/dev/null",

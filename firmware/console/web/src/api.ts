@@ -82,7 +82,7 @@ export type Ipv4 = { mode: 'dhcp' } | { mode: 'static'; address: string; prefix:
 export type Ipv6 = { mode: 'auto' } | { mode: 'off' } | { mode: 'static'; address: string; prefix: number; gateway: string | null };
 export interface Settings {
   version: number; revision: number; language: 'zh-CN' | 'en'; hostname: string; role: string; home_networks: string[];
-  management: { ipv4: Ipv4; ipv6: Ipv6; dns: string[] };
+  management: { ipv4: Ipv4; ipv6: Ipv6; dns: string[]; vlan?: number | null };
   ports: Record<string, PortSettings>; application_logs: boolean; signatures: string; flow: { idle_s: number; active_s: number };
 }
 export interface SettingsAnswer { change: number; settings: Settings; ports: NetworkPort[]; unconfirmed_until: number | null }

@@ -159,6 +159,17 @@ pub(crate) enum Act {
     Proved,
 }
 
+/// Something that was done to the box while the supervisor did not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Happened {
+    /// When.
+    pub(crate) at: Timestamp,
+    /// Who asked for it.
+    pub(crate) user: String,
+    /// What.
+    pub(crate) event: HistoryEvent,
+}
+
 /// A request that cannot be fulfilled now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Busy {
@@ -331,6 +342,19 @@ impl Machine {
             .as_ref()
             .map(|content| content.version.clone())
             .unwrap_or_default()
+    }
+
+    /// Enters what others did to the box, unless it is there already.
+    pub(crate) fn happened(&mut self, events: Vec<Happened>) {
+        for Happened { at, user, event } in events {
+            let history = &self.journal.history;
+            let known = history.iter().any(|entry| entry.at == at && entry.event == event);
+            // A full history may have lost it: better not told again than at each start.
+            if !known && history.len() < HISTORY_MAX {
+                let version = self.here.version.clone();
+                self.note(at, &user, &version, event);
+            }
+        }
     }
 
     fn note(&mut self, at: Timestamp, user: &str, version: &str, event: HistoryEvent) {

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::arrivals::Sticks;
 use super::fetching::Fetch;
 use super::gate::{Gate, Verdict};
-use super::machine::{Act, Busy, Entry, Here, Loader, Machine, Phase};
+use super::machine::{Act, Busy, Entry, Happened, Here, Loader, Machine, Phase};
 use super::rules::{self, Refusal, Rules};
 use super::{books, rauc, trial};
 use crate::disk::Folder;
@@ -110,12 +110,12 @@ struct Office {
     shown: watch::Sender<Option<FirmwareStatus>>,
 }
 
-/// Starts the task. Outside the appliance it has nothing to say.
-pub(crate) fn open(data: PathBuf, sys: PathBuf, run_folder: PathBuf, act: bool) -> Counter {
+/// Starts the task; `happened` is entered into the history. Outside the appliance it has nothing to say.
+pub(crate) fn open(data: PathBuf, sys: PathBuf, run_folder: PathBuf, happened: Vec<Happened>, act: bool) -> Counter {
     let (orders, queue) = mpsc::channel(ORDERS);
     let (sender, shown) = watch::channel(None);
     if act {
-        tokio::spawn(run(data, sys, run_folder, queue, sender));
+        tokio::spawn(run(data, sys, run_folder, happened, queue, sender));
     }
     Counter { orders, shown }
 }
@@ -153,6 +153,7 @@ async fn run(
     data: PathBuf,
     sys: PathBuf,
     run_folder: PathBuf,
+    happened: Vec<Happened>,
     mut orders: mpsc::Receiver<Order>,
     shown: watch::Sender<Option<FirmwareStatus>>,
 ) {
@@ -179,7 +180,8 @@ async fn run(
         version: system::version(),
         boot,
     };
-    let (machine, mut acts) = Machine::start(journal, here, loader, cause, now());
+    let (mut machine, mut acts) = Machine::start(journal, here, loader, cause, now());
+    machine.happened(happened);
     acts.insert(0, Act::Store);
     let mut office = Office {
         data,
