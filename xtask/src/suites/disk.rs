@@ -111,6 +111,11 @@ impl Esp {
         exec(self.mtool("mcopy").arg("-o").arg(file).arg(format!("::/{name}")))
     }
 
+    /// Removes a file.
+    pub(super) fn remove(&self, name: &str) -> Result<()> {
+        exec(self.mtool("mdel").arg(format!("::/{name}")))
+    }
+
     /// Makes a folder.
     pub(super) fn folder(&self, name: &str) -> Result<()> {
         exec(self.mtool("mmd").arg(format!("::/{name}")))

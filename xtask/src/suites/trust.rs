@@ -110,7 +110,13 @@ impl Bench {
     }
 
     fn signatures(&self) -> Result<()> {
-        for name in ["BOOTX64.EFI", "systemd-boot.efi", "spanwatch-a.efi", "spanwatch-b.efi"] {
+        for name in [
+            "BOOTX64.EFI",
+            "systemd-boot.efi",
+            "spanwatch-a.efi",
+            "spanwatch-b.efi",
+            "spanwatch-recovery.efi",
+        ] {
             let mut verify = self.tools.command("sbverify");
             verify.arg("--cert").arg(&self.keys.sb_cert).arg(self.parts.join(name));
             exec_logged(&mut verify, &self.dir.join("sbverify.log")).with_context(|| name.to_owned())?;
@@ -142,6 +148,8 @@ impl Bench {
     /// tries. Its first copy of the boot loader is altered as well.
     fn refused(&self) -> Result<Vec<(&'static str, Result<()>)>> {
         let esp = self.new_disk()?;
+        // five kernels have no room beside it
+        esp.remove("EFI/Linux/spanwatch-recovery.efi")?;
         let good = self.parts.join("spanwatch-b.efi");
         let unsigned = self.unsigned("unsigned.efi")?;
         let altered = self.dir.join("altered.efi");
@@ -313,7 +321,7 @@ impl Bench {
         refused.map(drop)?;
         let kernels = Esp::of(&self.disk)?.kernels()?;
         ensure!(
-            kernels == ["spanwatch-000001-a+3.efi"],
+            kernels == ["spanwatch-000001-a+3.efi", "spanwatch-recovery.efi"],
             "something was started: {}",
             kernels.join(", ")
         );
