@@ -25,7 +25,7 @@ use crate::talk::{Consoles, both, same};
 /// Where firmware/init leaves the disk image.
 const IMAGE: &str = "/run/spanwatch-payload/disk.img";
 
-/// The array that holds the data, see rootfs-overlay/etc/mdadm.conf.
+/// The array while it is made. The installed system assembles it as md127 (rootfs-overlay/etc/mdadm.conf).
 const ARRAY: &str = "md0";
 
 /// Reads the image's table.
