@@ -39,7 +39,7 @@ pub(crate) fn settle() {
         if now != last {
             (last, since) = (now, Instant::now());
         }
-        if volumes().iter().any(|volume| holds(volume)) || (since.elapsed() > SETTLE / 3 && !volumes().is_empty()) {
+        if volumes().iter().any(holds) || (since.elapsed() > SETTLE / 3 && !volumes().is_empty()) {
             return;
         }
     }

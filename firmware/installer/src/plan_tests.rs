@@ -1,5 +1,7 @@
 //! Plans carried out on disks of memory.
 
+#![allow(clippy::cast_possible_truncation, reason = "the disks and counts of tests are small")]
+
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
