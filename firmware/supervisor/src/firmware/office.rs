@@ -19,6 +19,7 @@ use self::arrivals::Sticks;
 use super::fetching::Fetch;
 use super::gate::{Gate, Verdict};
 use super::machine::{Act, Busy, Entry, Happened, Here, Loader, Machine, Phase};
+use super::rauc::RaucError;
 use super::rules::{self, Refusal, Rules};
 use super::{books, rauc, trial};
 use crate::disk::Folder;
@@ -329,6 +330,27 @@ impl Office {
 
     async fn verify(&mut self, request: VerifyRequest) -> Result<FirmwareStatus, Failure> {
         self.machine.admits().map_err(busy)?;
+        if matches!(self.staged, Staged::Fetching) {
+            let message = "the bundle is still on its way: wait until it is here";
+            return Err(Failure::new(FailureKind::Conflict, message));
+        }
+        match self.judge(&request).await {
+            Ok(bundle) => self.staged = Staged::Verified { bundle },
+            Err(failure) => {
+                // What is refused once is of no use any more.
+                if failure.kind == FailureKind::BadRequest {
+                    self.forget().await;
+                }
+                self.show();
+                return Err(failure);
+            }
+        }
+        self.show();
+        Ok(self.status())
+    }
+
+    /// Whether what was received may be installed.
+    async fn judge(&self, request: &VerifyRequest) -> Result<Bundle, Failure> {
         let wrong = |message: String| Failure::new(FailureKind::BadRequest, message);
         let arrived = fs::metadata(self.received()).map_or(0, |file| file.len());
         match self.staged {
@@ -339,21 +361,19 @@ impl Office {
                     "{arrived} of {expected} octets arrived: send the bundle again"
                 )));
             }
-            Staged::Fetching => {
-                return Err(wrong(
-                    "the bundle is still on its way: wait until it is here".to_owned(),
-                ));
-            }
             Staged::Nothing if arrived == 0 => return Err(wrong("there is no bundle: send one first".to_owned())),
             _ => {}
         }
         let received = self.received().display().to_string();
         let bundle = rauc::inspect(&received).await.map_err(|e| {
             log::warn!(event = "firmware-refused", user = request.user.as_str(); "a bundle was refused: {e}");
-            wrong(format!("the bundle is refused: {e}"))
+            match e {
+                RaucError::Command(_) => unavailable(e.to_string()),
+                RaucError::Refused(_) | RaucError::Answer(_) => wrong(format!("the bundle is refused: {e}")),
+            }
         })?;
         let floor = books::floor();
-        let admitted = Rules {
+        Rules {
             running: &self.machine.here().version,
             floor: floor.as_ref(),
             rolled_back: &self.machine.journal.rolled_back,
@@ -362,10 +382,7 @@ impl Office {
         .map_err(|refusal| {
             log::warn!(event = "firmware-refused", user = request.user.as_str(); "a bundle was refused: {refusal}");
             refused(&refusal)
-        })?;
-        self.staged = Staged::Verified { bundle: admitted };
-        self.show();
-        Ok(self.status())
+        })
     }
 
     async fn install(&mut self, request: &InstallRequest) -> Result<FirmwareStatus, Failure> {
