@@ -24,7 +24,7 @@ const GIB: u64 = 1 << 30;
 pub(super) fn run(tally: &mut Tally) -> Result<()> {
     let bench = Bench::new("factory")?;
     let disk = bench.disk("system", 6 * GIB)?;
-    let installed = bench.from_cd(&disk);
+    let installed = bench.install_by_cd(&disk);
     let first = match installed {
         Ok(serial) => {
             tally.pass("unattended from CD, under Secure Boot, onto an empty disk: written, read back, powered off");
@@ -161,7 +161,7 @@ impl Bench {
         guest.wait_for("SPANWATCH-INSTALL-FAILED", INSTALLED_WITHIN)
     }
 
-    fn from_cd(&self, disk: &Path) -> Result<String> {
+    fn install_by_cd(&self, disk: &Path) -> Result<String> {
         let stick = self.stick("answers", &json!({"version": 1, "serial_number": "SW-TEST-0001"}))?;
         let machine = self.machine(disk).secure_boot(&self.keys);
         let mut guest = machine.cd(&self.media.iso).usb_stick(stick).start()?;

@@ -152,7 +152,7 @@ fn nothing_staged(session: &Session) -> Result<()> {
     Ok(())
 }
 
-fn stick<'a>(seen: &'a Value, holds: impl Fn(&Value) -> bool) -> Result<&'a Value> {
+fn stick(seen: &Value, holds: impl Fn(&Value) -> bool) -> Result<&Value> {
     let sticks = seen.get("sticks").and_then(Value::as_array);
     sticks
         .and_then(|sticks| sticks.iter().find(|stick| holds(stick)))
