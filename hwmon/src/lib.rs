@@ -9,6 +9,7 @@
 pub mod drive;
 mod error;
 pub mod input;
+pub mod ipmi;
 pub mod memory;
 pub mod policy;
 mod reading;

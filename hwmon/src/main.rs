@@ -3,11 +3,16 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
+use hwmon::ipmi::{Client, Login};
 use hwmon::report::Report;
 use hwmon::sysfs::Root;
 use hwmon::{input, smartctl};
+
+/// How long all answers of a management controller are waited for.
+const IPMI_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Prints every hardware reading with its unit, state and reason, and each drive's health.
 ///
@@ -25,6 +30,21 @@ struct Cli {
     /// A /sys, or a copy of one
     #[arg(long, value_name = "DIR")]
     sysfs: Option<PathBuf>,
+    /// A management controller with IPMI over LAN
+    #[arg(long, value_name = "HOST:PORT")]
+    ipmi: Option<String>,
+    /// Its user
+    #[arg(long, value_name = "NAME", default_value = "", requires = "ipmi")]
+    ipmi_user: String,
+    /// Its user's password, better given by the environment than by the command line, which others can see
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "HWMON_IPMI_PASSWORD",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    ipmi_password: String,
     /// Files of `smartctl --json`; `-` is the standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     smartctl_json: Vec<PathBuf>,
@@ -61,6 +81,18 @@ fn read(cli: &Cli) -> Report {
                 .readings
                 .extend(root.readings().into_iter().map(|r| ("sysfs".to_owned(), r))),
             Err(error) => report.trouble(&whence, &error),
+        }
+    }
+    if let Some(at) = &cli.ipmi {
+        let login = Login {
+            user: cli.ipmi_user.clone(),
+            password: cli.ipmi_password.clone(),
+        };
+        match Client::connect(at, &login, IPMI_PATIENCE).and_then(|mut client| client.readings()) {
+            Ok(readings) => report
+                .readings
+                .extend(readings.into_iter().map(|r| ("ipmi".to_owned(), r))),
+            Err(error) => report.trouble(at, &error),
         }
     }
     for path in &cli.smartctl_json {

@@ -38,6 +38,7 @@ pub(crate) const PACKAGES: &[&str] = &[
     "nfdump",
     "nftables",
     "nmap",
+    "openipmi",
     "openssh-client",
     "openssl",
     "ovmf",
