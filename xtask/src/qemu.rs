@@ -54,6 +54,7 @@ pub(crate) struct Machine {
     cd: Option<PathBuf>,
     stick_first: bool,
     bad_sector: Option<u64>,
+    netboot: Option<PathBuf>,
     oem_strings: Vec<String>,
     cold_reboots: bool,
 }
@@ -78,6 +79,7 @@ impl Machine {
             cd: None,
             stick_first: false,
             bad_sector: None,
+            netboot: None,
             oem_strings: Vec::new(),
             cold_reboots: false,
         }
@@ -119,6 +121,12 @@ impl Machine {
     /// Starts from the first USB stick, and not from the disk.
     pub(crate) fn stick_first(mut self) -> Self {
         self.stick_first = true;
+        self
+    }
+
+    /// Starts from the management port, with this EFI program (PXE; QEMU's own TFTP server).
+    pub(crate) fn netboot(mut self, program: impl Into<PathBuf>) -> Self {
+        self.netboot = Some(program.into());
         self
     }
 
@@ -294,7 +302,7 @@ impl Machine {
                 );
             }
         }
-        let first = self.cd.is_none() && !self.stick_first;
+        let first = self.cd.is_none() && !self.stick_first && self.netboot.is_none();
         let device = format!("virtio-blk-pci,drive=disk,bootindex={},addr=0x3", u8::from(!first));
         qemu.args(["-drive", &drive, "-device", &device]);
         if let Some(cd) = &self.cd {
@@ -326,7 +334,10 @@ impl Machine {
     }
 
     fn connect_management(&self, qemu: &mut Command) -> Result<Option<Forwards>> {
-        let device = "virtio-net-pci,netdev=mgmt,mac=52:54:00:53:50:01,romfile=,addr=0x5";
+        let mut device = String::from("virtio-net-pci,netdev=mgmt,mac=52:54:00:53:50:01,romfile=,addr=0x5");
+        if self.netboot.is_some() {
+            device += ",bootindex=0";
+        }
         let (backend, forwards) = match &self.management {
             Management::User(wanted) => {
                 let ports = Forwards {
@@ -351,11 +362,16 @@ impl Machine {
                 for (host, guest) in datagrams {
                     let _ = write!(backend, ",hostfwd=udp:127.0.0.1:{host}-:{guest}");
                 }
+                if let Some(program) = &self.netboot {
+                    let (dir, name) = (program.parent(), program.file_name());
+                    let (dir, name) = dir.zip(name).context("the program to boot has no folder")?;
+                    let _ = write!(backend, ",tftp={},bootfile={}", dir.display(), name.to_string_lossy());
+                }
                 (backend, Some(ports))
             }
             Management::Tap(name) => (format!("tap,id=mgmt,ifname={name},script=no,downscript=no"), None),
         };
-        qemu.args(["-netdev", &backend, "-device", device]);
+        qemu.args(["-netdev", &backend, "-device", &device]);
         Ok(forwards)
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn more(tally: &mut Tally) -> Result<()> {
     );
     tally.check("data on RAID 1 over two disks", bench.array());
     tally.check("the kernel image alone starts the installer", bench.kernel_alone());
+    tally.check("the installer starts from the network (PXE)", bench.network());
     Ok(())
 }
 
@@ -324,6 +325,20 @@ impl Bench {
             .show("system")
             .context("the settings on the degraded array are gone")?;
         guest.kill()
+    }
+
+    fn network(&self) -> Result<()> {
+        let disk = self.disk("network", 5 * GIB)?;
+        let served = self.dir.join("tftp");
+        std::fs::create_dir_all(&served)?;
+        let program = served.join("installer.efi");
+        std::fs::copy(&self.media.efi, &program)?;
+        let stick = self.stick(
+            "answers",
+            &json!({"version": 1, "serial_number": "SW-5", "self_test": "none"}),
+        )?;
+        let machine = self.machine(&disk).netboot(&program).usb_stick(stick);
+        self.finished(&mut machine.start()?).map(drop)
     }
 
     fn kernel_alone(&self) -> Result<()> {
