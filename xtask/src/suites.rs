@@ -190,7 +190,7 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "field",
         about: "factory reset, recovery with a bundle from a stick, a lost password",
-        long: false,
+        long: true,
         run: field::run,
     },
     Suite {
