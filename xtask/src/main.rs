@@ -33,7 +33,8 @@ cargo xtask COMMAND
   keys                   make development keys, unless there are some, and say where all are
   test [--long]          everything that CI runs; --long adds the long tests
   test-suite NAME...     only the named suites of `test`
-  bench [NAME...]        measure the promised figures beside their peers: flows, export, line, store, image
+  bench [NAME...]        measure the promised figures beside their peers: flows, export, line, store, image,
+                          update
   fuzz [--seconds N] [TARGET...]
                          run the fuzz targets, 180 s each unless told
   deps                   install what the builds and tests need from apt

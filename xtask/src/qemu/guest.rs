@@ -69,6 +69,11 @@ impl Guest {
         self.accel
     }
 
+    /// How often a machine with cold reboots was started.
+    pub(crate) fn starts(&self) -> usize {
+        self.power.starts()
+    }
+
     /// The time since power-on.
     pub(crate) fn uptime(&self) -> Duration {
         self.began.elapsed()

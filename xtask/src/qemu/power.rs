@@ -1,7 +1,7 @@
 //! The process of a machine: one for all starts of the guest, or a new one for each.
 
 use std::process::{Child, Command, ExitStatus};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,6 +14,7 @@ pub(super) struct Power {
     /// No new process for the next start.
     hold: Arc<AtomicBool>,
     starter: Option<JoinHandle<()>>,
+    starts: Arc<AtomicUsize>,
 }
 
 impl Power {
@@ -23,7 +24,8 @@ impl Power {
         let child = start().context("cannot start qemu-system-x86_64: install the package qemu-system-x86")?;
         let child = Arc::new(Mutex::new(child));
         let hold = Arc::new(AtomicBool::new(false));
-        let (mine, held) = (child.clone(), hold.clone());
+        let starts = Arc::new(AtomicUsize::new(1));
+        let (mine, held, counted) = (child.clone(), hold.clone(), starts.clone());
         // A process ends with the thread that started it, so this one lives as long.
         let follow = move || {
             loop {
@@ -32,7 +34,10 @@ impl Power {
                 match child.try_wait() {
                     Ok(None) => {}
                     Ok(Some(status)) if status.success() && !held.load(Ordering::Relaxed) => match start() {
-                        Ok(next) => *child = next,
+                        Ok(next) => {
+                            *child = next;
+                            counted.fetch_add(1, Ordering::Relaxed);
+                        }
                         Err(_) => return,
                     },
                     Ok(Some(_)) | Err(_) => return,
@@ -43,6 +48,7 @@ impl Power {
             child,
             starter: again.then(|| std::thread::spawn(follow)),
             hold,
+            starts,
         })
     }
 
@@ -51,6 +57,11 @@ impl Power {
         let again = self.starter.is_some() && !self.hold.load(Ordering::Relaxed);
         let status = lock(&self.child).try_wait()?;
         Ok(status.filter(|status| !(again && status.success())))
+    }
+
+    /// How many processes there were.
+    pub(super) fn starts(&self) -> usize {
+        self.starts.load(Ordering::Relaxed)
     }
 
     /// The next end is the last.

@@ -183,8 +183,9 @@ fn record(dir: &Path) -> Result<Taken> {
     session.cli("firmware install")?;
     session.wait_for("firmware", INSTALLED_WITHIN, |now| state(now, "/update/state", "ready"))?;
     phases.push(("first boot", recording.len()));
+    let starts = guest.starts();
     let _ = session.cli("firmware restart");
-    std::thread::sleep(Duration::from_secs(15));
+    guest.poll("restart", SOON, |guest| (guest.starts() > starts).then_some(()))?;
     guest.wait_for_https(BOOT_WITHIN)?;
     phases.push(("mark-good", recording.len()));
     session.wait_for("firmware", PROVED_WITHIN, |now| {
