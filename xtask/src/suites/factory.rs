@@ -16,7 +16,7 @@ use crate::qemu::{Guest, Machine};
 use crate::step::exec_logged;
 
 /// How long an installation may take under emulation on a busy host.
-const INSTALLED_WITHIN: Duration = Duration::from_secs(900);
+const INSTALLED_WITHIN: Duration = Duration::from_secs(3600);
 
 const GIB: u64 = 1 << 30;
 
