@@ -23,6 +23,17 @@ const PARTS: [(&str, &str); 13] = [
     ("dbus-broker", "BR2_PACKAGE_DBUS_BROKER"),
 ];
 
+/// What Buildroot itself gives to the scripts (its manual, "Customizing the generated target filesystem").
+const GIVEN: [&str; 7] = [
+    "BR2_CONFIG",
+    "HOST_DIR",
+    "STAGING_DIR",
+    "TARGET_DIR",
+    "BUILD_DIR",
+    "BINARIES_DIR",
+    "BASE_DIR",
+];
+
 /// Words that would mean a second partition table.
 const PARTITIONERS: [&str; 5] = ["genimage", "sfdisk", "sgdisk", "parted", "mkfs.vfat"];
 
@@ -314,6 +325,7 @@ impl Both {
                 && name
                     .chars()
                     .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+                && !GIVEN.contains(&name)
                 && !self.external.contains(&format!("\t{name}="))
             {
                 wrong.push(format!("a script wants {name}, which external.mk does not give"));
