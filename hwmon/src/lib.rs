@@ -6,6 +6,7 @@
 //! what the kernel says. What is missing is a [`NoData`] and never a zero.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
+pub mod board;
 pub mod drive;
 mod error;
 pub mod input;

@@ -6,6 +6,7 @@ mod disks;
 mod memory;
 mod net;
 mod pci;
+mod places;
 mod raid;
 mod watchdog;
 
