@@ -18,6 +18,7 @@ pub mod report;
 pub mod smartctl;
 pub mod sysfs;
 pub mod verdict;
+pub mod watch;
 
 pub use error::Error;
 pub use reading::{Kind, NoData, Reading, State, Unit};

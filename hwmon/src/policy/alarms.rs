@@ -80,8 +80,21 @@ pub struct Event {
 
 /// All open alarms.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Alarm>", into = "Vec<Alarm>")]
 pub struct Book {
     open: BTreeMap<(Subject, String), Alarm>,
+}
+
+impl From<Vec<Alarm>> for Book {
+    fn from(alarms: Vec<Alarm>) -> Self {
+        Self::of(alarms)
+    }
+}
+
+impl From<Book> for Vec<Alarm> {
+    fn from(book: Book) -> Self {
+        book.open.into_values().collect()
+    }
 }
 
 impl Book {
