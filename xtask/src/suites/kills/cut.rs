@@ -138,3 +138,6 @@ impl<'a> Disks<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
