@@ -36,6 +36,8 @@ impl Debugger {
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
         let mut debugger = Self { stream };
         debugger.ask("?")?;
+        // an answer of another kind: the one before is read then
+        debugger.ask("qfThreadInfo")?;
         Ok(debugger)
     }
 
@@ -112,7 +114,13 @@ impl Debugger {
                     self.octet()?;
                     self.octet()?;
                     self.stream.write_all(b"+")?;
-                    return String::from_utf8(answer).context("an answer is no text");
+                    let text = String::from_utf8(answer).context("an answer is no text")?;
+                    // a stub that was attached to says so by itself, before its first answer
+                    if text.starts_with('T') && !["?", "s"].contains(&packet) {
+                        answer = Vec::new();
+                        continue;
+                    }
+                    return Ok(text);
                 }
                 b'+' if answer.is_empty() => {}
                 b'-' if answer.is_empty() => bail!("QEMU's debugger stub did not understand {packet}"),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::disk::Partition;
-use super::session::BOOT_WITHIN;
+use super::session::{BOOT_WITHIN, Session, first_boot};
 use super::tally::Tally;
 use crate::factory::Media;
 use crate::keys::Keys;
@@ -60,7 +60,12 @@ pub(super) fn more(tally: &mut Tally) -> Result<()> {
         "a disk that fails in the middle is named with the octet, and can be installed again",
         bench.failing(),
     );
-    tally.check("data on RAID 1 over two disks", bench.array());
+    for (layout, count, lost) in [("raid1", 2, 1), ("raid5", 3, 1), ("raid6", 4, 2), ("raid10", 4, 1)] {
+        tally.check(
+            &format!("data on {layout} over {count} disks, of which {lost} may die"),
+            bench.array(layout, count, lost),
+        );
+    }
     tally.check("the kernel image alone starts the installer", bench.kernel_alone());
     tally.check("the installer starts from the network (PXE)", bench.network());
     Ok(())
@@ -303,27 +308,35 @@ impl Bench {
         self.finished(&mut guest).map(drop)
     }
 
-    fn array(&self) -> Result<()> {
-        let (disk, other) = (self.disk("first", 6 * GIB)?, self.disk("second", 5 * GIB)?);
-        let answers = json!({"version": 1, "serial_number": "SW-3", "self_test": "none", "data": {"layout": "raid1"}});
+    /// Data on an array over `count` disks: what is set stays when the last `lost` of them are gone.
+    fn array(&self, layout: &str, count: usize, lost: usize) -> Result<()> {
+        let disk = self.disk("first", 6 * GIB)?;
+        let others: Vec<PathBuf> = (1..count)
+            .map(|at| self.disk(&format!("other-{at}"), 5 * GIB))
+            .collect::<Result<_>>()?;
+        let with = |others: &[PathBuf]| {
+            others
+                .iter()
+                .fold(self.machine(&disk), |machine, disk| machine.second_disk(disk))
+        };
+        let answers = json!({"version": 1, "serial_number": "SW-3", "self_test": "none", "data": {"layout": layout}});
         let stick = self.stick("answers", &answers)?;
-        let machine = self
-            .machine(&disk)
-            .second_disk(&other)
-            .cd(&self.media.iso)
-            .usb_stick(stick);
-        self.finished(&mut machine.start()?)?;
-        let mut guest = self.machine(&disk).second_disk(&other).start()?;
+        let installer = with(&others).cd(&self.media.iso).usb_stick(stick);
+        self.finished(&mut installer.start()?)?;
+        let mut guest = with(&others).start()?;
         guest.wait_for_https(BOOT_WITHIN)?;
-        let (session, code) = super::session::first_boot(&mut guest)?;
+        let (session, code) = first_boot(&mut guest)?;
         session.set_up(&code)?;
-        // settings on the array outlive a start, and one without the second disk
+        session.cli("set hostname on-an-array")?;
         guest.shut_down(Duration::from_secs(180))?;
-        let mut guest = self.machine(&disk).start()?;
+        let mut guest = with(others.get(..count - 1 - lost).unwrap_or_default()).start()?;
         guest.wait_for_https(BOOT_WITHIN)?;
-        session
-            .show("system")
-            .context("the settings on the degraded array are gone")?;
+        let settings = Session::forwarded(guest.forwards()?).show("settings");
+        let settings = settings.context("the settings on the degraded array are gone")?;
+        ensure!(
+            settings.to_string().contains("on-an-array"),
+            "the settings are others: {settings}"
+        );
         guest.kill()
     }
 
