@@ -20,13 +20,13 @@ use crate::staging::Staging;
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
     /// The address is none.
-    #[error("{0}")]
+    #[error(transparent)]
     Address(#[from] BadAddress),
     /// The server's answers.
-    #[error("{0}")]
+    #[error(transparent)]
     Server(#[from] Failed),
     /// The staging place.
-    #[error("{0}")]
+    #[error(transparent)]
     Staging(#[from] crate::staging::StagingError),
     /// It takes too long.
     #[error("it is not here after {} min: fetch it with another computer and upload it", .0.as_secs() / 60)]

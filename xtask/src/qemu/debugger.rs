@@ -36,8 +36,8 @@ impl Debugger {
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
         let mut debugger = Self { stream };
         debugger.ask("?")?;
-        // an answer of another kind: the one before is read then
-        debugger.ask("qfThreadInfo")?;
+        // only who asked for the registers' names may set them
+        debugger.ask("qXfer:features:read:target.xml:0,ffb")?;
         Ok(debugger)
     }
 

@@ -203,6 +203,7 @@ fn broken(seen: &Value) -> Result<()> {
 /// A kernel that hangs is reset by the watchdog; one that fails restarts; both are counted and told.
 pub(super) fn hang(tally: &mut Tally) -> Result<()> {
     let dir = crate::build_dir()?.join("test/hang");
+    let _ = std::fs::remove_dir_all(&dir);
     let mut guest = Machine::new(crate::image::build()?, &dir).start()?;
     let (session, code) = first_boot(&mut guest)?;
     session.set_up(&code)?;

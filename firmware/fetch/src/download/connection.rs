@@ -30,6 +30,8 @@ const AGENT: &str = concat!("Spanwatch/", env!("CARGO_PKG_VERSION"));
 /// How long things may take.
 #[derive(Debug, Clone)]
 pub struct Pace {
+    /// To connect to a server that is there.
+    pub connect: Duration,
     /// To connect, TLS included, and to get the head of an answer.
     pub answer: Duration,
     /// Without an octet of the body.
@@ -47,6 +49,7 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
+            connect: Duration::from_secs(10),
             answer: Duration::from_secs(30),
             silence: Duration::from_secs(30),
             window: Duration::from_secs(60),
@@ -123,7 +126,7 @@ async fn once(
     report: &mut impl FnMut(Report),
 ) -> Result<Next, Broken> {
     let ask = transfer.ask();
-    let response = in_time(pace.answer, "the server does not answer", answer(&ask, roots)).await??;
+    let response = in_time(pace.answer, "the server does not answer", answer(&ask, roots, pace)).await??;
     let from = match transfer.answered(&head(&response))? {
         Answer::Body { from } => from,
         Answer::Next(next) => return Ok(next),
@@ -167,11 +170,14 @@ async fn in_time<T>(within: Duration, what: &str, work: impl Future<Output = T>)
 }
 
 /// Connects and asks.
-async fn answer(ask: &Ask, roots: &Roots) -> Result<Response<Incoming>, Broken> {
+async fn answer(ask: &Ask, roots: &Roots, pace: &Pace) -> Result<Response<Incoming>, Broken> {
     let address = &ask.address;
-    let stream = TcpStream::connect((address.host(), address.port()))
+    let unreached =
+        |why: &dyn std::fmt::Display| Broken::Off(format!("{} cannot be reached: {why}", address.authority()));
+    let stream = tokio::time::timeout(pace.connect, TcpStream::connect((address.host(), address.port())))
         .await
-        .map_err(|e| Broken::Off(format!("{} cannot be reached: {e}", address.authority())))?;
+        .map_err(|_| unreached(&format_args!("no answer for {} s", pace.connect.as_secs())))?
+        .map_err(|e| unreached(&e))?;
     if !address.secure() {
         return send(ask, stream).await;
     }
