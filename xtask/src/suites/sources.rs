@@ -62,6 +62,13 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
         );
     }
     web(tally, &session, &server)?;
+    let large = dir.join("large.raucb");
+    std::fs::File::create(&large)?.set_len(640 << 20)?;
+    let said = session.cli_refused_with_file("firmware receive", &large)?;
+    tally.check(
+        "more than the data partition has room for, sent over SSH: refused",
+        words_in(&said, "there is room for").and_then(|()| nothing_staged(&session)),
+    );
     tally.check("a bundle is installed from a stick", from_stick(&session));
     tally.check("the box shuts down in order", guest.shut_down(Duration::from_secs(120)));
     Ok(())
