@@ -38,6 +38,7 @@ impl Expected {
             "EFI/BOOT/BOOTX64.EFI",
             "EFI/systemd/boot-1.efi",
             "EFI/systemd/boot-2.efi",
+            "EFI/Linux/spanwatch-recovery.efi",
             "loader/loader.conf",
         ];
         let fixed = fixed.map(|name| Ok((name, esp.contents(name)?)));
