@@ -77,6 +77,9 @@ pub struct SystemStatus {
     pub kernel: String,
     /// The machine's maker and model (DMI).
     pub hardware: Option<String>,
+    /// The box's serial number, as the factory wrote it.
+    #[serde(default)]
+    pub serial_number: Option<String>,
     /// The processor's name.
     pub processor: Option<String>,
     /// Processors online.

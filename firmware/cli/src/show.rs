@@ -47,6 +47,10 @@ impl Show {
             (self.say("Kernel", "内核"), status.kernel.clone()),
             (self.say("Slot", "系统分区"), or_dash(status.slot.clone(), |s| s)),
             (self.say("Hardware", "硬件"), or_dash(status.hardware.clone(), |s| s)),
+            (
+                self.say("Serial number", "序列号"),
+                or_dash(status.serial_number.clone(), |s| s),
+            ),
         ])
     }
 

@@ -351,6 +351,7 @@ impl Engine {
             role: state.settings.role,
             kernel: system::kernel(),
             hardware: system::hardware(),
+            serial_number: system::serial_number(&self.paths.identity),
             processor,
             processors,
             uptime_s,

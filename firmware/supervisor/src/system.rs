@@ -131,6 +131,19 @@ pub(crate) fn hardware() -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// The serial number on the identity partition; none before the factory wrote one.
+pub(crate) fn serial_number(identity: &Path) -> Option<String> {
+    let text = fs::read_to_string(identity.join("serial-number")).ok()?;
+    let number: String = text
+        .lines()
+        .next()?
+        .chars()
+        .filter(|c| c.is_ascii_graphic())
+        .take(32)
+        .collect();
+    (!number.is_empty()).then_some(number)
+}
+
 /// The root slot on the kernel's command line.
 pub(crate) fn slot(cmdline: &str) -> Option<String> {
     let slot = cmdline
@@ -258,6 +271,19 @@ mod tests {
         assert_eq!(version_in("ID=spanwatch\nVERSION_ID=1.2.3\n").as_deref(), Some("1.2.3"));
         assert_eq!(version_in("ID=debian\nVERSION_ID=\"12\"\n"), None);
         assert!(cpu_times().is_some() && processor().1 > 0 && load().is_some() && memory().is_some());
+    }
+
+    #[test]
+    fn a_serial_number_is_one_word_or_none() {
+        let identity = tempfile::tempdir().unwrap();
+        assert_eq!(serial_number(identity.path()), None);
+        let file = identity.path().join("serial-number");
+        fs::write(&file, "SW-2026-0001\n").unwrap();
+        assert_eq!(serial_number(identity.path()).as_deref(), Some("SW-2026-0001"));
+        fs::write(&file, "\n").unwrap();
+        assert_eq!(serial_number(identity.path()), None);
+        fs::write(&file, "\u{1b}[2J".to_owned() + &"x".repeat(99)).unwrap();
+        assert_eq!(serial_number(identity.path()).map(|n| n.len()), Some(32));
     }
 
     #[test]

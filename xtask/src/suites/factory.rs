@@ -226,6 +226,13 @@ impl Bench {
         let mut guest = self.machine(disk).secure_boot(&self.keys).start()?;
         let status = guest.wait_for_https(BOOT_WITHIN)?;
         ensure!(status.contains("200"), "the console answers {status}");
+        let (session, code) = first_boot(&mut guest)?;
+        session.set_up(&code)?;
+        let shown = session.cli("show version")?;
+        ensure!(
+            shown.contains("SW-TEST-0001"),
+            "its serial number is not shown: {shown}"
+        );
         guest.kill()
     }
 

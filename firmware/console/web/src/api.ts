@@ -59,7 +59,7 @@ export interface LinkInfo { id: number; name: string; label: string; capacity_bp
 export interface Unit { name: string; description: string; state: string; detail: string; since: number | null; restarts: number; memory: number | null; cpu_nanos: number | null }
 export interface NetworkPort { name: string; role: 'management' | 'collection' | 'capture'; link: number | null; pci: string | null; mac: string | null; driver: string | null; up: boolean; speed_bps: number | null; addresses: string[] }
 export interface SystemStatus {
-  version: string; hostname: string; role: string; kernel: string; hardware: string | null; processor: string | null; processors: number;
+  version: string; hostname: string; role: string; kernel: string; hardware: string | null; serial_number: string | null; processor: string | null; processors: number;
   uptime_s: number; now: number; clock_synchronised: boolean | null; load: number[] | null; cpu_used: number | null;
   memory: { total: number; available: number; ours: number | null } | null;
   disks: { mount: string; total: number; available: number; read_only: boolean }[];
