@@ -150,11 +150,14 @@ impl BundlePlace {
         web.then(|| Self::Url { url: text.to_owned() })
     }
 
-    /// As [`BundlePlace::parse`] reads it.
+    /// For people and logs: as [`BundlePlace::parse`] reads it, but without what follows a `?`, which may be a secret.
     #[must_use]
     pub fn shown(&self) -> String {
         match self {
-            Self::Url { url } => url.clone(),
+            Self::Url { url } => match url.split_once('?') {
+                Some((place, _)) => format!("{place}?…"),
+                None => url.clone(),
+            },
             Self::Stick { partition: None, name } => format!("usb:{name}"),
             Self::Stick {
                 partition: Some(partition),
@@ -487,6 +490,8 @@ mod tests {
                 Some(text)
             );
         }
+        let secret = BundlePlace::parse("https://h/a.raucb?key=1?2").map(|place| place.shown());
+        assert_eq!(secret.as_deref(), Some("https://h/a.raucb?…"));
         for bad in ["", "https://", "ftp://h/a", "usb:", "usb:sda1/", "a.raucb", "升级包"] {
             assert_eq!(BundlePlace::parse(bad), None, "{bad}");
         }
