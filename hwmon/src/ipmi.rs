@@ -1,15 +1,22 @@
 //! The board's management controller, by IPMI 1.5 and 2.0's commands.
 //!
 //! [`sdr`] and [`states`] are pure: octets in, sensors and readings out. [`message`] builds and opens what goes over a
-//! LAN, and [`Client`] asks, with a deadline. Discrete sensors are judged by their state bits alone: tools that print "ok"
+//! LAN; [`Client`] asks over one and [`Device`] by the kernel's /dev/ipmi0, one question at a time and with a deadline, and a
+//! [`Controller`] knows what to ask. Discrete sensors are judged by their state bits alone: tools that print "ok"
 //! beside "Redundancy Lost" look at the wrong column.
 
 mod client;
+mod controller;
+mod device;
+pub mod fru;
 mod message;
 mod sdr;
+pub mod sel;
 mod states;
 
 pub use client::{Client, Login};
+pub use controller::{Ask, Controller};
+pub use device::Device;
 pub use message::{Auth, MessageError, Session};
 pub use sdr::{Sensor, parse as parse_sdr};
 pub use states::reading;
@@ -21,6 +28,14 @@ pub enum IpmiError {
     #[error("cannot reach the management controller at {at}: check address and port")]
     Socket {
         /// Its address.
+        at: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The kernel's device cannot be used.
+    #[error("cannot ask the management controller by {at}: check that the box has one and that this user may use it")]
+    Device {
+        /// The device.
         at: String,
         /// The system's reason.
         source: std::io::Error,
@@ -55,4 +70,22 @@ pub enum IpmiError {
         /// What was asked.
         what: &'static str,
     },
+}
+
+impl IpmiError {
+    /// A refusal, with what to do.
+    fn refused(at: &str, what: &'static str, code: u8) -> Self {
+        Self::Refused {
+            at: at.to_owned(),
+            what,
+            code,
+            todo: match code {
+                0x81 | 0x82 => "name a user that it knows",
+                0xc0 => "ask again later",
+                0xc1 => "it does not know the question",
+                0xd4 => "use an account with the operator's rights",
+                _ => "check user and password",
+            },
+        }
+    }
 }

@@ -7,16 +7,21 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 pub mod board;
+pub mod clock;
+pub mod disks;
 pub mod drive;
 mod error;
+pub mod filesystems;
 pub mod input;
 pub mod ipmi;
 pub mod memory;
+pub mod optics;
 pub mod policy;
 mod reading;
 pub mod report;
 pub mod smartctl;
 pub mod sysfs;
+pub mod uevent;
 pub mod verdict;
 pub mod watch;
 

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hwmon::State;
+use hwmon::ipmi::sel::Cursor;
+use hwmon::ipmi::{Client, Controller, Login};
 use serde_json::Value;
 
 /// Longer than the simulator takes on a busy machine; nothing is judged by it.
@@ -49,6 +52,24 @@ fn finish(mut record: Vec<u8>, name: &str) -> Vec<u8> {
     record.extend(name.bytes());
     record[4] = u8::try_from(record.len() - 5).expect("short");
     record
+}
+
+/// What a supply says it is: a product area alone, with its checksums.
+fn supply() -> Vec<u8> {
+    let sum = |octets: &[u8]| octets.iter().fold(0u8, |sum, o| sum.wrapping_add(*o)).wrapping_neg();
+    let mut area = vec![1, 0, 0];
+    for text in ["ACME", "PSU 800", "P-800", "1.0", "S7"] {
+        area.push(0xc0 | u8::try_from(text.len()).expect("short"));
+        area.extend(text.bytes());
+    }
+    area.push(0xc1);
+    area.resize((area.len() + 1).next_multiple_of(8) - 1, 0);
+    area[1] = u8::try_from(area.len() / 8 + 1).expect("short");
+    area.push(sum(&area));
+    let mut octets = vec![1, 0, 0, 0, 1, 0, 0];
+    octets.push(sum(&octets));
+    octets.extend(area);
+    octets
 }
 
 /// The simulator with two supplies, their redundancy, two fans, a temperature and eight bays; or nothing, visibly.
@@ -106,6 +127,8 @@ fn sim() -> Option<Sim> {
         let octets: Vec<String> = record.iter().map(|o| format!("{o:#04x}")).collect();
         emulated += &format!("main_sdr_add 0x20 {}\n", octets.join(" "));
     }
+    let octets: Vec<String> = supply().iter().map(|o| format!("{o:#04x}")).collect();
+    emulated += &format!("mc_add_fru_data 0x20 1 {} data {}\n", octets.len(), octets.join(" "));
     emulated += "mc_enable 0x20\n";
     let path = |name: &str| -> PathBuf { folder.path().join(name) };
     std::fs::write(path("lan.conf"), lan).expect("a file");
@@ -179,7 +202,10 @@ fn a_chassis_is_driven_through_failures() {
     let is = |name: &'static str, wanted: &'static str| move |d: &Value| state(d, name).as_deref() == Some(wanted);
     for login in [&["--ipmi-user", "mei"][..], &[]] {
         let well = sim.until(login, is("PSU Redundancy", "ok"));
-        assert_eq!(well["readings"].as_array().map(Vec::len), Some(12), "{well:#}");
+        let readings = well["readings"].as_array().expect("readings");
+        let own = |id: &str| id.starts_with("ipmi/chassis/") || id.starts_with("ipmi/dcmi/");
+        let sensors = readings.iter().filter(|r| !r["id"].as_str().is_some_and(own));
+        assert_eq!(sensors.count(), 12, "{well:#}");
         for name in ["Inlet Temp", "PSU1 Status", "PSU2 Status", "Bay1", "Bay8"] {
             assert_eq!(state(&well, name).as_deref(), Some("ok"), "{name}");
         }
@@ -207,6 +233,51 @@ fn a_chassis_is_driven_through_failures() {
     sim.until(&login, is("Inlet Temp", "warning"));
     sim.say("sensor_set_value 0x20 0 1 0x28 0");
     sim.until(&login, is("Inlet Temp", "ok"));
+}
+
+#[test]
+fn the_event_log_is_read_piece_by_piece_and_a_supply_says_who_it_is() {
+    let Some(mut sim) = sim() else { return };
+    sim.until(&[], |d| d["readings"].as_array().is_some_and(|r| !r.is_empty()));
+    let at = format!("127.0.0.1:{}", sim.port);
+    let link = Client::connect(&at, &Login::default(), PATIENCE).expect("a session");
+    let mut controller = Controller::new(link);
+    controller.sensors().expect("sensors");
+    let part = controller.part(1).expect("a description");
+    assert_eq!(
+        (part.product.as_deref(), part.serial.as_deref()),
+        (Some("PSU 800"), Some("S7"))
+    );
+    let mut seen = controller
+        .events(None)
+        .expect("the log")
+        .last()
+        .map(|event| event.cursor);
+    // each order makes an event, which is told once
+    for (order, sensor, text) in [
+        ("sensor_set_bit 0x20 0 4 1 1 1", "PSU2 Status", "failed: replace it"),
+        ("sensor_set_bit 0x20 0 2 1 1 1", "PSU Redundancy", "redundancy lost"),
+        ("sensor_set_bit 0x20 0 0x62 1 1 1", "Bay3", "failed: replace it"),
+    ] {
+        sim.say(order);
+        let begun = Instant::now();
+        let event = loop {
+            controller.within(PATIENCE);
+            let events = controller.events(seen).expect("the log");
+            if let Some(event) = events.into_iter().next() {
+                break event;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no event after {order}");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        assert_eq!((event.sensor.as_str(), event.text.as_str()), (sensor, text));
+        assert_eq!((event.state, event.begins), (State::Critical, true));
+        seen = Some(event.cursor);
+    }
+    assert_eq!(controller.events(seen).expect("the log"), []);
+    // a cursor into a log that was cleared since begins anew
+    let other = seen.map(|cursor| Cursor { time: 1, ..cursor });
+    assert!(controller.events(other).expect("the log").len() >= 3);
 }
 
 #[test]

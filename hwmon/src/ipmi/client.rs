@@ -3,21 +3,14 @@
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use super::{Auth, IpmiError, Sensor, Session, parse_sdr, reading};
-use crate::{NoData, Reading};
+use super::controller::{Ask, Controller};
+use super::{Auth, IpmiError, Session};
 
 /// How long one answer is waited for before the question is asked again.
 const PATIENCE: Duration = Duration::from_millis(1_000);
 /// How often a question is asked.
 const TRIES: u32 = 3;
-/// The most records of a repository.
-const RECORDS_MAX: usize = 1_024;
-/// The most octets of one read of a record: controllers refuse longer ones.
-const CHUNK: u8 = 16;
-
 const APP: u8 = 0x06;
-const SENSOR: u8 = 0x04;
-const STORAGE: u8 = 0x0a;
 
 /// Who asks. Both may be empty.
 #[derive(Debug, Clone, Default)]
@@ -130,14 +123,28 @@ impl Client {
         Ok(())
     }
 
+    /// Every sensor's reading, as [`Controller::readings`] has it, for one who asks once.
+    ///
+    /// # Errors
+    /// Where the sensor records cannot be read.
+    pub fn readings(&mut self) -> Result<Vec<crate::Reading>, IpmiError> {
+        Controller::new(self).readings()
+    }
+
     fn malformed(&self, what: &'static str) -> IpmiError {
         IpmiError::Malformed {
             at: self.at.clone(),
             what,
         }
     }
+}
 
-    /// Asks until an answer comes, its code is looked at, and its data given.
+impl Ask for Client {
+    fn within(&mut self, patience: Duration) {
+        self.deadline = Instant::now() + patience;
+    }
+
+    /// Asks until an answer comes, and looks at its code.
     fn ask(
         &mut self,
         function: u8,
@@ -177,19 +184,7 @@ impl Client {
                     .answer(function, command, octets.get(..length).unwrap_or_default())
                 {
                     Ok((0, data)) => return Ok(data.to_vec()),
-                    Ok((code, _)) => {
-                        return Err(IpmiError::Refused {
-                            at: self.at.clone(),
-                            what,
-                            code,
-                            todo: match code {
-                                0x81 | 0x82 => "name a user that it knows",
-                                0xc0 => "ask again later",
-                                0xd4 => "use an account with the operator's rights",
-                                _ => "check user and password",
-                            },
-                        });
-                    }
+                    Ok((code, _)) => return Err(IpmiError::refused(&self.at, what, code)),
                     // a late answer, or somebody else's
                     Err(_) => {}
                 }
@@ -201,102 +196,8 @@ impl Client {
         })
     }
 
-    /// Every sensor that the repository describes, in small reads.
-    ///
-    /// # Errors
-    /// Where the controller stops to answer. Records that make no sense are left out.
-    pub fn sensors(&mut self) -> Result<Vec<Sensor>, IpmiError> {
-        let mut sensors = Vec::new();
-        let mut record = 0u16;
-        let mut reservation = self.reserve()?;
-        for _ in 0..RECORDS_MAX {
-            let (next, octets) = match self.record(record, reservation) {
-                // the repository changed meanwhile
-                Err(IpmiError::Refused { code: 0xc5, .. }) => {
-                    reservation = self.reserve()?;
-                    self.record(record, reservation)?
-                }
-                other => other?,
-            };
-            sensors.extend(parse_sdr(&octets));
-            if next == 0xffff || next == record {
-                break;
-            }
-            record = next;
-        }
-        Ok(sensors)
-    }
-
-    fn reserve(&mut self) -> Result<[u8; 2], IpmiError> {
-        let what = "a reservation of its sensor records";
-        let told = self.ask(STORAGE, 0x22, 0, &[], what)?;
-        told.first_chunk::<2>().copied().ok_or_else(|| self.malformed(what))
-    }
-
-    /// One record with its header, and the number of the next.
-    fn record(&mut self, record: u16, reservation: [u8; 2]) -> Result<(u16, Vec<u8>), IpmiError> {
-        let what = "a sensor record";
-        let mut octets: Vec<u8> = Vec::new();
-        let mut length = 5usize;
-        let mut next = 0xffff;
-        let mut chunk = CHUNK;
-        while octets.len() < length {
-            let [low, high] = record.to_le_bytes();
-            let [r0, r1] = reservation;
-            let offset = u8::try_from(octets.len()).unwrap_or(u8::MAX);
-            let wanted = u8::try_from(length - octets.len()).unwrap_or(chunk).min(chunk);
-            let told = match self.ask(STORAGE, 0x23, 0, &[r0, r1, low, high, offset, wanted], what) {
-                // it cannot give so many octets at a time
-                Err(IpmiError::Refused {
-                    code: 0xca | 0xc7 | 0xc8,
-                    ..
-                }) if chunk > 4 => {
-                    chunk /= 2;
-                    continue;
-                }
-                other => other?,
-            };
-            let Some(([n0, n1], part)) = told.split_first_chunk::<2>() else {
-                return Err(self.malformed(what));
-            };
-            if part.is_empty() {
-                return Err(self.malformed(what));
-            }
-            next = u16::from_le_bytes([*n0, *n1]);
-            octets.extend(part);
-            if octets.len() >= 5 {
-                length = 5 + usize::from(octets.get(4).copied().unwrap_or(0));
-            }
-        }
-        octets.truncate(length);
-        Ok((next, octets))
-    }
-
-    /// Every sensor's reading. One that the controller refuses to read is missing; where it stops to answer, so is the rest.
-    ///
-    /// # Errors
-    /// Where the sensor records cannot be read.
-    pub fn readings(&mut self) -> Result<Vec<Reading>, IpmiError> {
-        let sensors = self.sensors()?;
-        let mut dead = false;
-        let mut readings = Vec::new();
-        for sensor in &sensors {
-            let told = if dead {
-                Err(NoData::Timeout)
-            } else {
-                match self.ask(SENSOR, 0x2d, sensor.lun, &[sensor.number], "a sensor's reading") {
-                    Ok(data) => Ok(data),
-                    Err(IpmiError::Refused { code: 0xcb | 0xcd, .. }) => Err(NoData::NotPresent),
-                    Err(IpmiError::Refused { .. }) => Err(NoData::Failed),
-                    Err(_) => {
-                        dead = true;
-                        Err(NoData::Timeout)
-                    }
-                }
-            };
-            readings.push(reading(sensor, told.as_deref().map_err(|e| *e)));
-        }
-        Ok(readings)
+    fn at(&self) -> &str {
+        &self.at
     }
 }
 

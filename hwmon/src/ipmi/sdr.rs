@@ -172,13 +172,9 @@ fn unit(kind: u8, units: u8, base: u8) -> (Kind, Unit) {
     }
 }
 
-/// An id string: type and length, then octets (section 43.15).
-fn name(record: &[u8], at: usize) -> Option<String> {
-    let code = octet(record, at)?;
-    let length = usize::from(code & 0x1f);
-    let rest = record.get(at + 1..)?;
-    let octets = rest.get(..length).unwrap_or(rest);
-    let text: String = match code >> 6 {
+/// Text of a type: 1 BCD plus, 2 six bits, 3 eight (section 43.15).
+pub(super) fn typed_text(kind: u8, octets: &[u8]) -> String {
+    match kind {
         // BCD plus
         1 => octets
             .iter()
@@ -197,7 +193,16 @@ fn name(record: &[u8], at: usize) -> Option<String> {
         }
         // 8-bit ASCII and Latin 1
         _ => octets.iter().map(|o| char::from(*o)).collect(),
-    };
+    }
+}
+
+/// An id string: type and length, then octets (section 43.15).
+fn name(record: &[u8], at: usize) -> Option<String> {
+    let code = octet(record, at)?;
+    let length = usize::from(code & 0x1f);
+    let rest = record.get(at + 1..)?;
+    let octets = rest.get(..length).unwrap_or(rest);
+    let text = typed_text(code >> 6, octets);
     Some(
         crate::drive::label(&text.replace('\0', ""))
             .unwrap_or_else(|| format!("sensor {}", octet(record, 7).unwrap_or(0))),

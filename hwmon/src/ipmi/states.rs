@@ -4,7 +4,7 @@ use super::sdr::Sensor;
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// One meaning of a bit.
-type Bit = (u8, State, &'static str);
+pub(super) type Bit = (u8, State, &'static str);
 
 const REDUNDANCY: [Bit; 8] = [
     (0, State::Ok, "fully redundant"),
@@ -96,8 +96,9 @@ const SECURITY: [Bit; 2] = [
     (4, State::Warning, "a cable was pulled"),
 ];
 
-fn table(sensor: &Sensor) -> &'static [Bit] {
-    match (sensor.event, sensor.kind) {
+/// The meanings of the bits of an event and reading type and a kind of sensor.
+pub(super) fn table(event: u8, kind: u8) -> &'static [Bit] {
+    match (event, kind) {
         (0x0b, _) => &REDUNDANCY,
         (0x07, _) => &SEVERITY,
         (0x04, _) => &PREDICTIVE,
@@ -187,7 +188,7 @@ fn judge_value(sensor: &Sensor, raw: u8, states: u16, fact: impl FnOnce(Result<f
 }
 
 fn judge_states(sensor: &Sensor, states: u16, fact: impl FnOnce(Result<f64, NoData>) -> Reading) -> Reading {
-    let table = table(sensor);
+    let table = table(sensor.event, sensor.kind);
     let set: Vec<&Bit> = table.iter().filter(|(bit, ..)| states >> bit & 1 == 1).collect();
     let present = matches!((sensor.event, sensor.kind), (0x6f, 0x08 | 0x0d));
     if present && states == 0 {

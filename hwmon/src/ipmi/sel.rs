@@ -1,0 +1,219 @@
+//! The event log (IPMI 2.0, chapter 32): records in, events with their words out.
+
+use serde::Serialize;
+
+use super::sdr::Sensor;
+use super::states::table;
+use crate::State;
+
+/// How far the log was read: the last record and its time, by which a log that was cleared is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Cursor {
+    /// Its number.
+    pub record: u16,
+    /// Its time, in seconds since 1970 by the controller's clock; 0 where the record has none.
+    pub time: u32,
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// Where it stands.
+    pub cursor: Cursor,
+    /// Seconds since 1970 by the controller's clock, which may be wrong; `None` before that was set, and without one.
+    pub time: Option<u32>,
+    /// The sensor, or what else it is about.
+    pub sensor: String,
+    /// How bad it is. The end of something bad is [`State::Info`].
+    pub state: State,
+    /// Whether it begins; otherwise it ends.
+    pub begins: bool,
+    /// What people read.
+    pub text: String,
+}
+
+/// Times below this count from the controller's start (section 37.1).
+const UNSET: u32 = 0x2000_0000;
+
+/// Reads a record of 16 octets; one that is cut off gives none.
+#[must_use]
+pub fn event(record: &[u8], sensors: &[Sensor]) -> Option<Event> {
+    let record: &[u8; 16] = record.first_chunk()?;
+    let [r0, r1, kind, t0, t1, t2, t3, g0, _, _, about, number, event, d1, d2, d3] = *record;
+    let stamped = kind < 0xe0;
+    let time = if stamped {
+        u32::from_le_bytes([t0, t1, t2, t3])
+    } else {
+        0
+    };
+    let cursor = Cursor {
+        record: u16::from_le_bytes([r0, r1]),
+        time,
+    };
+    let time = (stamped && time >= UNSET && time != u32::MAX).then_some(time);
+    if kind != 0x02 {
+        let from = if stamped { 7 } else { 3 };
+        let octets: Vec<String> = record.iter().skip(from).map(|o| format!("{o:02x}")).collect();
+        return Some(Event {
+            cursor,
+            time,
+            sensor: format!("record of kind {kind:02x}h"),
+            state: State::Info,
+            begins: true,
+            text: format!("the maker's own record: {}", octets.join(" ")),
+        });
+    }
+    // system software has numbers of its own
+    let own = g0 & 1 == 0;
+    let sensor = sensors.iter().find(|s| own && s.number == number && s.kind == about);
+    let begins = event & 0x80 == 0;
+    let (state, words) = meaning(event & 0x7f, about, [d1, d2, d3], sensor);
+    Some(Event {
+        cursor,
+        time,
+        sensor: sensor.map_or_else(|| format!("{} {number:02x}h", kind_of(about)), |s| s.name.clone()),
+        state: if begins { state } else { State::Info },
+        begins,
+        text: if begins { words } else { format!("no longer: {words}") },
+    })
+}
+
+fn meaning(event: u8, kind: u8, data: [u8; 3], sensor: Option<&Sensor>) -> (State, String) {
+    let [d1, reading, threshold] = data;
+    let offset = d1 & 0x0f;
+    if event == 1 {
+        // table 42-2: low and high crossings of six thresholds
+        let name = match offset / 2 {
+            0 => "lower",
+            1 => "lower critical",
+            2 => "lower destructive",
+            3 => "upper",
+            4 => "upper critical",
+            5 => "upper destructive",
+            _ => "unknown",
+        };
+        let side = if offset < 6 { "at or below" } else { "at or above" };
+        let value = |raw: u8, told: bool| {
+            let sensor = sensor.filter(|_| told)?;
+            Some(format!("{}{}", sensor.factors?.value(raw)?, sensor.unit.1.symbol()))
+        };
+        let mut text = format!("{side} its {name} limit");
+        if let Some(limit) = value(threshold, d1 >> 4 & 3 == 1) {
+            text += &format!(" of {limit}");
+        }
+        if let Some(value) = value(reading, d1 >> 6 == 1) {
+            text += &format!(": {value}");
+        }
+        let state = if matches!(offset / 2, 0 | 3) {
+            State::Warning
+        } else {
+            State::Critical
+        };
+        return (state, text);
+    }
+    let known = table(event, kind).iter().find(|(bit, ..)| *bit == offset);
+    match known {
+        // that something is there, or well, is no more than worth knowing
+        Some((_, state, words)) => ((*state).max(State::Info), (*words).to_owned()),
+        None => (
+            State::Info,
+            format!("event {event:02x}h, offset {offset}, of a kind without words"),
+        ),
+    }
+}
+
+/// Names of sensor types (table 42-3).
+fn kind_of(kind: u8) -> &'static str {
+    match kind {
+        0x01 => "temperature",
+        0x02 => "voltage",
+        0x03 => "current",
+        0x04 => "fan",
+        0x05 => "chassis",
+        0x07 => "processor",
+        0x08 => "power supply",
+        0x09 => "power unit",
+        0x0c => "memory",
+        0x0d => "drive bay",
+        0x0f => "firmware",
+        0x10 => "event log",
+        0x12 => "system event",
+        0x13 => "critical interrupt",
+        0x19 => "chip set",
+        0x1b => "cable",
+        0x1d => "system boot",
+        0x20 => "operating system stop",
+        0x22 => "power state",
+        0x23 => "watchdog",
+        0x28 => "controller",
+        0x29 => "battery",
+        _ => "sensor",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record(about: u8, number: u8, event: u8, data: [u8; 3]) -> [u8; 16] {
+        let [d1, d2, d3] = data;
+        let [t0, t1, t2, t3] = 1_700_000_000u32.to_le_bytes();
+        [7, 0, 2, t0, t1, t2, t3, 0x20, 0, 4, about, number, event, d1, d2, d3]
+    }
+
+    #[test]
+    fn a_supply_that_fails_and_comes_back_is_said_in_words() {
+        let begun = event(&record(0x08, 3, 0x6f, [1, 0xff, 0xff]), &[]).expect("an event");
+        assert_eq!((begun.cursor.record, begun.time), (7, Some(1_700_000_000)));
+        assert_eq!(
+            (begun.state, begun.sensor.as_str()),
+            (State::Critical, "power supply 03h")
+        );
+        assert_eq!(begun.text, "failed: replace it");
+        let over = event(&record(0x08, 3, 0xef, [1, 0xff, 0xff]), &[]).expect("an event");
+        assert_eq!(
+            (over.state, over.begins, over.text.as_str()),
+            (State::Info, false, "no longer: failed: replace it")
+        );
+        let lost = event(&record(0x08, 2, 0x0b, [1, 0, 0]), &[]).expect("an event");
+        assert_eq!((lost.state, lost.text.as_str()), (State::Critical, "redundancy lost"));
+    }
+
+    #[test]
+    fn a_threshold_is_told_with_its_value_where_the_sensor_is_known() {
+        let mut octets = vec![0; 48];
+        (
+            octets[3], octets[7], octets[12], octets[13], octets[21], octets[24], octets[47],
+        ) = (1, 0x30, 1, 1, 1, 1, 0xc5);
+        octets.extend(b"Inlet");
+        let sensors = super::super::sdr::parse(&octets);
+        let hot = event(&record(1, 0x30, 0x01, [0x59, 85, 80]), &sensors).expect("an event");
+        assert_eq!(hot.text, "at or above its upper critical limit of 80 °C: 85 °C");
+        assert_eq!((hot.sensor.as_str(), hot.state), ("Inlet", State::Critical));
+        let bare = event(&record(1, 0x31, 0x01, [0x57, 85, 80]), &sensors).expect("an event");
+        assert_eq!(
+            (bare.text.as_str(), bare.state),
+            ("at or above its upper limit", State::Warning)
+        );
+    }
+
+    #[test]
+    fn times_before_the_clock_was_set_are_none() {
+        let mut octets = record(8, 3, 0x6f, [0, 0, 0]);
+        octets[3..7].copy_from_slice(&90u32.to_le_bytes());
+        assert_eq!(event(&octets, &[]).expect("an event").time, None);
+        octets[2] = 0xe1;
+        let maker = event(&octets, &[]).expect("an event");
+        assert_eq!((maker.time, maker.cursor.time, maker.state), (None, 0, State::Info));
+        assert_eq!(event(&octets[..15], &[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_record_panics(octets in proptest::collection::vec(any::<u8>(), 16..20)) {
+            let told = event(&octets, &[]).expect("an event");
+            prop_assert!(told.begins || told.state == State::Info);
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! Transceivers: what an SFP tells of itself and of its light (SFF-8472). Octets in, readings out; [`read`] asks a port.
+
+use crate::drive::label;
+use crate::{Kind, NoData, Reading, State, Unit};
+
+/// Where the second page begins.
+const DIAGNOSTICS: usize = 256;
+
+/// Who a transceiver is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Module {
+    /// Maker.
+    pub vendor: Option<String>,
+    /// The maker's number of it.
+    pub part: Option<String>,
+    /// Serial number.
+    pub serial: Option<String>,
+}
+
+/// Asks a port for its transceiver's octets, and reads them. It takes CAP_NET_ADMIN.
+///
+/// # Errors
+/// Why nothing is known: no transceiver, no right to ask, a port for copper alone.
+pub fn read(interface: &str) -> Result<(Module, Vec<Reading>), NoData> {
+    let (kind, octets) = passthrough::module_eeprom(interface).map_err(|error| {
+        use std::io::ErrorKind;
+        match (error.kind(), error.raw_os_error()) {
+            (ErrorKind::PermissionDenied, _) => NoData::Denied,
+            // ENXIO, ENODEV; EIO where the cage is empty
+            (_, Some(5 | 6 | 19)) => NoData::NotPresent,
+            (ErrorKind::Unsupported, _) | (_, Some(22 | 95)) => NoData::Unsupported,
+            _ => NoData::Failed,
+        }
+    })?;
+    // ETH_MODULE_SFF_8079 and _8472 of linux/ethtool.h
+    if !matches!(kind, 1 | 2) {
+        return Err(NoData::Unsupported);
+    }
+    Ok((module(&octets), readings(interface, &octets)))
+}
+
+/// Who it is, from the first page.
+#[must_use]
+pub fn module(octets: &[u8]) -> Module {
+    let name = |from: usize, to: usize| {
+        let text: String = octets.get(from..to)?.iter().map(|o| char::from(*o)).collect();
+        label(&text)
+    };
+    Module {
+        vendor: name(20, 36),
+        part: name(40, 56),
+        serial: name(68, 84),
+    }
+}
+
+/// One measured quantity: temperature, voltage, current, and light.
+struct Quantity {
+    id: &'static str,
+    name: &'static str,
+    kind: Kind,
+    unit: Unit,
+    /// Its thresholds and its value on the second page.
+    limits: usize,
+    value: usize,
+    /// Slope and offset for modules that do not calibrate themselves.
+    calibration: Option<usize>,
+    signed: bool,
+    scale: f64,
+}
+
+const QUANTITIES: [Quantity; 5] = [
+    quantity(
+        "temperature",
+        "temperature",
+        (Kind::Temperature, Unit::Celsius),
+        0,
+        96,
+        Some(84),
+        256.0,
+    ),
+    quantity(
+        "voltage",
+        "voltage",
+        (Kind::Voltage, Unit::Volt),
+        8,
+        98,
+        Some(88),
+        10_000.0,
+    ),
+    quantity(
+        "bias",
+        "laser current",
+        (Kind::Current, Unit::Ampere),
+        16,
+        100,
+        Some(76),
+        500_000.0,
+    ),
+    quantity(
+        "sent",
+        "light sent",
+        (Kind::Power, Unit::Watt),
+        24,
+        102,
+        Some(80),
+        10_000_000.0,
+    ),
+    quantity(
+        "received",
+        "light received",
+        (Kind::Power, Unit::Watt),
+        32,
+        104,
+        None,
+        10_000_000.0,
+    ),
+];
+
+const fn quantity(
+    id: &'static str,
+    name: &'static str,
+    (kind, unit): (Kind, Unit),
+    limits: usize,
+    value: usize,
+    calibration: Option<usize>,
+    scale: f64,
+) -> Quantity {
+    Quantity {
+        id,
+        name,
+        kind,
+        unit,
+        limits,
+        value,
+        calibration,
+        signed: matches!(kind, Kind::Temperature),
+        scale,
+    }
+}
+
+/// The readings of both pages. A module without diagnostics, or whose thresholds are all zero, has none.
+#[must_use]
+pub fn readings(interface: &str, octets: &[u8]) -> Vec<Reading> {
+    // byte 92: bit 6 diagnostics, bit 5 calibrated inside, bit 4 outside
+    let kind = octets.get(92).copied().unwrap_or(0);
+    let Some(page) = octets.get(DIAGNOSTICS..DIAGNOSTICS + 128) else {
+        return Vec::new();
+    };
+    let none = page.iter().take(40).all(|octet| *octet == 0);
+    if kind & 0x40 == 0 || none {
+        return Vec::new();
+    }
+    QUANTITIES
+        .iter()
+        .map(|q| q.read(interface, page, kind & 0x10 != 0))
+        .collect()
+}
+
+fn word(page: &[u8], at: usize) -> Option<u16> {
+    page.get(at..)?.first_chunk::<2>().copied().map(u16::from_be_bytes)
+}
+
+impl Quantity {
+    fn read(&self, interface: &str, page: &[u8], external: bool) -> Reading {
+        let value = self.value(page, external).ok_or(NoData::Unsupported);
+        let id = format!("sfp/{interface}/{}", self.id);
+        let reading = Reading::fact(id, format!("{interface} {}", self.name), self.kind, self.unit, value);
+        // no light is what an unplugged fibre looks like: the link tells
+        let Ok(value) = value else { return reading };
+        let limit = |n: usize| word(page, self.limits + n * 2).map(|raw| self.number(raw));
+        let (Some(high), Some(low), Some(warn_high), Some(warn_low)) = (limit(0), limit(1), limit(2), limit(3)) else {
+            return reading;
+        };
+        if low >= high {
+            return reading;
+        }
+        let (state, bound) = match () {
+            () if value > high => (State::Critical, format!("above {}", self.words(high))),
+            () if value < low => (State::Critical, format!("below {}", self.words(low))),
+            () if value > warn_high && warn_high > low => (State::Warning, format!("above {}", self.words(warn_high))),
+            () if value < warn_low && warn_low < high => (State::Warning, format!("below {}", self.words(warn_low))),
+            () => (
+                State::Ok,
+                format!("between {} and {}", self.words(low), self.words(high)),
+            ),
+        };
+        let own = if self.kind == Kind::Power {
+            format!("{}, ", self.words(value))
+        } else {
+            String::new()
+        };
+        reading.judged(state, format!("{own}{bound}"))
+    }
+
+    fn number(&self, raw: u16) -> f64 {
+        if self.signed {
+            f64::from(i16::from_ne_bytes(raw.to_ne_bytes())) / self.scale
+        } else {
+            f64::from(raw) / self.scale
+        }
+    }
+
+    fn value(&self, page: &[u8], external: bool) -> Option<f64> {
+        let raw = word(page, self.value)?;
+        if !external {
+            return Some(rounded(self.number(raw), self.scale));
+        }
+        let x = if self.signed {
+            f64::from(i16::from_ne_bytes(raw.to_ne_bytes()))
+        } else {
+            f64::from(raw)
+        };
+        let calibrated = match self.calibration {
+            Some(at) => {
+                let slope = f64::from(word(page, at)?) / 256.0;
+                let offset = f64::from(i16::from_ne_bytes(word(page, at + 2)?.to_ne_bytes()));
+                x * slope + offset
+            }
+            // received light: a polynomial of the fourth degree, the highest first
+            None => {
+                let factor = |n: usize| {
+                    page.get(56 + n * 4..)?
+                        .first_chunk::<4>()
+                        .copied()
+                        .map(f32::from_be_bytes)
+                };
+                let mut sum = 0.0;
+                for n in 0..5 {
+                    sum = sum * x + f64::from(factor(n)?);
+                }
+                sum
+            }
+        };
+        let value = calibrated / self.scale;
+        value.is_finite().then(|| rounded(value, self.scale))
+    }
+
+    /// Light is said in dBm.
+    fn words(&self, value: f64) -> String {
+        if self.kind == Kind::Power {
+            if value <= 0.0 {
+                return "no light".to_owned();
+            }
+            return format!("{:.1} dBm", 10.0 * (value * 1_000.0).log10());
+        }
+        format!("{value}{}", self.unit.symbol())
+    }
+}
+
+/// No more digits than were measured.
+fn rounded(value: f64, scale: f64) -> f64 {
+    let digits = scale.max(1_000.0);
+    (value * digits).round() / digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn eeprom() -> Vec<u8> {
+        let mut octets = vec![0; 512];
+        octets[20..36].copy_from_slice(b"FINISAR CORP.   ");
+        octets[40..56].copy_from_slice(b"FTLX8574D3BCL   ");
+        octets[68..84].copy_from_slice(b"ABC1234         ");
+        octets[92] = 0x68;
+        let mut put = |at: usize, value: u16| octets[256 + at..258 + at].copy_from_slice(&value.to_be_bytes());
+        for (at, limits) in [
+            (0, [78 << 8, 0xf300, 73 << 8, 0xf800]),
+            (8, [37_000, 29_000, 36_000, 30_000]),
+            (16, [5_900, 2_000, 5_500, 2_500]),
+            (24, [15_849, 1_000, 12_589, 1_585]),
+            (32, [10_000, 100, 7_943, 158]),
+        ] {
+            limits
+                .iter()
+                .zip((at..).step_by(2))
+                .for_each(|(limit, at)| put(at, *limit));
+        }
+        for (at, value) in [
+            (96, 33 << 8 | 0x80),
+            (98, 33_000),
+            (100, 4_000),
+            (102, 5_000),
+            (104, 120),
+        ] {
+            put(at, value);
+        }
+        octets
+    }
+
+    #[test]
+    fn a_module_tells_its_light() {
+        let octets = eeprom();
+        let module = module(&octets);
+        assert_eq!(
+            (module.vendor.as_deref(), module.serial.as_deref()),
+            (Some("FINISAR CORP."), Some("ABC1234"))
+        );
+        let readings = readings("eth4", &octets);
+        let values: Vec<_> = readings
+            .iter()
+            .map(|r| (r.id().rsplit('/').next().expect("an id"), r.value(), r.state()))
+            .collect();
+        assert_eq!(
+            values,
+            [
+                ("temperature", Ok(33.5), State::Ok),
+                ("voltage", Ok(3.3), State::Ok),
+                ("bias", Ok(0.008), State::Ok),
+                ("sent", Ok(0.0005), State::Ok),
+                ("received", Ok(0.000_012), State::Warning),
+            ]
+        );
+        assert_eq!(readings[4].reason(), "-19.2 dBm, below -18.0 dBm");
+    }
+
+    #[test]
+    fn thresholds_of_zero_and_missing_pages_mean_no_diagnostics() {
+        let mut octets = eeprom();
+        octets[256..296].fill(0);
+        assert!(readings("e", &octets).is_empty());
+        assert!(readings("e", &eeprom()[..256]).is_empty());
+        let mut octets = eeprom();
+        octets[92] = 0;
+        assert!(readings("e", &octets).is_empty());
+    }
+
+    #[test]
+    fn a_module_that_is_calibrated_outside_is_calibrated_here() {
+        let mut octets = eeprom();
+        octets[92] = 0x58;
+        let mut put = |at: usize, bytes: &[u8]| octets[256 + at..256 + at + bytes.len()].copy_from_slice(bytes);
+        for at in [76, 80, 84, 88] {
+            put(at, &[1, 0, 0, 0]);
+        }
+        put(84, &[2, 0, 1, 0]);
+        put(56, &[0; 20]);
+        put(68, &2.0f32.to_be_bytes());
+        let readings = readings("e", &octets);
+        assert_eq!(readings[0].value(), Ok(68.0));
+        assert_eq!(readings[1].value(), Ok(3.3));
+        assert_eq!(readings[4].value(), Ok(0.000_024));
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_panic(mut octets in proptest::collection::vec(any::<u8>(), 0..600), outside: bool) {
+            if let Some(kind) = octets.get_mut(92) {
+                *kind = if outside { 0x58 } else { 0x68 };
+            }
+            let _ = module(&octets);
+            for reading in readings("e", &octets) {
+                prop_assert!(reading.value().is_ok_and(f64::is_finite) || reading.state() == State::Unknown);
+            }
+        }
+    }
+}
