@@ -85,6 +85,27 @@ fn recognised(line: &str) -> bool {
     banner(line) || STARTS.iter().any(|start| line.starts_with(start))
 }
 
+/// What SCSI's and `NVMe`'s sections both tell.
+#[derive(Debug, Default)]
+struct Vitals {
+    temperature: Option<i32>,
+    hours: Option<u64>,
+    used: Option<u32>,
+}
+
+impl Vitals {
+    /// Gives the drive what was told; what was not stays as it is.
+    fn give(self, drive: &mut Drive) {
+        if let Some(celsius) = self.temperature {
+            drive.temperature = Ok(celsius);
+        }
+        if let Some(hours) = self.hours {
+            drive.hours = Ok(hours);
+        }
+        drive.used = drive.used.or(self.used);
+    }
+}
+
 /// What the sections of an output have in common, line by line.
 struct Reader {
     drive: Drive,

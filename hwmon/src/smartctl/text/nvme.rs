@@ -1,15 +1,13 @@
 //! NVMe's lines: log 02h, the temperature limits of the controller, log 06h.
 
-use super::{celsius, grouped, limit};
+use super::{Vitals, celsius, grouped, limit};
 use crate::drive::{Drive, Nvme, Outcome, SelfTest};
 
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     nvme: Nvme,
     seen: bool,
-    temperature: Option<i32>,
-    hours: Option<u64>,
-    used: Option<u32>,
+    vitals: Vitals,
     tests: bool,
 }
 
@@ -47,14 +45,14 @@ impl Reader {
                 self.seen = true;
                 nvme.critical_warning = octet();
             }
-            "Temperature" => self.temperature = celsius(value),
+            "Temperature" => self.vitals.temperature = celsius(value),
             "Available Spare" => nvme.spare = octet(),
             "Available Spare Threshold" => nvme.spare_threshold = octet(),
             "Percentage Used" => {
                 self.seen = true;
-                self.used = grouped(value).and_then(|n| u32::try_from(n).ok());
+                self.vitals.used = grouped(value).and_then(|n| u32::try_from(n).ok());
             }
-            "Power On Hours" => self.hours = grouped(value),
+            "Power On Hours" => self.vitals.hours = grouped(value),
             "Unsafe Shutdowns" => nvme.unsafe_shutdowns = grouped(value),
             "Media and Data Integrity Errors" => nvme.media_errors = grouped(value),
             "Error Information Log Entries" => nvme.error_entries = grouped(value),
@@ -74,13 +72,7 @@ impl Reader {
     }
 
     pub(super) fn finish(self, drive: &mut Drive) {
-        if let Some(celsius) = self.temperature {
-            drive.temperature = Ok(celsius);
-        }
-        if let Some(hours) = self.hours {
-            drive.hours = Ok(hours);
-        }
-        drive.used = drive.used.or(self.used);
+        self.vitals.give(drive);
         drive.nvme = Some(self.nvme);
     }
 }

@@ -1,15 +1,13 @@
 //! SCSI's lines: temperatures, error counters, grown defects, self-tests.
 
-use super::{celsius, grouped, limit};
+use super::{Vitals, celsius, grouped, limit};
 use crate::drive::{Drive, Scsi};
 
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     scsi: Scsi,
     seen: bool,
-    temperature: Option<i32>,
-    hours: Option<u64>,
-    used: Option<u32>,
+    vitals: Vitals,
     counters: bool,
 }
 
@@ -37,7 +35,7 @@ impl Reader {
         }
         if let Some((before, hours)) = line.split_once("number of hours powered up =") {
             if before.trim().is_empty() {
-                self.hours = self.hours.or(whole(hours));
+                self.vitals.hours = self.vitals.hours.or(whole(hours));
             }
             return true;
         }
@@ -54,18 +52,22 @@ impl Reader {
             "Current Drive Temperature" => {
                 self.seen = true;
                 // a drive without a sensor says 0
-                self.temperature = celsius(value).filter(|t| *t != 0);
+                self.vitals.temperature = celsius(value).filter(|t| *t != 0);
             }
             "Drive Trip Temperature" => limit(&mut drive.limits, None, celsius(value).filter(|t| *t > 0)),
             "Non-medium error count" => self.scsi.non_medium = grouped(value),
             "Percentage used endurance indicator" | "SS Media used endurance indicator" => {
                 self.seen = true;
-                self.used = grouped(value).and_then(|n| u32::try_from(n).ok());
+                self.vitals.used = grouped(value).and_then(|n| u32::try_from(n).ok());
             }
             "Pending defect count" => self.scsi.pending = grouped(value),
             "Accumulated power on time, hours" => {
                 // `hours:minutes 12345:12 [740712 minutes]`
-                self.hours = value.trim().strip_prefix("minutes").and_then(whole).or(self.hours);
+                self.vitals.hours = value
+                    .trim()
+                    .strip_prefix("minutes")
+                    .and_then(whole)
+                    .or(self.vitals.hours);
             }
             _ => return false,
         }
@@ -73,13 +75,7 @@ impl Reader {
     }
 
     pub(super) fn finish(self, drive: &mut Drive) {
-        if let Some(celsius) = self.temperature {
-            drive.temperature = Ok(celsius);
-        }
-        if let Some(hours) = self.hours {
-            drive.hours = Ok(hours);
-        }
-        drive.used = drive.used.or(self.used);
+        self.vitals.give(drive);
         drive.scsi = Some(self.scsi);
     }
 }
