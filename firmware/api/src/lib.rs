@@ -7,6 +7,7 @@ pub mod collector;
 pub mod endpoints;
 pub mod firmware;
 pub mod frame;
+pub mod hardware;
 pub mod ingest;
 pub mod labels;
 pub mod server;
@@ -28,6 +29,8 @@ pub enum Service {
     Collector,
     /// Records and windows.
     Analyzer,
+    /// Hardware.
+    Hwmon,
 }
 
 impl Service {
@@ -38,6 +41,7 @@ impl Service {
             Self::Supervisor => "supervisor/api.sock",
             Self::Collector => "collector/api.sock",
             Self::Analyzer => "analyzer/api.sock",
+            Self::Hwmon => "hwmon/api.sock",
         }
     }
 
@@ -48,6 +52,7 @@ impl Service {
             Self::Supervisor => "supervisor",
             Self::Collector => "collector",
             Self::Analyzer => "analyzer",
+            Self::Hwmon => "hwmon",
         }
     }
 }

@@ -361,6 +361,8 @@ pub enum Restartable {
     Analyzer,
     /// The console; it ends all its sessions.
     Console,
+    /// The hardware monitor.
+    Hwmon,
 }
 
 /// Restarts one of our programs.

@@ -1,7 +1,12 @@
-//! The commands: one table that parsing, help and completion read.
+//! The commands: one list that parsing, help and completion read.
 //!
 //! In a pattern a lower-case word is typed as it is, `a|b` is a choice, an upper-case word is a value, `X...` is one
 //! or more of them, and `[word X]` may be left out.
+
+mod change;
+mod firmware;
+mod hardware;
+mod show;
 
 use crate::lang::Text;
 
@@ -26,6 +31,13 @@ pub(crate) enum Action {
     ShowHost,
     ShowCapture,
     ShowStorage,
+    ShowHardware,
+    ShowSensors,
+    ShowHardwareEvents,
+    ShowDisks,
+    LocateBay,
+    LocateBayOff,
+    AcknowledgeAlarm,
     ShowFirmware,
     ShowSticks,
     FetchFirmware,
@@ -124,593 +136,8 @@ const fn command(pattern: &'static str, action: Action, before_setup: bool, help
     }
 }
 
-/// Every command.
-pub(crate) const COMMANDS: [Command; 96] = [
-    command(
-        "show version",
-        Action::ShowVersion,
-        true,
-        ("version, name and role", "版本、名称和角色"),
-    ),
-    command(
-        "show system",
-        Action::ShowSystem,
-        true,
-        (
-            "state of the box: processor, memory, disks, troubles",
-            "设备状态：处理器、内存、磁盘、告警",
-        ),
-    ),
-    command(
-        "show services",
-        Action::ShowServices,
-        true,
-        ("services and how they run", "服务及其运行状态"),
-    ),
-    command(
-        "show ports",
-        Action::ShowPorts,
-        true,
-        ("network ports and addresses", "网络端口和地址"),
-    ),
-    command(
-        "show links",
-        Action::ShowLinks,
-        false,
-        ("monitored links and their traffic now", "监控链路及当前流量"),
-    ),
-    command(
-        "show links detail [last SPAN]",
-        Action::ShowLinksDetail,
-        false,
-        (
-            "capture ports side by side: rates, sizes, errors, losses by cause, rings; now, or over so long",
-            "并列比较采集口：速率、帧长、错误、丢失原因、采集环；当前或最近一段时间",
-        ),
-    ),
-    command(
-        "show top hosts|protocols|apps|conversations [exporter EXPORTER] [last SECONDS] [limit COUNT]",
-        Action::ShowTop,
-        false,
-        ("who or what carries most", "流量排行"),
-    ),
-    command(
-        "show flows [exporter EXPORTER] [last SECONDS] [limit COUNT]",
-        Action::ShowFlows,
-        false,
-        ("the newest flow records", "最新流记录"),
-    ),
-    command(
-        "show top by KEY,... [measure MEASURE] [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE] [limit COUNT]",
-        Action::ShowTopBy,
-        false,
-        (
-            "groups of stored records that weigh most, such as by src_ip,app",
-            "按任意维度对已存流记录排行，例如 by src_ip,app",
-        ),
-    ),
-    command(
-        "show records [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE] [order ORDER] [offset ROWS] [limit COUNT]",
-        Action::ShowRecords,
-        false,
-        ("stored flow records", "已存流记录"),
-    ),
-    command(
-        "show series [step SPAN] [split KEY,...] [measure MEASURE] [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE] [limit COUNT]",
-        Action::ShowSeries,
-        false,
-        ("stored records over time", "已存流记录随时间的变化"),
-    ),
-    command(
-        "show totals [distinct KEY,...] [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE]",
-        Action::ShowTotals,
-        false,
-        (
-            "sums of stored records, and of the time before",
-            "已存流记录合计，并与上一周期比较",
-        ),
-    ),
-    command(
-        "show quality [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE] [order FIGURE] [limit COUNT]",
-        Action::ShowQuality,
-        false,
-        (
-            "servers with connect and response times, retransmissions, zero windows and resets",
-            "各服务端的建连时延、响应时间、重传、零窗口和复位",
-        ),
-    ),
-    command(
-        "show quality streams [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE] [limit COUNT]",
-        Action::ShowStreams,
-        false,
-        ("RTP streams with loss and jitter", "RTP 流的丢包和抖动"),
-    ),
-    command(
-        "show quality series [step SPAN] [filter FILTER] [last SPAN] [from TIME] [to TIME] [scope SCOPE]",
-        Action::ShowQualitySeries,
-        false,
-        (
-            "quality over time, such as of one server by a filter",
-            "服务质量随时间的变化，可用过滤条件指定服务端",
-        ),
-    ),
-    command(
-        "show host ADDRESS [last SPAN] [from TIME] [to TIME] [scope SCOPE] [limit COUNT]",
-        Action::ShowHost,
-        false,
-        (
-            "a host's applications with their names and quality, and its last transactions",
-            "单个主机的应用、名称、质量和最近事务",
-        ),
-    ),
-    command(
-        "show capture",
-        Action::ShowCapture,
-        false,
-        (
-            "capture ports: losses, malformed frames, what waits",
-            "采集状态：丢失、畸形帧、待确认记录",
-        ),
-    ),
-    command(
-        "show firmware",
-        Action::ShowFirmware,
-        false,
-        (
-            "versions, slots, updates and how they ended",
-            "版本、分区、升级及其结果",
-        ),
-    ),
-    command(
-        "show firmware usb",
-        Action::ShowSticks,
-        false,
-        ("bundles on the USB sticks that are plugged in", "已插入 U 盘上的升级包"),
-    ),
-    command(
-        "show storage",
-        Action::ShowStorage,
-        false,
-        (
-            "what is kept, how much room it takes, and what goes next",
-            "保留的数据、占用的空间及下一步清理",
-        ),
-    ),
-    command(
-        "show exporters",
-        Action::ShowExporters,
-        false,
-        (
-            "exporters: when they were last seen, rates, losses, errors",
-            "网元：最后收到时间、速率、丢失和错误",
-        ),
-    ),
-    command(
-        "show exporter EXPORTER",
-        Action::ShowExporter,
-        false,
-        (
-            "one exporter: streams, templates, errors",
-            "单个网元：数据流、模板和错误",
-        ),
-    ),
-    command(
-        "show pending",
-        Action::ShowPending,
-        false,
-        (
-            "senders that are not registered, and what is received on which port",
-            "待登记的发送者，以及各接收端口",
-        ),
-    ),
-    command(
-        "show interfaces [exporter EXPORTER]",
-        Action::ShowInterfaces,
-        false,
-        (
-            "interfaces of exporters and their use in and out",
-            "网元的接口及其流入流出利用率",
-        ),
-    ),
-    command(
-        "show device EXPORTER",
-        Action::ShowDevice,
-        false,
-        (
-            "what SNMP says of an exporter: system, sensors, storage, neighbours",
-            "网元的 SNMP 信息：系统、传感器、存储、邻居",
-        ),
-    ),
-    command(
-        "show logs [host TEXT] [exporter EXPORTER] [severity SEVERITY] [keyword TEXT] [last SECONDS] [limit COUNT]",
-        Action::ShowLogs,
-        false,
-        (
-            "syslog messages and SNMP traps, the newest first",
-            "Syslog 消息和 SNMP Trap，最新的在前",
-        ),
-    ),
-    command(
-        "show applog [client CLIENT] [server SERVER] [name TEXT] [app APPLICATION] [code TEXT] [severity SEVERITY] [keyword TEXT] [last SPAN] [limit COUNT] [view VIEW]",
-        Action::ShowApplog,
-        false,
-        (
-            "application logs: DNS, HTTP, TLS, mail and sessions, the newest first",
-            "应用日志：DNS、HTTP、TLS、邮件和会话，最新的在前",
-        ),
-    ),
-    command(
-        "show applog dns|http|tls|mail|session [client CLIENT] [server SERVER] [name TEXT] [app APPLICATION] [code TEXT] [severity SEVERITY] [keyword TEXT] [last SPAN] [limit COUNT] [view VIEW]",
-        Action::ShowApplog,
-        false,
-        ("application logs of one kind", "某一类应用日志"),
-    ),
-    command(
-        "show signatures",
-        Action::ShowSignatures,
-        false,
-        (
-            "signatures of applications that were added to the built-in ones",
-            "在内置特征之外添加的应用特征",
-        ),
-    ),
-    command(
-        "show collection",
-        Action::ShowCollection,
-        false,
-        (
-            "where exporters are received, discovery, SNMP credentials",
-            "接收设置、发现模式和 SNMP 凭据",
-        ),
-    ),
-    command(
-        "show settings",
-        Action::ShowSettings,
-        true,
-        ("the settings in force", "当前设置"),
-    ),
-    command(
-        "show applications",
-        Action::ShowApplications,
-        false,
-        ("applications that were defined", "自定义应用"),
-    ),
-    command(
-        "show businesses",
-        Action::ShowBusinesses,
-        false,
-        ("businesses and what belongs to them", "业务及其地址和端口"),
-    ),
-    command(
-        "show groups",
-        Action::ShowGroups,
-        false,
-        ("IP groups, interface groups and link groups", "IP 组、接口组和链路组"),
-    ),
-    command(
-        "show retention",
-        Action::ShowRetention,
-        false,
-        ("how long what is kept", "各类数据的保留期限"),
-    ),
-    command(
-        "set hostname NAME",
-        Action::SetHostname,
-        false,
-        ("name the box", "设置设备名称"),
-    ),
-    command(
-        "set language zh-CN|en",
-        Action::SetLanguage,
-        true,
-        ("language of console and command line", "设置控制台和命令行的语言"),
-    ),
-    command(
-        "set ssh-keys add TEXT...",
-        Action::AddSshKey,
-        false,
-        (
-            "let in by an SSH key: the line of its .pub file",
-            "添加 SSH 公钥：.pub 文件中的一行",
-        ),
-    ),
-    command(
-        "set ssh-keys clear",
-        Action::ClearSshKeys,
-        false,
-        ("take all SSH keys away", "删除所有 SSH 公钥"),
-    ),
-    command(
-        "set home-networks NETWORK...",
-        Action::SetHomeNetworks,
-        false,
-        ("the networks that count as inside", "设置内网网段"),
-    ),
-    command(
-        "set management ipv4 dhcp",
-        Action::SetIpv4Dhcp,
-        true,
-        ("management address from a DHCP server", "管理口通过 DHCP 获取地址"),
-    ),
-    command(
-        "set management ipv4 static ADDRESS4/LENGTH [gateway ADDRESS4]",
-        Action::SetIpv4Static,
-        true,
-        ("fixed management address", "设置管理口固定 IPv4 地址"),
-    ),
-    command(
-        "set management ipv6 auto|off",
-        Action::SetIpv6Mode,
-        true,
-        ("IPv6 by router advertisements, or none", "管理口 IPv6 自动配置或关闭"),
-    ),
-    command(
-        "set management ipv6 static ADDRESS6/LENGTH [gateway ADDRESS6]",
-        Action::SetIpv6Static,
-        true,
-        ("fixed management address", "设置管理口固定 IPv6 地址"),
-    ),
-    command(
-        "set management dns ADDRESS...",
-        Action::SetDns,
-        true,
-        ("name servers, at most 3", "设置域名服务器，最多 3 个"),
-    ),
-    command(
-        "set management dns automatic",
-        Action::SetDnsAutomatic,
-        true,
-        ("name servers from DHCP or the router", "自动获取域名服务器"),
-    ),
-    command(
-        "set management vlan VLAN",
-        Action::SetVlan,
-        true,
-        (
-            "tag the management port's traffic (802.1Q)",
-            "管理口流量使用 802.1Q VLAN 标签",
-        ),
-    ),
-    command(
-        "set management vlan off",
-        Action::SetVlanOff,
-        true,
-        ("no tag on the management port", "管理口不使用 VLAN 标签"),
-    ),
-    command(
-        "set port PORT direction home-networks|in|out",
-        Action::SetPortDirection,
-        false,
-        (
-            "how in and out are told apart on a capture port",
-            "设置采集口的流入流出判定方式",
-        ),
-    ),
-    command(
-        "set port PORT capacity SPEED",
-        Action::SetPortCapacity,
-        false,
-        ("capacity of the mirrored link", "设置被镜像链路的容量"),
-    ),
-    command(
-        "set port PORT capacity automatic",
-        Action::SetPortCapacityAutomatic,
-        false,
-        ("capacity is the port's own speed", "链路容量取端口速率"),
-    ),
-    command(
-        "set port PORT label TEXT...",
-        Action::SetPortLabel,
-        false,
-        ("name the link; \"\" takes the name away", "设置链路名称；\"\" 清除名称"),
-    ),
-    command(
-        "set port PORT rings RINGS",
-        Action::SetPortRings,
-        false,
-        (
-            "capture rings of a port, each with a thread of its own",
-            "设置采集环数，每个环一个线程",
-        ),
-    ),
-    command(
-        "set port PORT rings automatic",
-        Action::SetPortRingsAutomatic,
-        false,
-        (
-            "as many rings as port and processors call for",
-            "采集环数由端口和处理器决定",
-        ),
-    ),
-    command(
-        "set application-logs on|off",
-        Action::SetApplicationLogs,
-        false,
-        (
-            "make a line for each transaction seen on the capture ports, or none",
-            "为采集口看到的每次交互记一行，或关闭",
-        ),
-    ),
-    command(
-        "set signatures add TEXT...",
-        Action::AddSignature,
-        false,
-        (
-            "one rule more, such as: app erp host erp.example.com",
-            "增加一条特征，例如 app erp host erp.example.com",
-        ),
-    ),
-    command(
-        "set signatures clear",
-        Action::ClearSignatures,
-        false,
-        (
-            "take all added signatures away; the built-in ones stay",
-            "删除添加的特征，内置特征保留",
-        ),
-    ),
-    command(
-        "import signatures",
-        Action::ImportSignatures,
-        false,
-        (
-            "replace the added signatures by lines that are read until the end of input",
-            "用随后输入的各行替换添加的特征，直到输入结束",
-        ),
-    ),
-    command(
-        "set exporter EXPORTER address ADDRESS,... [sampling RATE] [snmp CREDENTIALS]",
-        Action::SetExporter,
-        false,
-        (
-            "register an exporter, or change the one of that name; snmp off: do not poll it",
-            "登记网元，或修改同名网元；snmp off 表示不轮询",
-        ),
-    ),
-    command(
-        "delete exporter EXPORTER",
-        Action::DeleteExporter,
-        false,
-        (
-            "remove an exporter; what is stored of it stays",
-            "删除网元，已保存的数据保留",
-        ),
-    ),
-    command(
-        "set snmp CREDENTIALS v1|v2c",
-        Action::SetCommunity,
-        false,
-        (
-            "SNMP credentials with a community, which is asked for",
-            "SNMP 团体名凭据，团体名将另行询问",
-        ),
-    ),
-    command(
-        "set snmp CREDENTIALS v3 TEXT [auth AUTHENTICATION] [privacy PRIVACY]",
-        Action::SetSnmpUser,
-        false,
-        (
-            "SNMPv3 credentials of a user; the passwords are asked for",
-            "SNMPv3 用户凭据，密码将另行询问",
-        ),
-    ),
-    command(
-        "delete snmp CREDENTIALS",
-        Action::DeleteSnmp,
-        false,
-        ("remove SNMP credentials", "删除 SNMP 凭据"),
-    ),
-    command(
-        "set application APPLICATION [protocol PROTOCOL] [ports PORT,...] [addresses RANGE,...]",
-        Action::SetApplication,
-        false,
-        (
-            "define an application by what it is served at, or define it anew",
-            "按服务端定义应用，或重新定义",
-        ),
-    ),
-    command(
-        "set application APPLICATION add [protocol PROTOCOL] [ports PORT,...] [addresses RANGE,...]",
-        Action::AddToApplication,
-        false,
-        ("it is served there as well", "为应用增加一个服务端"),
-    ),
-    command(
-        "set business BUSINESS [protocol PROTOCOL] [ports PORT,...] [addresses RANGE,...]",
-        Action::SetBusiness,
-        false,
-        (
-            "define a business by what it is served at, or define it anew",
-            "按服务端定义业务，或重新定义",
-        ),
-    ),
-    command(
-        "set business BUSINESS add [protocol PROTOCOL] [ports PORT,...] [addresses RANGE,...]",
-        Action::AddToBusiness,
-        false,
-        ("it is served there as well", "为业务增加一个服务端"),
-    ),
-    command(
-        "set group GROUP addresses RANGE,...",
-        Action::SetIpGroup,
-        false,
-        ("put addresses under one name", "定义 IP 组"),
-    ),
-    command(
-        "set interface-group INTERFACE-GROUP interfaces INTERFACE...",
-        Action::SetInterfaceGroup,
-        false,
-        ("put interfaces of exporters under one name", "定义接口组"),
-    ),
-    command(
-        "set link-group LINK-GROUP links LINK...",
-        Action::SetLinkGroup,
-        false,
-        ("put capture ports or exporters under one name", "定义链路组"),
-    ),
-    command(
-        "rename application|business|group|interface-group|link-group OBJECT TEXT",
-        Action::RenameObject,
-        false,
-        ("give it another name; it stays what it is", "改名，其余不变"),
-    ),
-    command(
-        "delete application|business|group|interface-group|link-group OBJECT",
-        Action::DeleteObject,
-        false,
-        (
-            "take a definition away; what is stored stays",
-            "删除定义，已保存的数据保留",
-        ),
-    ),
-    command(
-        "set retention records|seconds|minutes|rollups|logs|transactions|packets [age AGE] [gb GB]",
-        Action::SetRetention,
-        false,
-        (
-            "how long and how much is kept; what is reached first removes the oldest",
-            "设置保留时间和容量，先到者删除最旧数据",
-        ),
-    ),
-    command(
-        "set retention full PERCENT",
-        Action::SetFull,
-        false,
-        (
-            "from this share of the disk on the oldest is removed",
-            "磁盘用量达到该比例时删除最旧数据",
-        ),
-    ),
-    command(
-        "set collection port PORT",
-        Action::SetCollectionPort,
-        false,
-        (
-            "receive exporters on a port of their own, which captures no more",
-            "用专用网口接收网元数据，该口不再采集",
-        ),
-    ),
-    command(
-        "set collection port management",
-        Action::SetCollectionPortManagement,
-        false,
-        ("receive exporters on the management port", "用管理口接收网元数据"),
-    ),
-    command(
-        "set discovery on|off",
-        Action::SetDiscovery,
-        false,
-        (
-            "list senders that are not registered, or drop them unseen",
-            "列出未登记的发送者，或直接丢弃",
-        ),
-    ),
-    command(
-        "test snmp EXPORTER",
-        Action::TestSnmp,
-        false,
-        ("ask an exporter's SNMP agent now", "立即询问网元的 SNMP 代理"),
-    ),
+/// What the box itself does.
+const BOX: &[Command] = &[
     command(
         "confirm",
         Action::Confirm,
@@ -724,97 +151,32 @@ pub(crate) const COMMANDS: [Command; 96] = [
         ("change the administrator's password", "修改管理员密码"),
     ),
     command(
-        "restart collector|analyzer|console",
+        "restart collector|analyzer|console|hwmon",
         Action::Restart,
         false,
         ("restart one of the programs", "重启一个程序"),
     ),
-    command(
-        "firmware receive",
-        Action::ReceiveFirmware,
-        false,
-        (
-            "take a bundle from the standard input and check it",
-            "从标准输入接收并校验升级包",
-        ),
-    ),
-    command(
-        "firmware fetch BUNDLE",
-        Action::FetchFirmware,
-        false,
-        (
-            "get a bundle from a web server or a USB stick, and check it",
-            "从网站或 U 盘获取并校验升级包",
-        ),
-    ),
-    command(
-        "firmware verify",
-        Action::VerifyFirmware,
-        false,
-        ("check the bundle that was received", "校验已接收的升级包"),
-    ),
-    command(
-        "firmware install",
-        Action::InstallFirmware,
-        false,
-        ("install the bundle that was checked", "安装已校验的升级包"),
-    ),
-    command(
-        "firmware install anyway",
-        Action::InstallAnyway,
-        false,
-        ("the same, whatever must be confirmed", "确认提示并安装"),
-    ),
-    command(
-        "firmware install BUNDLE",
-        Action::InstallFirmware,
-        false,
-        (
-            "get a bundle from a web server or a USB stick, check and install it",
-            "从网站或 U 盘获取、校验并安装升级包",
-        ),
-    ),
-    command(
-        "firmware install BUNDLE anyway",
-        Action::InstallAnyway,
-        false,
-        ("the same, whatever must be confirmed", "确认提示并安装"),
-    ),
-    command(
-        "firmware cancel",
-        Action::CancelFirmware,
-        false,
-        ("take back an update that does not run yet", "取消尚未运行的升级"),
-    ),
-    command(
-        "firmware restart [at TIME]",
-        Action::RestartFirmware,
-        false,
-        ("restart the box into what was installed", "重启设备并运行已安装的版本"),
-    ),
-    command("reboot", Action::Reboot, true, ("restart the box", "重启设备")),
-    command("poweroff", Action::PowerOff, true, ("shut the box down", "关闭设备")),
-    command(
-        "factory-reset",
-        Action::FactoryReset,
-        true,
-        (
-            "wipe records, settings, accounts, keys and logs, and restart",
-            "清除所有记录、设置、帐户、密钥和日志并重启（恢复出厂设置）",
-        ),
-    ),
-    command(
-        "factory-reset confirm TEXT",
-        Action::FactoryReset,
-        true,
-        (
-            "the same without a question: confirm ERASE",
-            "不询问直接执行：confirm ERASE",
-        ),
-    ),
+];
+
+/// What ends a session.
+const END: &[Command] = &[
     command("help", Action::Help, true, ("all commands", "列出所有命令")),
     command("exit", Action::Exit, true, ("leave", "退出")),
 ];
+
+/// Every command, in the order of help.
+pub(crate) fn commands() -> impl Iterator<Item = &'static Command> {
+    [
+        show::SHOW,
+        hardware::HARDWARE,
+        change::CHANGE,
+        BOX,
+        firmware::FIRMWARE,
+        END,
+    ]
+    .into_iter()
+    .flatten()
+}
 
 /// What a word leads to, where several commands share it.
 pub(crate) const WORDS: &[(&str, Text)] = &[
@@ -824,6 +186,11 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ("top", ("who or what carries most", "流量排行")),
     ("management", ("addresses of the management port", "管理口地址")),
     ("firmware", ("what is installed, and updates", "固件与升级")),
+    (
+        "hardware",
+        ("drives, supplies, fans and sensors", "磁盘、电源、风扇和传感器"),
+    ),
+    ("bay", ("a bay by the number on the chassis", "机箱上标注的槽位号")),
     ("at", ("at this time", "时间")),
     ("ssh-keys", ("SSH keys of the administrator", "管理员的 SSH 公钥")),
     ("port", ("a capture port", "采集口")),

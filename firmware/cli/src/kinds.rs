@@ -99,6 +99,10 @@ pub(crate) enum Kind {
     View,
     /// A number of capture rings.
     Rings,
+    /// A bay's number.
+    Bay,
+    /// A hardware alarm's name.
+    Alarm,
     /// A VLAN's number.
     Vlan,
     /// What servers are ordered by.
@@ -157,6 +161,8 @@ impl Kind {
             Self::Server => "SERVER",
             Self::View => "VIEW",
             Self::Rings => "RINGS",
+            Self::Bay => "BAY",
+            Self::Alarm => "ALARM",
             Self::Vlan => "VLAN",
             Self::Figure => "FIGURE",
             Self::Bundle => "BUNDLE",
@@ -165,7 +171,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub(crate) const ALL: [Self; 48] = [
+    pub(crate) const ALL: [Self; 50] = [
         Self::Seconds,
         Self::Count,
         Self::Name,
@@ -210,6 +216,8 @@ impl Kind {
         Self::Server,
         Self::View,
         Self::Rings,
+        Self::Bay,
+        Self::Alarm,
         Self::Vlan,
         Self::Figure,
         Self::Bundle,
@@ -363,6 +371,8 @@ impl Kind {
             ),
             Self::Vlan => ("a VLAN, 1 to 4094", "VLAN 号，1 到 4094"),
             Self::Rings => ("a number of rings, 1 to 64", "环数，1 到 64"),
+            Self::Bay => ("a bay's number", "槽位号"),
+            Self::Alarm => ("a hardware alarm's name", "硬件告警的名称"),
             Self::Figure => (
                 "flows, bytes, response, connect or retransmissions",
                 "flows、bytes、response、connect 或 retransmissions",
@@ -428,6 +438,8 @@ impl Kind {
             Self::View | Self::Figure => self.choices().contains(&word),
             Self::Vlan => word.parse::<u16>().is_ok_and(|n| (1..=4_094).contains(&n)),
             Self::Rings => word.parse::<u16>().is_ok_and(|n| (1..=64).contains(&n)),
+            Self::Bay => word.parse::<u8>().is_ok_and(|n| n > 0),
+            Self::Alarm => (1..=512).contains(&word.len()) && !word.chars().any(char::is_control),
             Self::Scope => (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control),
             Self::Bundle => api::firmware::BundlePlace::parse(word).is_some() && !word.chars().any(char::is_control),
             Self::Filter | Self::Text => !word.chars().any(char::is_control),

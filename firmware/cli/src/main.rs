@@ -12,6 +12,7 @@ mod filters;
 mod firmware;
 mod flows;
 mod grammar;
+mod hardware;
 mod host;
 mod idle;
 mod import;

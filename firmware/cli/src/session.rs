@@ -159,6 +159,13 @@ impl Session {
                 self.print(format, self.ask(api::collector::StatusQuery {})?, |c| show.capture(c))?
             }
             Action::ShowStorage => self.show_storage(format)?,
+            Action::ShowHardware
+            | Action::ShowSensors
+            | Action::ShowHardwareEvents
+            | Action::ShowDisks
+            | Action::LocateBay
+            | Action::LocateBayOff
+            | Action::AcknowledgeAlarm => self.about_hardware(parsed, format)?,
             Action::ShowFirmware
             | Action::ShowSticks
             | Action::FetchFirmware
@@ -203,7 +210,7 @@ impl Session {
         Ok(Outcome::Said(text))
     }
 
-    fn done(&self) -> String {
+    pub(crate) fn done(&self) -> String {
         say(self.language, ("Done.\n", "完成。\n")).to_owned()
     }
 
@@ -414,6 +421,7 @@ fn restartable(parsed: &Parsed) -> Restartable {
     match parsed.values.first().map(String::as_str) {
         Some("collector") => Restartable::Collector,
         Some("analyzer") => Restartable::Analyzer,
+        Some("hwmon") => Restartable::Hwmon,
         _ => Restartable::Console,
     }
 }

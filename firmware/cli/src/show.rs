@@ -4,6 +4,7 @@ pub(crate) mod answer;
 mod applog;
 mod device;
 mod exporters;
+mod hardware;
 pub(crate) mod host;
 pub(crate) mod links;
 mod objects;

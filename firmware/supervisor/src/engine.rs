@@ -286,6 +286,7 @@ impl Engine {
             Restartable::Collector => "spanwatch-collector.service",
             Restartable::Analyzer => "spanwatch-analyzer.service",
             Restartable::Console => "spanwatch-console.service",
+            Restartable::Hwmon => "spanwatch-hwmon.service",
         };
         let user = who(caller, &request.user);
         log::warn!(event = "restart", user = user.as_str(), unit = unit; "{user} restarts {unit}");

@@ -1,0 +1,61 @@
+//! Commands about the hardware.
+
+use super::{Action, Command, command};
+
+/// What is shown of the hardware, and lit.
+pub(super) const HARDWARE: &[Command] = &[
+    command(
+        "show hardware",
+        Action::ShowHardware,
+        false,
+        (
+            "health of drives, supplies, fans and sensors, and what to do",
+            "硬件状态：磁盘、电源、风扇、传感器，以及处理办法",
+        ),
+    ),
+    command(
+        "show hardware sensors",
+        Action::ShowSensors,
+        false,
+        ("every reading with its state", "所有读数及其状态"),
+    ),
+    command(
+        "show hardware events",
+        Action::ShowHardwareEvents,
+        false,
+        (
+            "the management controller's event log, the newest first",
+            "BMC 事件日志，最新的在前",
+        ),
+    ),
+    command(
+        "show disks",
+        Action::ShowDisks,
+        false,
+        (
+            "drives with bay, serial number, health and wear",
+            "磁盘：槽位、序列号、健康状况和磨损",
+        ),
+    ),
+    command(
+        "locate bay BAY",
+        Action::LocateBay,
+        false,
+        ("light a bay, to find its drive", "点亮槽位定位灯"),
+    ),
+    command(
+        "locate bay BAY off",
+        Action::LocateBayOff,
+        false,
+        ("turn its light off", "关闭槽位定位灯"),
+    ),
+    command(
+        "acknowledge ALARM",
+        Action::AcknowledgeAlarm,
+        false,
+        (
+            "note that a hardware alarm was seen, by its name in `show hardware`",
+            "确认硬件告警，名称见 show hardware",
+        ),
+    ),
+];
