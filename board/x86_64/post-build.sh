@@ -9,6 +9,9 @@ target=$1
 # Who may sign updates, and the lowest version that may follow once this one was found good.
 mkdir -p "$target/usr/lib/spanwatch"
 install -m 0644 "$SPANWATCH_BUNDLE_CA" "$target/usr/lib/spanwatch/bundle-ca.pem"
+
+# What the box is made of, for the hardware monitor.
+install -m 0644 "$(dirname "$0")/board.toml" "$target/usr/lib/spanwatch/board.toml"
 [ -z "${SPANWATCH_FLOOR:-}" ] || echo "$SPANWATCH_FLOOR" >"$target/usr/lib/spanwatch/version-floor"
 
 # Identity. The version is in VERSION_ID alone: the boot loader must not order slots by it.

@@ -19,6 +19,7 @@ pub mod optics;
 pub mod policy;
 mod reading;
 pub mod report;
+pub mod series;
 pub mod smartctl;
 pub mod sysfs;
 pub mod uevent;

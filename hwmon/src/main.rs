@@ -1,5 +1,7 @@
 //! `hwmon`: how the box's hardware is.
 
+mod daemon;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,8 +24,11 @@ const IPMI_PATIENCE: Duration = Duration::from_secs(30);
 #[command(version)]
 struct Cli {
     /// Read once, print, and end
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "daemon", conflicts_with = "daemon")]
     once: bool,
+    /// Read again and again, raise alarms, keep what must outlast a restart, and answer the appliance's other programs
+    #[arg(long)]
+    daemon: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -51,10 +56,22 @@ struct Cli {
     /// Files of `smartctl -a` or `smartctl -x`; `-` is the standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     smartctl_text: Vec<PathBuf>,
+    #[command(flatten)]
+    options: daemon::Options,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.daemon {
+        let sysfs = cli.sysfs.unwrap_or_else(|| PathBuf::from("/sys"));
+        return match daemon::run(&cli.options, &sysfs) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                log::error!(EVENT = "failed"; "the hardware monitor stops: {error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let report = read(&cli);
     let printed = print(&report, cli.json);
     for trouble in &report.troubles {

@@ -7,11 +7,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::policy::{Alarm, Book};
+use crate::series::{Chunk, ChunkKey, Grain, Label, Unsaved};
 
 /// Open alarms: place, serial number and code, as JSON, to the alarm.
 const ALARMS: TableDefinition<&str, &[u8]> = TableDefinition::new("alarms");
 /// Anything else by its name: `growth/SERIAL/pending`, `trigger/hwmon/...`.
 const STATES: TableDefinition<&str, &[u8]> = TableDefinition::new("states");
+/// Whose course has which number, as JSON.
+const LABELS: TableDefinition<u16, &[u8]> = TableDefinition::new("labels");
+/// Chunks of courses by grain (1 minutes, 2 hours), chunk since 1970, and the course's number.
+const CHUNKS: TableDefinition<(u8, u64, u16), &[u8]> = TableDefinition::new("chunks");
+/// Octets of the file that stay in memory.
+const CACHE: usize = 512 << 10;
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,15 +53,20 @@ impl Memory {
             path: path.to_owned(),
             source: Box::new(source),
         };
-        let database = Database::create(path).map_err(|e| failed(e.into()))?;
+        let database = Database::builder()
+            .set_cache_size(CACHE)
+            .create(path)
+            .map_err(|e| failed(e.into()))?;
         let memory = Self {
             database,
             path: path.to_owned(),
         };
-        // so that readers find both tables
+        // so that readers find every table
         memory.write(|write| {
             write.open_table(ALARMS)?;
             write.open_table(STATES)?;
+            write.open_table(LABELS)?;
+            write.open_table(CHUNKS)?;
             Ok(())
         })?;
         Ok(memory)
@@ -151,6 +163,69 @@ impl Memory {
     pub fn forget(&self, prefix: &str) -> Result<(), MemoryError> {
         self.write(|write| {
             write.open_table(STATES)?.retain(|name, _| !name.starts_with(prefix))?;
+            Ok(())
+        })
+    }
+
+    /// Whose courses are kept, by number. A label of another release that cannot be read is left out.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn labels(&self) -> Result<Vec<(u16, Label)>, MemoryError> {
+        let all = || -> Result<Vec<(u16, Label)>, redb::Error> {
+            let table = self.database.begin_read()?.open_table(LABELS)?;
+            let mut labels = Vec::new();
+            for entry in table.iter()? {
+                let (number, label) = entry?;
+                labels.extend(
+                    serde_json::from_slice(label.value())
+                        .ok()
+                        .map(|label| (number.value(), label)),
+                );
+            }
+            Ok(labels)
+        };
+        all().map_err(|e| self.failed("read", e))
+    }
+
+    /// A chunk of a course, where there is one.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn chunk(&self, key: ChunkKey) -> Result<Option<Chunk>, MemoryError> {
+        let one = || -> Result<Option<Chunk>, redb::Error> {
+            let table = self.database.begin_read()?.open_table(CHUNKS)?;
+            let kept = table.get((key.grain.code(), key.chunk, key.number))?;
+            Ok(kept.and_then(|octets| Chunk::from_octets(key.grain, octets.value())))
+        };
+        one().map_err(|e| self.failed("read", e))
+    }
+
+    /// Keeps labels and chunks, and removes those that are too old, in one transaction.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn keep_courses(&self, unsaved: &Unsaved) -> Result<(), MemoryError> {
+        self.write(|write| {
+            let mut labels = write.open_table(LABELS)?;
+            let mut chunks = write.open_table(CHUNKS)?;
+            for grain in [Grain::Minute, Grain::Hour] {
+                let oldest = unsaved.now.saturating_sub(grain.kept()) / grain.step() / grain.slots();
+                let code = grain.code();
+                chunks.retain_in((code, 0, 0)..(code, oldest, 0), |_, _| false)?;
+            }
+            if !unsaved.forgotten.is_empty() {
+                chunks.retain(|(_, _, number), _| !unsaved.forgotten.contains(&number))?;
+                labels.retain(|number, _| !unsaved.forgotten.contains(&number))?;
+            }
+            for (number, label) in &unsaved.labels {
+                if let Ok(bytes) = serde_json::to_vec(label) {
+                    labels.insert(number, bytes.as_slice())?;
+                }
+            }
+            for (key, chunk) in &unsaved.chunks {
+                chunks.insert((key.grain.code(), key.chunk, key.number), chunk.octets())?;
+            }
             Ok(())
         })
     }

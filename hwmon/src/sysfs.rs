@@ -49,6 +49,12 @@ impl Root {
         Err(Error::NoSysfs { path: path.to_owned() })
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Every reading, ordered by source.
     #[must_use]
     pub fn readings(&self) -> Vec<Reading> {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::step::{exec, step};
 
 /// The programs that go onto the appliance.
-pub(crate) const PROGRAMS: [&str; 12] = [
+pub(crate) const PROGRAMS: [&str; 13] = [
     "supervisor",
     "collector",
     "analyzer",
@@ -16,6 +16,7 @@ pub(crate) const PROGRAMS: [&str; 12] = [
     "storage",
     "slots",
     "gate",
+    "hwmon",
     "fetch",
     "sticks",
     "installer",

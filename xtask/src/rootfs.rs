@@ -98,6 +98,7 @@ pub(crate) fn build_release(release: &Release) -> Result<Rootfs> {
         .text("tools", &tools.key);
     key = key.text("versions", &std::fs::read_to_string(&packages.versions)?);
     key = key.file(&keep)?.file(&finish)?.file(&keys.bundle_ca)?;
+    key = key.file(&board.join("board.toml"))?;
     for file in [
         concat!(env!("CARGO_MANIFEST_DIR"), "/src/rootfs.rs"),
         concat!(env!("CARGO_MANIFEST_DIR"), "/src/rootfs/keep.rs"),

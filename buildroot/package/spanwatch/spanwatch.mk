@@ -27,6 +27,7 @@ SPANWATCH_PROGRAMS = \
 	storage \
 	slots \
 	gate \
+	hwmon \
 	fetch \
 	sticks \
 	installer \

@@ -4,11 +4,12 @@ use api::supervisor::Unit;
 use model::Timestamp;
 
 /// Units whose state is shown, in this order; those that are not installed are left out.
-pub(crate) const SHOWN: [&str; 17] = [
+pub(crate) const SHOWN: [&str; 18] = [
     "spanwatch-supervisor.service",
     "spanwatch-collector.service",
     "spanwatch-analyzer.service",
     "spanwatch-console.service",
+    "spanwatch-hwmon.service",
     "spanwatch-console.socket",
     "spanwatch-console-http.socket",
     "spanwatch-firewall.service",

@@ -9,11 +9,12 @@ use serde_json::Value;
 use super::tally::Tally;
 
 /// What post-build.sh makes: names, and folders whose links and files it writes.
-const MADE: [&str; 10] = [
+const MADE: [&str; 11] = [
     "etc/",
     "usr/lib/os-release",
     "usr/lib/sysusers.d/00-base.conf",
     "usr/lib/spanwatch/bundle-ca.pem",
+    "usr/lib/spanwatch/board.toml",
     "usr/lib/spanwatch/version-floor",
     "usr/lib/systemd/system/default.target",
     "usr/lib/systemd/system/multi-user.target.wants/dbus.socket",

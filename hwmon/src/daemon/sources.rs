@@ -1,0 +1,152 @@
+//! Who is asked: the kernel, the management controller, and each drive.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use hwmon::NoData;
+use hwmon::board::{DiskPlace, PortPlace};
+use hwmon::drive::Drive;
+use hwmon::sysfs::Root;
+
+use super::readers::{Answer, Pace, Reader, Told};
+
+/// The kernel's files: quick, and where arrays, fans and supplies show first what happened to them.
+const SYSFS: Pace = Pace {
+    every: Duration::from_secs(4),
+    patience: Duration::from_secs(8),
+};
+/// A drive answers within seconds, or not at all.
+const DRIVE: Pace = Pace {
+    every: Duration::from_secs(10),
+    patience: Duration::from_secs(20),
+};
+/// How often it is looked which disks there are.
+const LOOK: Duration = Duration::from_secs(2);
+/// The most drives that are read.
+const DRIVES_MAX: usize = 64;
+
+/// Sources and their answers.
+pub(crate) struct Sources {
+    root: Option<Root>,
+    readers: Vec<Reader>,
+    places: Vec<DiskPlace>,
+    interfaces: Vec<PortPlace>,
+    looked: Option<Instant>,
+    late: usize,
+    answers: Sender<Answer>,
+    came: Receiver<Answer>,
+}
+
+impl Sources {
+    /// Sources below a /sys.
+    pub(crate) fn new(root: Option<Root>) -> Self {
+        let (answers, came) = channel();
+        let mut sources = Self {
+            root: root.clone(),
+            readers: Vec::new(),
+            places: Vec::new(),
+            interfaces: Vec::new(),
+            looked: None,
+            late: 0,
+            answers,
+            came,
+        };
+        match root {
+            Some(root) => sources.start("sysfs", SYSFS, move || Told::Readings(root.readings())),
+            None => {
+                let failed = "there is no /sys: mount it".to_owned();
+                sources.start("sysfs", SYSFS, move || Told::Failed(failed.clone()));
+            }
+        }
+        sources
+    }
+
+    fn start(&mut self, name: &str, pace: Pace, work: impl FnMut() -> Told + Send + 'static) {
+        match Reader::start(name, pace, self.answers.clone(), work) {
+            Ok(reader) => self.readers.push(reader),
+            Err(e) => log::error!(EVENT = "unread"; "cannot start what reads {name}: {e}"),
+        }
+    }
+
+    /// Asks who is due; whether the disks or who is late changed.
+    pub(crate) fn turn(&mut self, now: Instant) -> bool {
+        let mut changed = false;
+        if self.looked.is_none_or(|at| now.saturating_duration_since(at) >= LOOK) {
+            self.looked = Some(now);
+            changed = self.look();
+        }
+        for reader in &mut self.readers {
+            reader.turn(now);
+        }
+        let late = self.readers.iter().filter(|reader| reader.late(now)).count();
+        changed |= late != self.late;
+        self.late = late;
+        changed
+    }
+
+    /// Makes everybody due: something happened.
+    pub(crate) fn hurry(&mut self) {
+        self.looked = None;
+        for reader in &mut self.readers {
+            reader.hurry();
+        }
+    }
+
+    /// Finds disks and ports; whether they are others than before.
+    fn look(&mut self) -> bool {
+        let Some(root) = &self.root else { return false };
+        let interfaces = root.interfaces();
+        let changed = interfaces != self.interfaces;
+        self.interfaces = interfaces;
+        let mut places = root.disks();
+        places.truncate(DRIVES_MAX);
+        if places == self.places {
+            return changed;
+        }
+        // another disk may come under the name of one that went
+        let gone: Vec<String> = self
+            .places
+            .iter()
+            .filter(|before| !places.contains(before))
+            .map(|before| before.disk.clone())
+            .collect();
+        self.readers
+            .retain(|reader| !gone.iter().any(|disk| disk == reader.name()));
+        for place in &places {
+            if !self.readers.iter().any(|reader| reader.name() == place.disk) {
+                self.start(&place.disk, DRIVE, || {
+                    Told::Drive(Box::new(Drive::unknown(NoData::Unsupported)))
+                });
+            }
+        }
+        self.places = places;
+        true
+    }
+
+    /// What came since the last time.
+    pub(crate) fn answers(&mut self) -> Vec<Answer> {
+        let came: Vec<Answer> = self.came.try_iter().collect();
+        for answer in &came {
+            if let Some(reader) = self.readers.iter_mut().find(|reader| reader.name() == answer.source) {
+                reader.answered();
+            }
+        }
+        came
+    }
+
+    /// The disks.
+    pub(crate) fn places(&self) -> &[DiskPlace] {
+        &self.places
+    }
+
+    /// The network interfaces.
+    pub(crate) fn interfaces(&self) -> &[PortPlace] {
+        &self.interfaces
+    }
+
+    /// Who is waited for too long.
+    pub(crate) fn late(&self, now: Instant) -> Vec<String> {
+        let late = self.readers.iter().filter(|reader| reader.late(now));
+        late.map(|reader| reader.name().to_owned()).collect()
+    }
+}

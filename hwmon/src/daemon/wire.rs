@@ -1,0 +1,421 @@
+//! What the other programs are told, in the words of [`api::hardware`].
+
+use api::hardware as said;
+use hwmon::board::{Board, Component, Field, Side};
+use hwmon::drive::Protocol;
+use hwmon::policy::Alarm;
+use hwmon::series::{Answer, Courses};
+use hwmon::verdict::{Health, Weight};
+use hwmon::watch::{SeenDrive, words};
+use hwmon::{NoData, Reading, State};
+use model::Timestamp;
+
+use super::lights::{self, Light};
+use super::monitor::{Monitor, alarm_id, temperature_id};
+
+/// All that is known.
+pub(super) fn hardware(monitor: &Monitor, now: u64, lights: &[Light], unsaved: Option<String>) -> said::Hardware {
+    let mut alarms: Vec<said::Alarm> = monitor.open().map(|one| alarm(monitor.board(), one)).collect();
+    alarms.sort_by_key(|alarm| (alarm.state != said::State::Critical, alarm.since));
+    let mut drives: Vec<said::Drive> = monitor.drives().iter().map(drive).collect();
+    drives.sort_by(|a, b| (a.bay.is_none(), a.bay, &a.name).cmp(&(b.bay.is_none(), b.bay, &b.name)));
+    let mut readings: Vec<said::Reading> = monitor
+        .readings()
+        .iter()
+        .map(|(source, one)| reading(source, one.id().to_owned(), one, monitor.courses()))
+        .collect();
+    for seen in monitor.drives() {
+        let heat = seen.verdict.readings.iter().find(|one| one.id() == "temperature");
+        readings.extend(heat.map(|heat| {
+            let mut told = reading(&seen.place.disk, temperature_id(seen), heat, monitor.courses());
+            told.name = format!("{} temperature", seen.place.disk);
+            told
+        }));
+    }
+    said::Hardware {
+        now: Timestamp::from_secs(now),
+        health: health(&alarms, monitor),
+        chassis: said::Chassis {
+            board: monitor.board().known().then(|| monitor.board().name().to_owned()),
+            front: grid(monitor.board().front()),
+            rear: grid(monitor.board().rear()),
+            parts: parts(monitor, &alarms, lights),
+        },
+        alarms,
+        drives,
+        readings,
+        sources: sources(monitor),
+        unsaved,
+    }
+}
+
+fn grid(grid: hwmon::board::Grid) -> said::Grid {
+    said::Grid {
+        rows: grid.rows,
+        columns: grid.columns,
+    }
+}
+
+/// The worst alarm; without any, whether anything was read.
+fn health(alarms: &[said::Alarm], monitor: &Monitor) -> said::Health {
+    let any = |state| alarms.iter().any(|alarm| alarm.state == state);
+    if any(said::State::Critical) {
+        said::Health::Failing
+    } else if any(said::State::Warning) {
+        said::Health::Warning
+    } else if monitor.readings().is_empty() && monitor.drives().is_empty() {
+        said::Health::Unknown
+    } else {
+        said::Health::Ok
+    }
+}
+
+fn state(state: State) -> said::State {
+    match state {
+        State::Info => said::State::Info,
+        State::Ok => said::State::Ok,
+        State::Unknown => said::State::Unknown,
+        State::Warning => said::State::Warning,
+        State::Critical => said::State::Critical,
+    }
+}
+
+fn alarm(board: &Board, alarm: &Alarm) -> said::Alarm {
+    let [zh, en] = words(board, alarm).map(|words| said::Words {
+        title: words.title,
+        todo: words.todo,
+    });
+    said::Alarm {
+        id: alarm_id(alarm),
+        component: alarm.subject.place.clone(),
+        serial: alarm.subject.serial.clone(),
+        code: alarm.code.clone(),
+        state: state(alarm.state),
+        text: alarm.text.clone(),
+        zh,
+        en,
+        since: Timestamp::from_secs(alarm.since),
+        acknowledged: alarm.acknowledged.clone(),
+    }
+}
+
+/// A word that stays the same, as serde writes it.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+fn reading(source: &str, id: String, reading: &Reading, courses: &Courses) -> said::Reading {
+    said::Reading {
+        source: source.to_owned(),
+        kept: courses.has(&id),
+        id,
+        name: reading.name().to_owned(),
+        kind: word(&reading.kind()),
+        value: reading.value().ok(),
+        missing: reading.value().err().map(|missing| word(&missing)),
+        unit: word(&reading.unit()),
+        state: state(reading.state()),
+        reason: reading.reason().to_owned(),
+    }
+}
+
+fn drive(seen: &SeenDrive) -> said::Drive {
+    let (identity, drive) = (&seen.drive.identity, &seen.drive);
+    said::Drive {
+        name: seen.place.disk.clone(),
+        bay: seen.bay,
+        model: identity.model.clone(),
+        serial: identity.serial.clone(),
+        firmware: identity.firmware.clone(),
+        capacity_octets: identity.capacity,
+        protocol: word(&drive.protocol),
+        solid_state: drive.protocol != Protocol::Unknown && drive.solid_state(),
+        health: health_of(seen.verdict.health),
+        reasons: seen
+            .verdict
+            .reasons
+            .iter()
+            .map(|reason| said::DriveReason {
+                code: reason.code.to_owned(),
+                weight: match reason.weight {
+                    Weight::Note => "note",
+                    Weight::Warning => "warning",
+                    Weight::Failing => "failing",
+                }
+                .to_owned(),
+                text: reason.text.clone(),
+            })
+            .collect(),
+        advice: seen.verdict.advice.map(str::to_owned),
+        temperature: drive.temperature.ok(),
+        hours: drive.hours.ok(),
+        used: drive.used,
+    }
+}
+
+fn health_of(health: Health) -> said::Health {
+    match health {
+        Health::Ok => said::Health::Ok,
+        Health::Warning => said::Health::Warning,
+        Health::Failing => said::Health::Failing,
+        Health::Unknown => said::Health::Unknown,
+    }
+}
+
+fn sources(monitor: &Monitor) -> Vec<said::Source> {
+    let mut names: Vec<&String> = monitor.heard().keys().chain(monitor.troubled()).collect();
+    names.sort();
+    names.dedup();
+    names
+        .into_iter()
+        .map(|name| {
+            let heard = monitor.heard().get(name);
+            said::Source {
+                name: name.clone(),
+                answered: heard.map(|heard| Timestamp::from_secs(heard.at)),
+                took_ms: heard.map(|heard| heard.took_ms),
+                trouble: monitor.trouble(name),
+            }
+        })
+        .collect()
+}
+
+fn place(face: said::Face, at: Option<Field>) -> Option<said::Place> {
+    at.map(|(row, column)| said::Place { face, row, column })
+}
+
+/// Readings with what they are about.
+struct Known<'a>(Vec<(Component, &'a Reading)>);
+
+impl<'a> Known<'a> {
+    fn of(monitor: &'a Monitor) -> Self {
+        let board = monitor.board();
+        let readings = monitor.readings().iter();
+        Self(
+            readings
+                .map(|(_, reading)| (board.component(reading), reading))
+                .collect(),
+        )
+    }
+
+    fn about(&self, component: &Component) -> Vec<&'a Reading> {
+        let own = self.0.iter().filter(|(of, _)| of == component);
+        own.map(|(_, reading)| *reading).collect()
+    }
+}
+
+/// The parts that the board names, and those that were found besides.
+fn parts(monitor: &Monitor, alarms: &[said::Alarm], lights: &[Light]) -> Vec<said::Part> {
+    let board = monitor.board();
+    let known = Known::of(monitor);
+    let mut parts = Vec::new();
+    for bay in board.bays() {
+        let component = Component::Bay(bay.number);
+        let disks = monitor.in_bay(bay.number);
+        let seen: Vec<&SeenDrive> = monitor.drives().iter().filter(|d| d.bay == Some(bay.number)).collect();
+        let readings = known.about(&component);
+        let (state, reason) = match seen.first() {
+            Some(seen) => of_drive(seen),
+            None if !disks.is_empty() => (said::PartState::Unknown, "not read yet".to_owned()),
+            None => (said::PartState::Empty, "empty".to_owned()),
+        };
+        let light = lights::of(lights, bay.number, &disks);
+        parts.push(said::Part {
+            place: place(said::Face::Front, bay.at),
+            locating: light.map(Light::on),
+            hot_swap: true,
+            ..part(
+                &component,
+                said::PartKind::Bay,
+                &bay.number.to_string(),
+                (state, reason),
+                &readings,
+                alarms,
+            )
+        });
+    }
+    let supplies = board.supplies().iter().map(|s| (s.number, s.number.to_string(), s.at));
+    for (number, name, at) in with_found(supplies.collect(), &known, |c| match c {
+        Component::Supply(n) => Some(*n),
+        _ => None,
+    }) {
+        let component = Component::Supply(number);
+        let readings = known.about(&component);
+        parts.push(said::Part {
+            place: place(said::Face::Rear, at),
+            hot_swap: true,
+            ..part(
+                &component,
+                said::PartKind::Supply,
+                &name,
+                of_readings(&readings),
+                &readings,
+                alarms,
+            )
+        });
+    }
+    let fans = board.fans().iter().map(|f| (f.number, f.number.to_string(), None));
+    for (number, name, _) in with_found(fans.collect(), &known, |c| match c {
+        Component::Fan(n) => Some(*n),
+        _ => None,
+    }) {
+        let component = Component::Fan(number);
+        let readings = known.about(&component);
+        parts.push(part(
+            &component,
+            said::PartKind::Fan,
+            &name,
+            of_readings(&readings),
+            &readings,
+            alarms,
+        ));
+    }
+    parts.extend(ports(monitor, &known, alarms, board));
+    parts
+}
+
+/// Parts of the board, and those that only readings know.
+fn with_found(
+    mut named: Vec<(u8, String, Option<Field>)>,
+    known: &Known<'_>,
+    number: impl Fn(&Component) -> Option<u8>,
+) -> Vec<(u8, String, Option<Field>)> {
+    let mut found: Vec<u8> = known.0.iter().filter_map(|(component, _)| number(component)).collect();
+    found.sort_unstable();
+    found.dedup();
+    for number in found {
+        if !named.iter().any(|(known, _, _)| *known == number) {
+            named.push((number, number.to_string(), None));
+        }
+    }
+    named
+}
+
+fn ports(monitor: &Monitor, known: &Known<'_>, alarms: &[said::Alarm], board: &Board) -> Vec<said::Part> {
+    let interfaces = monitor.interfaces();
+    let mut named: Vec<(String, Option<said::Place>, Option<String>)> = board
+        .ports()
+        .iter()
+        .zip(board.interfaces(interfaces))
+        .map(|(port, found)| {
+            let face = match port.side {
+                Side::Front => said::Face::Front,
+                Side::Rear => said::Face::Rear,
+            };
+            (
+                port.name.clone(),
+                place(face, port.at),
+                found.map(|found| found.interface.clone()),
+            )
+        })
+        .collect();
+    for found in interfaces {
+        if !named
+            .iter()
+            .any(|(_, _, known)| known.as_ref() == Some(&found.interface))
+        {
+            named.push((found.interface.clone(), None, Some(found.interface.clone())));
+        }
+    }
+    named
+        .into_iter()
+        .map(|(name, place, interface)| {
+            let component = Component::Port(interface.clone().unwrap_or_else(|| name.clone()));
+            let readings = known.about(&component);
+            let link = readings.iter().find(|reading| reading.id().ends_with("/link"));
+            let found = match (interface, link.map(|link| link.value())) {
+                (None, _) => (said::PartState::Unknown, "not found".to_owned()),
+                (Some(_), Some(Ok(up))) if up > 0.0 => (said::PartState::Ok, "connected".to_owned()),
+                (Some(_), Some(Ok(_))) => (said::PartState::Empty, "no link".to_owned()),
+                (Some(_), Some(Err(why))) => (said::PartState::Empty, why.to_string()),
+                (Some(_), None) => (said::PartState::Unknown, "not read yet".to_owned()),
+            };
+            said::Part {
+                place,
+                ..part(&component, said::PartKind::Port, &name, found, &readings, alarms)
+            }
+        })
+        .collect()
+}
+
+/// A part; an alarm about it outweighs what was found.
+fn part(
+    component: &Component,
+    kind: said::PartKind,
+    label: &str,
+    (mut state, mut reason): (said::PartState, String),
+    readings: &[&Reading],
+    alarms: &[said::Alarm],
+) -> said::Part {
+    let id = component.to_string();
+    // the gravest is the first
+    if let Some(alarm) = alarms.iter().find(|alarm| alarm.component == id) {
+        state = match alarm.state {
+            said::State::Critical => said::PartState::Critical,
+            _ => said::PartState::Warning,
+        };
+        reason.clone_from(&alarm.text);
+    }
+    said::Part {
+        id,
+        kind,
+        label: label.to_owned(),
+        place: None,
+        state,
+        reason,
+        readings: readings.iter().map(|reading| reading.id().to_owned()).collect(),
+        locating: None,
+        hot_swap: false,
+    }
+}
+
+fn of_drive(seen: &SeenDrive) -> (said::PartState, String) {
+    let state = match seen.verdict.health {
+        Health::Ok => said::PartState::Ok,
+        Health::Warning => said::PartState::Warning,
+        Health::Failing => said::PartState::Critical,
+        Health::Unknown => said::PartState::Unknown,
+    };
+    let reason = seen.verdict.reasons.first().map(|reason| reason.text.clone());
+    (state, reason.unwrap_or_default())
+}
+
+/// The worst of a part's readings. Where all are absent, so is the part.
+fn of_readings(readings: &[&Reading]) -> (said::PartState, String) {
+    let worst = readings
+        .iter()
+        .filter(|r| matches!(r.state(), State::Warning | State::Critical))
+        .max_by_key(|r| r.state());
+    if let Some(worst) = worst {
+        let state = match worst.state() {
+            State::Critical => said::PartState::Critical,
+            _ => said::PartState::Warning,
+        };
+        return (state, format!("{}: {}", worst.name(), worst.reason()));
+    }
+    if readings.iter().any(|r| r.value().is_ok()) {
+        return (said::PartState::Ok, String::new());
+    }
+    match readings.first().map(|r| r.value()) {
+        Some(Err(NoData::NotPresent)) => (said::PartState::Empty, NoData::NotPresent.to_string()),
+        Some(Err(why)) => (said::PartState::Unknown, why.to_string()),
+        _ => (said::PartState::Unknown, "nothing tells of it".to_owned()),
+    }
+}
+
+/// A course.
+pub(super) fn course(answer: Answer) -> said::Course {
+    said::Course {
+        id: answer.label.id,
+        name: answer.label.name,
+        unit: word(&answer.label.unit),
+        points: answer
+            .points
+            .into_iter()
+            .map(|point| point.map(|p| [p.least, p.mean, p.greatest]))
+            .collect(),
+    }
+}
