@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs supervisor, collector, analyzer and console on this machine, with a capture replayed into a port that
+"""Runs supervisor, collector, analyzer, hwmon and console on this machine, with a capture replayed into a port that
 exists only for it, so that the browser's test and work on the pages need no virtual machine.
 
     tests/browser/desk.py PROGRAMS CAPTURE [COMMAND...]
@@ -166,6 +166,10 @@ def main():
         collector = start("collector", "--data", f"{data}/collector", "--run-dir", run, "--interface", "span0",
                           "--settings", settings, inside=True)
         threading.Thread(target=follow, args=(f"{data}/settings/settings.json", settings, collector), daemon=True).start()
+        board = os.path.join(os.path.dirname(__file__), "../../board/x86_64/board.toml")
+        sysfs = os.environ.get("SPANWATCH_SYSFS", "/sys")
+        os.makedirs(f"{data}/hwmon", exist_ok=True)
+        start("hwmon", "--daemon", "--data", f"{data}/hwmon", "--run-dir", run, "--board", board, "--sysfs", sysfs)
         https, http = free_port(), free_port()
         start("console", "--data", f"{data}/console", "--run-dir", run,
               "--listen-https", f"127.0.0.1:{https}", "--listen-http", f"127.0.0.1:{http}")

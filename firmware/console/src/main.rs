@@ -7,6 +7,7 @@ mod exporters;
 mod failure;
 mod firmware;
 mod guard;
+mod hardware;
 mod identity;
 mod listen;
 mod live;

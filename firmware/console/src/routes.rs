@@ -21,8 +21,8 @@ use crate::failure::{ApiError, Kind};
 use crate::pulse::Pulse;
 use crate::session::{SessionKey, Sessions, Token};
 use crate::{
-    account, amend, assets, exporters, firmware, guard, live, logs, names, objects, ports, queries, signatures,
-    storage, system, traffic,
+    account, amend, assets, exporters, firmware, guard, hardware, live, logs, names, objects, ports, queries,
+    signatures, storage, system, traffic,
 };
 
 /// The longest body of a request in octets.
@@ -208,6 +208,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
                 .delete(storage::remove_countries)
                 .layer(DefaultBodyLimit::disable()),
         )
+        .route("/hardware", get(hardware::status))
+        .route("/hardware/courses", post(hardware::courses))
+        .route("/hardware/events", get(hardware::events))
+        .route("/hardware/acknowledge", post(hardware::acknowledge))
+        .route("/hardware/locate", post(hardware::locate))
         .route("/firmware", get(firmware::status).delete(firmware::cancel))
         .route(
             "/firmware/bundle",
