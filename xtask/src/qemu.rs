@@ -36,6 +36,15 @@ pub(crate) enum Management {
     Tap(String),
 }
 
+/// Where a drive that tells of its health is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bay {
+    /// SATA, in the bay of this number (1 to 6), with the serial number `SATA-N`.
+    Sata(u8),
+    /// NVMe in a PCIe hot-plug slot of this number, with the serial number `NVME-N`; QEMU knows it as `nvme-N`.
+    Nvme(u8),
+}
+
 /// A machine that is not started yet: 2 processors, 2 GiB, management port first, then the
 /// capture ports, a watchdog (i6300esb) and a random number source.
 pub(crate) struct Machine {
@@ -50,6 +59,7 @@ pub(crate) struct Machine {
     management: Management,
     secure_boot: Option<Keys>,
     second_disks: Vec<PathBuf>,
+    bays: Vec<(Bay, PathBuf)>,
     usb_sticks: Vec<PathBuf>,
     cd: Option<PathBuf>,
     stick_first: bool,
@@ -75,6 +85,7 @@ impl Machine {
             management: Management::User(Forwards::default()),
             secure_boot: None,
             second_disks: Vec::new(),
+            bays: Vec::new(),
             usb_sticks: Vec::new(),
             cd: None,
             stick_first: false,
@@ -95,6 +106,12 @@ impl Machine {
     #[allow(dead_code, reason = "tests of updates and of the installer use it")]
     pub(crate) fn second_disk(mut self, path: impl Into<PathBuf>) -> Self {
         self.second_disks.push(path.into());
+        self
+    }
+
+    /// A drive that tells of its health, in a bay; `file` exists already.
+    pub(crate) fn bay(mut self, bay: Bay, file: impl Into<PathBuf>) -> Self {
+        self.bays.push((bay, file.into()));
         self
     }
 
@@ -316,6 +333,18 @@ impl Machine {
         for (at, disk) in self.second_disks.iter().enumerate() {
             let drive = format!("if=none,id=more{at},format=raw,file={}", disk.display());
             let device = format!("virtio-blk-pci,drive=more{at},addr={:#x}", 0x10 + at);
+            qemu.args(["-drive", &drive, "-device", &device]);
+        }
+        for (at, (bay, file)) in self.bays.iter().enumerate() {
+            let drive = format!("if=none,id=bay{at},format=raw,file={}", file.display());
+            let device = match bay {
+                Bay::Sata(n) => format!("ide-hd,drive=bay{at},bus=ide.{},serial=SATA-{n}", n.saturating_sub(1)),
+                Bay::Nvme(n) => {
+                    let port = format!("pcie-root-port,id=slot-{n},chassis={n},slot={n},addr={:#x}", 0x14 + at);
+                    qemu.args(["-device", &port]);
+                    format!("nvme,id=nvme-{n},drive=bay{at},bus=slot-{n},serial=NVME-{n}")
+                }
+            };
             qemu.args(["-drive", &drive, "-device", &device]);
         }
         if !self.usb_sticks.is_empty() {

@@ -14,6 +14,7 @@ mod field;
 mod figures;
 mod flows;
 mod fuzzing;
+mod hardware;
 mod kills;
 mod lan;
 mod layer7;
@@ -96,6 +97,12 @@ const SUITES: &[Suite] = &[
         about: "the booted image, its console in a browser, its command line",
         long: false,
         run: appliance::run,
+    },
+    Suite {
+        name: "hardware",
+        about: "the hardware monitor on the booted image, and what it costs",
+        long: true,
+        run: hardware::run,
     },
     Suite {
         name: "ivybridge",

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::exporters::{self, Exporters};
 use super::flows;
+use super::hardware;
 use super::layer7;
 use super::playback::{Playback, office};
 use super::session::{PASSWORD, Session, first_boot};
@@ -41,7 +42,8 @@ pub(super) fn every_look(tally: &mut Tally) -> Result<()> {
 fn whole(tally: &mut Tally, looks: Looks) -> Result<()> {
     let image = crate::image::build()?;
     let dir = crate::build_dir()?.join("test/appliance");
-    let mut guest = Machine::new(image, &dir).capture_ports(2).disk_size(DISK).start()?;
+    let machine = Machine::new(image, &dir).capture_ports(2).disk_size(DISK);
+    let mut guest = hardware::drives(machine, &dir)?.start()?;
     let (session, code) = first_boot(&mut guest)?;
     tally.pass(&format!(
         "the console answers {} after power-on ({})",
@@ -55,6 +57,7 @@ fn whole(tally: &mut Tally, looks: Looks) -> Result<()> {
     exporters::checks(tally, &session);
     flows::checks(tally, &session);
     layer7::checks(tally, &session);
+    hardware::checks(tally, &session, &guest);
     tally.check("the data partition grew to the disk", grown(&session));
     tally.check(
         "the physical console asks for the password, then obeys",
@@ -225,7 +228,7 @@ fn services(session: &Session) -> Result<()> {
         .get("units")
         .and_then(Value::as_array)
         .context("`show services | json` lists no units")?;
-    for name in ["supervisor", "collector", "analyzer", "console"] {
+    for name in ["supervisor", "collector", "analyzer", "console", "hwmon"] {
         let unit = format!("spanwatch-{name}.service");
         let found = units
             .iter()

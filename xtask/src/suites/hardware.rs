@@ -1,0 +1,177 @@
+//! The hardware monitor on the booted image: drives in their bays, one that begins to fail, alarms that outlast a restart.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use super::session::{Session, first_boot};
+use super::tally::Tally;
+use crate::qemu::{Bay, Guest, Machine};
+
+/// Octets of a drive in a bay.
+const DRIVE: u64 = 64 << 20;
+/// The bay of the SATA drive, and that of the NVMe drive.
+const SATA: u8 = 3;
+const NVME: u8 = 4;
+const SOON: Duration = Duration::from_secs(90);
+/// How long the monitor's use of the processor is measured.
+const MEASURED: Duration = Duration::from_secs(120);
+
+/// Puts a drive of each kind into a machine.
+pub(super) fn drives(machine: Machine, dir: &Path) -> Result<Machine> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let file = |name: &str| -> Result<std::path::PathBuf> {
+        let path = dir.join(name);
+        std::fs::File::create(&path)?.set_len(DRIVE)?;
+        Ok(path)
+    };
+    Ok(machine
+        .bay(Bay::Sata(SATA), file("sata.img")?)
+        .bay(Bay::Nvme(NVME), file("nvme.img")?))
+}
+
+/// A machine for this alone, and what the monitor costs there.
+pub(super) fn run(tally: &mut Tally) -> Result<()> {
+    let image = crate::image::build()?;
+    let dir = crate::build_dir()?.join("test/hardware");
+    let mut guest = drives(Machine::new(image, &dir), &dir)?.start()?;
+    let (session, code) = first_boot(&mut guest)?;
+    session.set_up(&code)?;
+    checks(tally, &session, &guest);
+    tally.check("the hardware monitor takes little", cost(&session));
+    tally.check("the box shuts down in order", guest.shut_down(Duration::from_secs(120)));
+    Ok(())
+}
+
+/// What holds on any machine with [`drives`].
+pub(super) fn checks(tally: &mut Tally, session: &Session, guest: &Guest) {
+    tally.check("show disks finds both drives in their bays", both(session));
+    tally.check(
+        "show hardware draws the chassis from the board's file",
+        chassis(session),
+    );
+    for line in [
+        "show hardware",
+        "show hardware sensors",
+        "show hardware events",
+        "show disks",
+    ] {
+        tally.check(&format!("ssh: {line}"), session.cli(line).map(drop));
+    }
+    tally.check("a bay without a light says so", no_light(session));
+    tally.check(
+        "a drive that begins to fail is an alarm with what to do, until it is well again",
+        failing(session, guest),
+    );
+}
+
+fn drive<'a>(drives: &'a Value, serial: &str) -> Option<&'a Value> {
+    drives.as_array()?.iter().find(|drive| drive["serial"] == serial)
+}
+
+fn both(session: &Session) -> Result<()> {
+    session
+        .wait_for("disks", SOON, |drives| {
+            let (sata, nvme) = (drive(drives, "SATA-3")?, drive(drives, "NVME-4")?);
+            let good = sata["bay"] == SATA && nvme["bay"] == NVME && sata["health"] == "ok" && nvme["health"] == "ok";
+            good.then_some(())
+        })
+        .map(drop)
+}
+
+fn chassis(session: &Session) -> Result<()> {
+    let hardware = session.show("hardware")?;
+    let parts = hardware["chassis"]["parts"].as_array().context("no parts")?;
+    let count = |kind: &str| parts.iter().filter(|part| part["kind"] == kind).count();
+    ensure!(
+        hardware["chassis"]["board"].is_string() && count("bay") == 8 && count("supply") == 2 && count("port") >= 6,
+        "the chassis is {}",
+        hardware["chassis"]
+    );
+    let bay = |id: &str| {
+        parts
+            .iter()
+            .find(|part| part["id"] == id)
+            .map(|part| part["state"].clone())
+    };
+    ensure!(bay("bay 3") == Some(json!("ok")), "bay 3 is {:?}", bay("bay 3"));
+    ensure!(bay("bay 1") == Some(json!("empty")), "bay 1 is {:?}", bay("bay 1"));
+    ensure!(hardware["unsaved"].is_null(), "not kept: {}", hardware["unsaved"]);
+    let sources = hardware["sources"].as_array().context("no sources")?;
+    ensure!(
+        sources.iter().all(|source| source["trouble"].is_null()),
+        "sources in trouble: {sources:?}"
+    );
+    Ok(())
+}
+
+fn no_light(session: &Session) -> Result<()> {
+    let said = session.cli_refused("locate bay 3")?;
+    ensure!(said.contains("show disks"), "{said}");
+    Ok(())
+}
+
+fn alarm(hardware: &Value) -> Option<&Value> {
+    let alarms = hardware["alarms"].as_array()?;
+    alarms.iter().find(|alarm| alarm["serial"] == "NVME-4")
+}
+
+fn failing(session: &Session, guest: &Guest) -> Result<()> {
+    let warn = |bits: u8| {
+        let property = json!({
+            "path": format!("/machine/peripheral/nvme-{NVME}"),
+            "property": "smart_critical_warning",
+            "value": bits,
+        });
+        guest.qmp("qom-set", &property).map(drop)
+    };
+    // the medium is read-only (NVMe base specification, log 02h)
+    warn(8)?;
+    let raised = session
+        .wait_for("hardware", SOON, |hardware| alarm(hardware).cloned())
+        .context("an alarm of the drive")?;
+    ensure!(
+        raised["component"] == "bay 4" && raised["state"] == "critical" && raised["en"]["todo"] != "",
+        "the alarm is {raised}"
+    );
+    let id = raised["id"].as_str().context("the alarm has no name")?;
+    session.cli(&format!("acknowledge {id}"))?;
+    session.cli("restart hwmon")?;
+    session
+        .wait_for("hardware", SOON, |hardware| {
+            let kept = alarm(hardware)?;
+            (kept["acknowledged"] == "admin" && kept["since"] == raised["since"]).then_some(())
+        })
+        .context("the acknowledged alarm after a restart")?;
+    warn(0)?;
+    session
+        .wait_for("hardware", SOON, |hardware| alarm(hardware).is_none().then_some(()))
+        .context("the end of the alarm")?;
+    Ok(())
+}
+
+/// Seconds of processor time and octets of memory of the monitor.
+fn usage(session: &Session) -> Result<(f64, f64)> {
+    let status = session.show("services")?;
+    let units = status["units"].as_array().context("no units")?;
+    let unit = units
+        .iter()
+        .find(|unit| unit["name"] == "spanwatch-hwmon.service")
+        .context("no unit of the hardware monitor")?;
+    let number = |key: &str| unit[key].as_f64().with_context(|| format!("no {key}"));
+    Ok((number("cpu_nanos")? / 1e9, number("memory")?))
+}
+
+fn cost(session: &Session) -> Result<()> {
+    let (before, _) = usage(session)?;
+    let begun = std::time::Instant::now();
+    std::thread::sleep(MEASURED);
+    let (after, memory) = usage(session)?;
+    let share = (after - before) / begun.elapsed().as_secs_f64() * 100.0;
+    let memory = memory / 1e6;
+    eprintln!("    hwmon: {share:.2} % of an emulated core, {memory:.1} MB");
+    ensure!(memory <= 12.0, "it takes {memory:.1} MB");
+    Ok(())
+}
