@@ -19,6 +19,7 @@ use clap::Args;
 use hwmon::board::Board;
 use hwmon::series::{FINE_STEP, Span};
 use hwmon::sysfs::Root;
+use hwmon::uevent::{Heard, Listener};
 use service::{NotifyState, Workers, tell};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,6 +31,8 @@ use self::sources::Sources;
 const SOCKET_MODE: u32 = 0o660;
 /// Between two looks at who is due, late, or has answered.
 const TURN: Duration = Duration::from_millis(500);
+/// After a message of the kernel, others about the same are waited for.
+const SETTLE: Duration = Duration::from_millis(300);
 /// Seconds between two writes of courses.
 const COURSES_EVERY: u64 = 600;
 /// Seconds between two writes of the watch's state when nothing happens: counters move slowly.
@@ -125,6 +128,7 @@ async fn watch(options: &Options, sysfs: &Path) -> anyhow::Result<()> {
     let workers = Workers::default();
     let turns = workers.add("turns");
     let sources = Sources::new(shared.root.clone());
+    listen_to_kernel(shared.clone());
     tell(&[NotifyState::Ready, NotifyState::Status("watching")]);
     log::info!(EVENT = "ready"; "the hardware monitor is ready");
     let answers = {
@@ -148,6 +152,36 @@ async fn watch(options: &Options, sysfs: &Path) -> anyhow::Result<()> {
     drop(monitor);
     shared.keeper.finish(state, courses);
     Ok(())
+}
+
+/// Looks at once when the kernel says that something came, went, or happened to an array.
+fn listen_to_kernel(shared: Arc<Shared>) {
+    let listen = move || -> std::io::Result<()> {
+        let listener = Listener::open()?;
+        loop {
+            let changed = match listener.next(Duration::from_secs(60))? {
+                Heard::Event(event) => event.hot_plug() || event.array().is_some(),
+                Heard::Lost => true,
+                Heard::Nothing => false,
+            };
+            if changed {
+                shared.hurry.notify_one();
+                // what happens to one device makes many messages
+                std::thread::sleep(SETTLE);
+            }
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .name("uevents".to_owned())
+        .stack_size(256 << 10);
+    let started = thread.spawn(move || {
+        if let Err(e) = listen() {
+            log::warn!(EVENT = "deaf"; "the kernel's events are not heard, so changes show some seconds later: {e}");
+        }
+    });
+    if let Err(e) = started {
+        log::warn!(EVENT = "deaf"; "cannot start what listens to the kernel: {e}");
+    }
 }
 
 /// Asks who is due, takes what came, judges, keeps; for ever.

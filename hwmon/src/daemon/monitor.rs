@@ -1,11 +1,12 @@
 //! All that is known now, the watch over it, and its courses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use api::hardware::EventLog;
 use hwmon::board::{Board, DiskPlace, PortPlace};
 use hwmon::drive::Drive;
+use hwmon::ipmi::sel::Event as LogEvent;
 use hwmon::policy::{Alarm, Event, Subject};
 use hwmon::series::{Courses, Unsaved};
 use hwmon::verdict::judge;
@@ -34,6 +35,9 @@ impl Heard {
     }
 }
 
+/// The most events of the controller's log that are kept here; it holds them all.
+const LOG_MAX: usize = 1_024;
+
 /// What is known.
 pub(crate) struct Monitor {
     watch: Watch,
@@ -48,6 +52,8 @@ pub(crate) struct Monitor {
     heard: BTreeMap<String, Heard>,
     failed: BTreeMap<String, String>,
     courses: Courses,
+    /// The controller's newest events, the newest last.
+    log: VecDeque<LogEvent>,
 }
 
 impl Monitor {
@@ -70,6 +76,7 @@ impl Monitor {
             heard: BTreeMap::new(),
             failed: BTreeMap::new(),
             courses,
+            log: VecDeque::new(),
         }
     }
 
@@ -79,16 +86,31 @@ impl Monitor {
         self.heard.insert(source.clone(), Heard::new(now, answer.took));
         self.failed.remove(&source);
         match answer.told {
-            Told::Readings(readings) => {
-                self.readings.retain(|(from, _)| *from != source);
-                self.readings
-                    .extend(readings.into_iter().map(|reading| (source.clone(), reading)));
-            }
+            Told::Readings(readings) => self.take_readings(&source, readings),
             Told::Drive(drive) => self.take_drive(&source, *drive),
+            Told::Controller { readings, events } => {
+                if let Some(readings) = readings {
+                    self.take_readings(&source, readings);
+                }
+                for event in events {
+                    if self.log.len() >= LOG_MAX {
+                        self.log.pop_front();
+                    }
+                    // a log that was cleared begins with its first number again
+                    self.log.retain(|known| known.cursor.record != event.cursor.record);
+                    self.log.push_back(event);
+                }
+            }
             Told::Failed(why) => {
                 self.failed.insert(source, why);
             }
         }
+    }
+
+    fn take_readings(&mut self, source: &str, readings: Vec<Reading>) {
+        self.readings.retain(|(from, _)| from != source);
+        let named = readings.into_iter().map(|reading| (source.to_owned(), reading));
+        self.readings.extend(named);
     }
 
     fn take_drive(&mut self, name: &str, drive: Drive) {
@@ -259,9 +281,14 @@ impl Monitor {
 
     /// The management controller's event log.
     pub(crate) fn event_log(&self) -> EventLog {
+        let none = "this box has no management controller that answers (/dev/ipmi0)";
+        let trouble = match self.heard.contains_key("ipmi") {
+            true => self.trouble("ipmi"),
+            false => Some(none.to_owned()),
+        };
         EventLog {
-            entries: Vec::new(),
-            trouble: Some("this box has no management controller that answers".to_owned()),
+            entries: self.log.iter().rev().map(super::wire::entry).collect(),
+            trouble,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hwmon::Reading;
 use hwmon::drive::Drive;
+use hwmon::ipmi::sel::Event;
 
 /// Octets of a reader's stack.
 const STACK: usize = 256 << 10;
@@ -17,6 +18,13 @@ pub(crate) enum Told {
     Readings(Vec<Reading>),
     /// A drive.
     Drive(Box<Drive>),
+    /// The management controller: its readings, unless they were read just before, and what is new in its event log.
+    Controller {
+        /// Readings, all that it has.
+        readings: Option<Vec<Reading>>,
+        /// New events, the oldest first.
+        events: Vec<Event>,
+    },
     /// Nothing, and why.
     Failed(String),
 }

@@ -1,11 +1,14 @@
 //! Who is asked: the kernel, the management controller, and each drive.
 
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use hwmon::NoData;
 use hwmon::board::{DiskPlace, PortPlace};
 use hwmon::drive::Drive;
+use hwmon::ipmi::sel::Cursor;
+use hwmon::ipmi::{Controller, Device};
 use hwmon::sysfs::Root;
 
 use super::readers::{Answer, Pace, Reader, Told};
@@ -20,6 +23,17 @@ const DRIVE: Pace = Pace {
     every: Duration::from_secs(10),
     patience: Duration::from_secs(20),
 };
+/// The management controller: its event log shows at once that something happened, and its sensors are read then.
+const CONTROLLER: Pace = Pace {
+    every: Duration::from_secs(3),
+    patience: Duration::from_secs(25),
+};
+/// How often its sensors are read when nothing happens.
+const SENSORS_EVERY: Duration = Duration::from_secs(10);
+/// By when it has to answer all that it is asked at a time.
+const CONTROLLER_ANSWERS: Duration = Duration::from_secs(20);
+/// Where it is asked.
+const CONTROLLER_DEVICE: &str = "/dev/ipmi0";
 /// How often it is looked which disks there are.
 const LOOK: Duration = Duration::from_secs(2);
 /// The most drives that are read.
@@ -84,16 +98,20 @@ impl Sources {
         changed
     }
 
-    /// Makes everybody due: something happened.
+    /// Makes the kernel's files due: something happened.
     pub(crate) fn hurry(&mut self) {
         self.looked = None;
-        for reader in &mut self.readers {
+        for reader in self.readers.iter_mut().filter(|reader| reader.name() == "sysfs") {
             reader.hurry();
         }
     }
 
     /// Finds disks and ports; whether they are others than before.
     fn look(&mut self) -> bool {
+        let controller = Path::new(CONTROLLER_DEVICE);
+        if controller.exists() && !self.readers.iter().any(|reader| reader.name() == "ipmi") {
+            self.start("ipmi", CONTROLLER, controller_reader(controller));
+        }
         let Some(root) = &self.root else { return false };
         let interfaces = root.interfaces();
         let changed = interfaces != self.interfaces;
@@ -114,8 +132,14 @@ impl Sources {
             .retain(|reader| !gone.iter().any(|disk| disk == reader.name()));
         for place in &places {
             if !self.readers.iter().any(|reader| reader.name() == place.disk) {
-                self.start(&place.disk, DRIVE, || {
-                    Told::Drive(Box::new(Drive::unknown(NoData::Unsupported)))
+                let device = hwmon::disks::device(place);
+                // virtual disks tell nothing of their health
+                let asked = place.disk.starts_with("sd") || place.disk.starts_with("nvme");
+                self.start(&place.disk, DRIVE, move || {
+                    Told::Drive(Box::new(match asked {
+                        true => hwmon::disks::read(&device),
+                        false => Drive::unknown(NoData::Unsupported),
+                    }))
                 });
             }
         }
@@ -148,5 +172,48 @@ impl Sources {
     pub(crate) fn late(&self, now: Instant) -> Vec<String> {
         let late = self.readers.iter().filter(|reader| reader.late(now));
         late.map(|reader| reader.name().to_owned()).collect()
+    }
+}
+
+/// Reads the controller's new events, and its sensors when they are due or something happened.
+fn controller_reader(device: &Path) -> impl FnMut() -> Told + Send + 'static {
+    let device = device.to_owned();
+    let mut controller: Option<Controller<Device>> = None;
+    let mut cursor: Option<Cursor> = None;
+    let mut read: Option<Instant> = None;
+    move || {
+        let asked = match &mut controller {
+            Some(asked) => asked,
+            None => match Device::open(&device, CONTROLLER_ANSWERS) {
+                Ok(opened) => controller.insert(Controller::new(opened)),
+                Err(e) => return Told::Failed(format!("{:#}", anyhow::Error::from(e))),
+            },
+        };
+        asked.within(CONTROLLER_ANSWERS);
+        let mut work = || -> Result<Told, hwmon::ipmi::IpmiError> {
+            // events name sensors, so those come first
+            if cursor.is_none() {
+                asked.sensors()?;
+            }
+            let events = asked.events(cursor)?;
+            cursor = events.last().map(|event| event.cursor).or(cursor);
+            let due = read.is_none_or(|at| at.elapsed() >= SENSORS_EVERY);
+            let readings = if due || !events.is_empty() {
+                let readings = asked.readings()?;
+                read = Some(Instant::now());
+                Some(readings)
+            } else {
+                None
+            };
+            Ok(Told::Controller { readings, events })
+        };
+        match work() {
+            Ok(told) => told,
+            Err(e) => {
+                // opened anew: it may have been restarted
+                controller = None;
+                Told::Failed(format!("{:#}", anyhow::Error::from(e)))
+            }
+        }
     }
 }

@@ -406,6 +406,18 @@ fn of_readings(readings: &[&Reading]) -> (said::PartState, String) {
     }
 }
 
+/// An entry of the management controller's event log.
+pub(super) fn entry(event: &hwmon::ipmi::sel::Event) -> said::LogEntry {
+    said::LogEntry {
+        number: event.cursor.record,
+        at: event.time.map(|at| Timestamp::from_secs(u64::from(at))),
+        sensor: event.sensor.clone(),
+        text: event.text.clone(),
+        asserted: event.begins,
+        state: state(event.state),
+    }
+}
+
 /// A course.
 pub(super) fn course(answer: Answer) -> said::Course {
     said::Course {
