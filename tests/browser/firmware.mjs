@@ -79,8 +79,9 @@ async function appear(language, theme) {
   await page.keyboard.press('Escape');
 }
 
-await step('signing in', async () => {
+await step('signing in, with a word on lost passwords', async () => {
   await page.goto(url);
+  await page.getByText(/^(忘记密码|Lost the password)/).waitFor();
   await page.getByLabel(/^(密码|Password)$/).fill(password);
   await button(/^(登录|Sign in)$/).click();
   await page.getByRole('navigation').first().waitFor();
@@ -137,6 +138,33 @@ await step('what was sent is taken back', async () => {
   await button('取消升级').click();
   await page.getByText(/已通过校验/).waitFor({ state: 'detached' });
   await button('上传并校验').waitFor();
+});
+const visit = async (name) => {
+  await page.getByRole('navigation').first().getByRole('link', { name, exact: true }).click();
+  await page.getByRole('heading', { level: 1, name }).waitFor();
+};
+await step('a factory reset wants its word, and lets go of it', async () => {
+  await visit('系统');
+  await button('恢复出厂设置…').click();
+  const word = page.getByLabel('输入 ERASE 以确认');
+  const wipe = button('清除所有数据并重启');
+  for (const [typed, may] of [['', false], ['erase', false], ['ERASE', true]]) {
+    await word.fill(typed);
+    assert((await wipe.isEnabled()) === may, `after ${JSON.stringify(typed)} it may ${may ? 'not ' : ''}be done`);
+  }
+});
+await photograph('factory-reset-zh-light');
+await step('a factory reset that is called off does nothing', async () => {
+  await button('取消').click();
+  await button('恢复出厂设置…').waitFor();
+});
+await step('the management port takes a VLAN from 1 to 4094', async () => {
+  await visit('设置');
+  const vlan = page.getByLabel('管理口 VLAN');
+  for (const [number, good] of [['7', true], ['4095', false], ['0', false], ['', true]]) {
+    await vlan.fill(number);
+    assert((await vlan.evaluate((field) => field.validity.valid)) === good, `${JSON.stringify(number)} is ${good ? 'not ' : ''}taken`);
+  }
 });
 const broken = await page.evaluate(() => window.violations);
 check('the content security policy was never violated', broken.length === 0, broken.join('; '));
