@@ -18,6 +18,9 @@ use crate::step::exec_logged;
 /// How long an installation may take under emulation on a busy host.
 const INSTALLED_WITHIN: Duration = Duration::from_secs(3600);
 
+/// How long the disks of a new array take until they are alike.
+const ALIKE_WITHIN: Duration = Duration::from_secs(1200);
+
 const GIB: u64 = 1 << 30;
 
 /// From CD onto an empty disk, which then starts; again from a stick, which keeps who the box is.
@@ -335,6 +338,11 @@ impl Bench {
         let (session, code) = first_boot(&mut guest)?;
         session.set_up(&code)?;
         session.cli("set hostname on-an-array")?;
+        // an array that was made just now has its redundancy once its disks are alike
+        session.wait_for("hardware", ALIKE_WITHIN, |hardware| {
+            let hardware = hardware.to_string();
+            (hardware.contains("md/md127/missing") && !hardware.contains("md/md127/sync")).then_some(())
+        })?;
         guest.shut_down(Duration::from_secs(180))?;
         let mut guest = with(others.get(..count - 1 - lost).unwrap_or_default()).start()?;
         guest.wait_for_https(BOOT_WITHIN)?;
