@@ -48,6 +48,21 @@ impl Partition {
         Ok(())
     }
 
+    /// Copies the partition into a file, without the octets that are zero.
+    pub(super) fn copy(&self, disk: &Path, to: &Path) -> Result<()> {
+        let _ = std::fs::remove_file(to);
+        let mut copy = Command::new("dd");
+        copy.args(["bs=1M", "conv=sparse", "status=none", "iflag=skip_bytes,count_bytes"])
+            .arg(format!("if={}", disk.display()))
+            .arg(format!("of={}", to.display()))
+            .arg(format!("skip={}", self.start))
+            .arg(format!("count={}", self.bytes));
+        exec(&mut copy)?;
+        // what it left out at the end
+        File::options().write(true).open(to)?.set_len(self.bytes)?;
+        Ok(())
+    }
+
     /// Flips the bits of one byte.
     pub(super) fn flip(&self, disk: &Path, at: u64) -> Result<()> {
         flip(disk, self.start + at)
