@@ -117,6 +117,7 @@ impl Sources {
         let changed = interfaces != self.interfaces;
         self.interfaces = interfaces;
         let mut places = root.disks();
+        places.retain(|place| !on_usb(root, &place.disk));
         places.truncate(DRIVES_MAX);
         if places == self.places {
             return changed;
@@ -215,5 +216,43 @@ fn controller_reader(device: &Path) -> impl FnMut() -> Told + Send + 'static {
                 Told::Failed(format!("{:#}", anyhow::Error::from(e)))
             }
         }
+    }
+}
+
+/// Whether a disk hangs at USB: sticks come and go, and that is no alarm.
+fn on_usb(root: &Root, disk: &str) -> bool {
+    let way = std::fs::read_link(root.path().join("block").join(disk));
+    way.is_ok_and(|way| way.components().any(|part| is_usb(part.as_os_str().to_str())))
+}
+
+/// `usb1`, the name of a bus.
+fn is_usb(part: Option<&str>) -> bool {
+    let number = part.and_then(|part| part.strip_prefix("usb"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stick_is_no_drive_of_the_box() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(folder.path().join("block")).expect("made");
+        let link = |disk: &str, way: &str| {
+            std::os::unix::fs::symlink(way, folder.path().join("block").join(disk)).expect("a link");
+        };
+        link(
+            "sda",
+            "../devices/pci0000:00/0000:00:1b.0/usb2/2-1/2-1:1.0/host6/target6:0:0/6:0:0:0/block/sda",
+        );
+        link(
+            "sdb",
+            "../devices/pci0000:00/0000:00:1f.2/ata3/host2/target2:0:0/2:0:0:0/block/sdb",
+        );
+        let root = Root::open(folder.path()).expect("a root");
+        assert!(on_usb(&root, "sda"));
+        assert!(!on_usb(&root, "sdb"));
+        assert!(!on_usb(&root, "sdc"));
     }
 }
