@@ -1,6 +1,5 @@
 //! How full file systems are: space and inodes, by statvfs(3).
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
@@ -13,20 +12,36 @@ const MOUNTS_MAX: usize = 64;
 const LIMITS: (f64, f64) = (95.0, 98.0);
 
 /// Where file systems are mounted that can be written and have a disk behind them, each disk once, from the text of
-/// /proc/self/mounts. Network file systems, which could hang, are not among them.
+/// /proc/self/mountinfo. What counts is whether the file system can be written, not whether its reader may. Network file systems,
+/// which could hang, are not among them.
 #[must_use]
 pub fn mounts(text: &str) -> Vec<PathBuf> {
-    let mut seen = BTreeSet::new();
-    text.lines()
-        .filter_map(|line| {
-            let mut words = line.split(' ');
-            let (device, at, _, options) = (words.next()?, words.next()?, words.next()?, words.next()?);
-            let written = options.split(',').any(|option| option == "rw");
-            let fresh = device.starts_with("/dev/") && written && seen.insert(device.to_owned());
-            fresh.then(|| PathBuf::from(unescaped(at)))
-        })
-        .take(MOUNTS_MAX)
-        .collect()
+    let mut found: Vec<(&str, &str)> = Vec::new();
+    for line in text.lines() {
+        // `36 35 9:127 / /data ro,noatime shared:1 - ext4 /dev/md127 rw,stripe=64`
+        let Some((before, behind)) = line.split_once(" - ") else {
+            continue;
+        };
+        let (mut before, mut behind) = (before.split(' ').skip(2), behind.split(' ').skip(1));
+        let (Some(number), Some(at)) = (before.next(), before.nth(1)) else {
+            continue;
+        };
+        let (Some(device), Some(options)) = (behind.next(), behind.next()) else {
+            continue;
+        };
+        if !device.starts_with("/dev/") || !options.split(',').any(|option| option == "rw") {
+            continue;
+        }
+        if let Some((_, known)) = found.iter_mut().find(|(known, _)| *known == number) {
+            // a part of it that is mounted elsewhere has a longer name
+            if at.len() < known.len() {
+                *known = at;
+            }
+        } else if found.len() < MOUNTS_MAX {
+            found.push((number, at));
+        }
+    }
+    found.into_iter().map(|(_, at)| PathBuf::from(unescaped(at))).collect()
 }
 
 /// The kernel writes blanks and backslashes as `\040` and the like.
@@ -110,8 +125,9 @@ mod tests {
 
     #[test]
     fn only_disks_that_are_written_count_and_each_once() {
-        let text = "/dev/dm-0 / erofs ro,relatime 0 0\ntmpfs /run tmpfs rw,nosuid 0 0\n/dev/md127 /data ext4 rw,noatime 0 0\n\
-/dev/md127 /var/lib ext4 rw,noatime 0 0\nserver:/x /mnt nfs rw 0 0\n/dev/sdb1 /media/a\\040b vfat rw 0 0\nshort\n";
+        let text = "22 1 253:0 / / ro,relatime - erofs /dev/dm-0 ro\n23 22 0:21 / /run rw,nosuid - tmpfs tmpfs rw,size=1\n\
+24 22 9:127 /hwmon /data/hwmon rw,noatime master:1 - ext4 /dev/md127 rw\n25 22 9:127 / /data ro,noatime shared:1 - ext4 /dev/md127 rw\n\
+26 22 0:40 / /mnt rw - nfs server:/x rw\n27 22 8:17 / /media/a\\040b rw - vfat /dev/sdb1 rw\nshort - x\n";
         assert_eq!(mounts(text), [PathBuf::from("/data"), PathBuf::from("/media/a b")]);
         assert_eq!(unescaped("a\\\\b\\0x"), "a\\\\b\\0x");
     }

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use hwmon::NoData;
 use hwmon::board::{DiskPlace, PortPlace};
 use hwmon::drive::Drive;
 use hwmon::ipmi::sel::Cursor;
 use hwmon::ipmi::{Controller, Device};
 use hwmon::sysfs::Root;
+use hwmon::{NoData, filesystems};
 
 use super::readers::{Answer, Pace, Reader, Told};
 
@@ -34,6 +34,13 @@ const SENSORS_EVERY: Duration = Duration::from_secs(10);
 const CONTROLLER_ANSWERS: Duration = Duration::from_secs(20);
 /// Where it is asked.
 const CONTROLLER_DEVICE: &str = "/dev/ipmi0";
+/// How full file systems are, which changes slowly.
+const SPACE: Pace = Pace {
+    every: Duration::from_secs(30),
+    patience: Duration::from_secs(60),
+};
+/// Where the kernel says what is mounted.
+const MOUNTS: &str = "/proc/self/mountinfo";
 /// How often it is looked which disks there are.
 const LOOK: Duration = Duration::from_secs(2);
 /// The most drives that are read.
@@ -72,6 +79,10 @@ impl Sources {
                 sources.start("sysfs", SYSFS, move || Told::Failed(failed.clone()));
             }
         }
+        sources.start("space", SPACE, || {
+            let mounts = std::fs::read_to_string(MOUNTS).unwrap_or_default();
+            Told::Readings(filesystems::readings(&filesystems::mounts(&mounts)))
+        });
         sources
     }
 
