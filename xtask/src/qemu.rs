@@ -335,6 +335,10 @@ impl Machine {
             let device = format!("virtio-blk-pci,drive=more{at},addr={:#x}", 0x10 + at);
             qemu.args(["-drive", &drive, "-device", &device]);
         }
+        if !self.bays.is_empty() {
+            // slots with numbers, as a server has them: the ports' own hot plug instead of ACPI's
+            qemu.args(["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]);
+        }
         for (at, (bay, file)) in self.bays.iter().enumerate() {
             let drive = format!("if=none,id=bay{at},format=raw,file={}", file.display());
             let device = match bay {
