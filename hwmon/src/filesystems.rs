@@ -8,8 +8,8 @@ use crate::{Kind, NoData, Reading, State, Unit};
 
 /// The most file systems.
 const MOUNTS_MAX: usize = 64;
-/// Percent that are used: attention, and harm.
-const LIMITS: (f64, f64) = (95.0, 98.0);
+/// Percent that are used: attention, and harm. What the analyzer keeps fills its disk up to a setting of at most 95.
+const LIMITS: (f64, f64) = (97.0, 99.0);
 
 /// Where file systems are mounted that can be written and have a disk behind them, each disk once, from the text of
 /// /proc/self/mountinfo. What counts is whether the file system can be written, not whether its reader may. Network file systems,
@@ -136,7 +136,7 @@ mod tests {
     fn a_share_is_judged_and_belongs_to_its_folder() {
         let state = |used| share("/data", "fill", "space used", Ok((used, 1_000.0))).state();
         assert_eq!(
-            (state(949.0), state(950.0), state(980.0)),
+            (state(969.0), state(970.0), state(990.0)),
             (State::Ok, State::Warning, State::Critical)
         );
         assert_eq!(
