@@ -60,6 +60,7 @@ pub(crate) struct Machine {
     secure_boot: Option<Keys>,
     second_disks: Vec<PathBuf>,
     bays: Vec<(Bay, PathBuf)>,
+    controller: Option<u16>,
     usb_sticks: Vec<PathBuf>,
     cd: Option<PathBuf>,
     stick_first: bool,
@@ -86,6 +87,7 @@ impl Machine {
             secure_boot: None,
             second_disks: Vec::new(),
             bays: Vec::new(),
+            controller: None,
             usb_sticks: Vec::new(),
             cd: None,
             stick_first: false,
@@ -112,6 +114,12 @@ impl Machine {
     /// A drive that tells of its health, in a bay; `file` exists already.
     pub(crate) fn bay(mut self, bay: Bay, file: impl Into<PathBuf>) -> Self {
         self.bays.push((bay, file.into()));
+        self
+    }
+
+    /// A management controller, played by whoever listens at this port of the loopback (`ipmi_sim`, codec VM).
+    pub(crate) fn controller(mut self, port: u16) -> Self {
+        self.controller = Some(port);
         self
     }
 
@@ -270,6 +278,16 @@ impl Machine {
             qemu.args(["-smbios", &format!("type=11,value={}", text.replace(',', ",,"))]);
         }
         self.plug_disks(&mut qemu);
+        if let Some(port) = self.controller {
+            let line = format!("socket,id=controller,host=127.0.0.1,port={port},reconnect=2");
+            qemu.args([
+                "-chardev",
+                &line,
+                "-device",
+                "ipmi-bmc-extern,id=bmc,chardev=controller",
+            ]);
+            qemu.args(["-device", "isa-ipmi-kcs,bmc=bmc,irq=5"]);
+        }
         let forwards = self.connect_management(&mut qemu)?;
         let mut ports = Vec::new();
         for port in 0..self.capture_ports {
