@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::UdpSocket;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::power::Power;
+
+/// How long QEMU may take to open its sockets on a busy host.
+const SOCKETS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Ports on 127.0.0.1 that lead to the guest's management port.
 #[derive(Clone, Copy, Default)]
@@ -92,8 +95,7 @@ impl Guest {
 
     /// A connection to the serial console, as a terminal has it.
     pub(crate) fn serial_console(&self) -> Result<UnixStream> {
-        let path = self.dir.join("serial.sock");
-        UnixStream::connect(&path).with_context(|| format!("cannot connect to {}", path.display()))
+        connect(&self.dir.join("serial.sock"))
     }
 
     /// Waits until the serial console shows `text`, and returns the line that holds it, from there on.
@@ -192,8 +194,7 @@ impl Guest {
 
     /// Runs a command of QEMU's monitor (QMP) and returns its answer.
     pub(crate) fn qmp(&self, command: &str, arguments: &Value) -> Result<Value> {
-        let path = self.dir.join("qmp.sock");
-        let mut stream = UnixStream::connect(&path).with_context(|| format!("cannot connect to {}", path.display()))?;
+        let mut stream = connect(&self.dir.join("qmp.sock"))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         for request in [
@@ -297,4 +298,15 @@ fn https_status(port: u16) -> Option<String> {
     let _ = client.wait();
     read?.ok()?;
     line.starts_with("HTTP/").then(|| line.trim().to_owned())
+}
+
+/// Connects to a socket of QEMU, which makes it a moment after its start.
+fn connect(path: &Path) -> Result<UnixStream> {
+    let began = Instant::now();
+    loop {
+        match UnixStream::connect(path) {
+            Err(_) if began.elapsed() < SOCKETS_WITHIN => std::thread::sleep(Duration::from_millis(50)),
+            result => return result.with_context(|| format!("cannot connect to {}", path.display())),
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! A LAN for the appliance's management port: a network namespace with DHCP and router
 //! advertisements, joined to a tap interface by a bridge that has no address on this machine.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::step::exec;
 
@@ -25,6 +26,7 @@ pub(super) const VLAN_GUEST_IPV4: &str = "10.98.0.50";
 
 /// A VLAN upon the LAN, with DHCP; gone when dropped, as the LAN is.
 pub(super) struct Vlan {
+    interface: Child,
     dhcp: Child,
 }
 
@@ -32,23 +34,40 @@ impl Vlan {
     /// Builds it; the LAN must be there.
     pub(super) fn build(number: u16) -> Result<Self> {
         let name = format!("{HOST}.{number}");
-        let id = number.to_string();
-        inside(&[
-            "ip", "link", "add", "link", HOST, "name", &name, "type", "vlan", "id", &id,
-        ])?;
+        let interface = tagged(&name, number)?;
         inside(&["ip", "link", "set", &name, "up"])?;
         inside(&["ip", "addr", "add", "10.98.0.1/24", "dev", &name])?;
         let ranges = ["--dhcp-range=10.98.0.40,10.98.0.60,255.255.255.0,1h"];
         let dhcp = serve(&name, &ranges, VLAN_GUEST_IPV4)?;
-        Ok(Self { dhcp })
+        Ok(Self { interface, dhcp })
     }
 }
 
 impl Drop for Vlan {
     fn drop(&mut self) {
-        let _ = self.dhcp.kill();
-        let _ = self.dhcp.wait();
+        for child in [&mut self.dhcp, &mut self.interface] {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
+}
+
+/// An interface in the namespace whose frames have a tag on the wire; not every kernel that tests run on knows them.
+fn tagged(name: &str, number: u16) -> Result<Child> {
+    let mut child = Command::new("ip")
+        .args(["netns", "exec", NAMESPACE, "python3"])
+        .arg(crate::root().join("tests/network/vlan.py"))
+        .args([HOST, &number.to_string(), name])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start python3")?;
+    let mut said = String::new();
+    if let Some(out) = child.stdout.take() {
+        BufReader::new(out).read_line(&mut said)?;
+    }
+    ensure!(said.trim() == "ready", "tests/network/vlan.py did not start");
+    Ok(child)
 }
 
 /// The LAN; gone when dropped.
