@@ -2,8 +2,8 @@
 //!
 //! FAT has no journal. So a slot's old kernel is never overwritten, each step is on the disk
 //! before the next begins, and a kernel that is being written has a name that the boot loader does
-//! not know. A rename writes the new name before it removes the old one (the partition is mounted
-//! with `dirsync`); cut off between, a kernel has two names, and removing one would free what the
+//! not know. A rename may write the new name before it removes the old one (see `mounted`, and other programs'
+//! renames); cut off between, a kernel has two names, and removing one would free what the
 //! other leads to. Such twins are kept, all but one without tries, until both go when the slot is
 //! replaced.
 //!

@@ -14,6 +14,8 @@ const PLACE: &str = "/run/spanwatch-esp";
 const IDENTITY: &str = "/identity";
 const FLOOR_OF_IMAGE: &str = "/usr/lib/spanwatch/version-floor";
 const KERNELS: &str = "EFI/Linux";
+/// Not DIRSYNC: that writes a new name with the size 0 first, and its size afterwards; see [`rename`].
+const FLAGS: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
 
 /// Where the kernels are while the partition is mounted.
 #[must_use]
@@ -44,8 +46,7 @@ impl Mounted {
         let lock = File::create("/run/spanwatch-esp.lock").context("cannot make a lock in /run")?;
         lock.lock().context("cannot lock the EFI system partition")?;
         std::fs::create_dir_all(PLACE).with_context(|| format!("cannot make {PLACE}"))?;
-        let flags =
-            MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::DIRSYNC | MountFlags::RDONLY;
+        let flags = FLAGS | MountFlags::RDONLY;
         // continue: names that share clusters must not make the partition unwritable
         let options = CString::new("umask=0077,errors=continue")?;
         mount(device, PLACE, c"vfat", flags, options.as_c_str())
@@ -59,10 +60,7 @@ impl Mounted {
     /// Their folder cannot be read.
     pub fn listing(&self) -> Result<Esp> {
         let dir = Path::new(PLACE).join(KERNELS);
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))? {
-            names.extend(entry?.file_name().into_string());
-        }
+        let names = with_contents(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
         Ok(Esp::of(names.iter().map(String::as_str)))
     }
 
@@ -71,10 +69,10 @@ impl Mounted {
     /// # Errors
     /// A step could not be done; those before it are on the disk.
     pub fn carry_out(&mut self, steps: &[Step], kernel: Option<&Path>) -> Result<()> {
-        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::DIRSYNC;
-        mount_remount(PLACE, flags, c"umask=0077,errors=continue")
+        mount_remount(PLACE, FLAGS, c"umask=0077,errors=continue")
             .context("cannot make the EFI system partition writable")?;
         let dir = Path::new(PLACE).join(KERNELS);
+        sweep(&dir).with_context(|| format!("cannot remove an empty file of {}", dir.display()))?;
         for step in steps {
             one(&dir, step, kernel)?;
             File::open(&dir)
@@ -107,9 +105,43 @@ fn one(dir: &Path, step: &Step, kernel: Option<&Path>) -> Result<()> {
     }
 }
 
+/// The names in a folder but those of empty files: power that failed while FAT was changed can leave such a name, which the
+/// boot loader skips, too.
+fn with_contents(dir: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if !is_empty_file(&entry)? {
+            names.extend(entry.file_name().into_string());
+        }
+    }
+    Ok(names)
+}
+
+/// Removes our empty files, so that their names are free.
+fn sweep(dir: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if is_empty_file(&entry)? && entry.file_name().as_encoded_bytes().starts_with(b"spanwatch-") {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_empty_file(entry: &std::fs::DirEntry) -> std::io::Result<bool> {
+    let about = entry.metadata()?;
+    Ok(about.is_file() && about.len() == 0)
+}
+
+/// Gives a file another name, which is on the disk, with size and place, before the old one goes: flushing the file writes
+/// its own entry alone, and flushing the folder, which comes after, the rest (vfat_rename and fat_file_fsync in fs/fat).
 fn rename(from: &Path, to: &Path) -> Result<()> {
     ensure!(!to.exists(), "{} exists already", to.display());
-    std::fs::rename(from, to).with_context(|| format!("cannot rename {}", from.display()))
+    std::fs::rename(from, to).with_context(|| format!("cannot rename {}", from.display()))?;
+    File::open(to)
+        .and_then(|file| file.sync_all())
+        .with_context(|| format!("cannot flush {}", to.display()))
 }
 
 fn remove(file: &Path) -> Result<()> {
@@ -210,6 +242,31 @@ mod tests {
         std::fs::create_dir_all(&slaves).expect("a folder");
         std::os::unix::fs::symlink(sys.join("devices/vda/vda2"), slaves.join("vda2")).expect("a link");
         assert_eq!(esp_beside(sys, "dm-0").expect("it is there"), "vda1");
+    }
+
+    #[test]
+    fn names_without_contents_are_none_and_are_swept_away() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let names = || {
+            let mut names = with_contents(dir.path()).expect("it is there");
+            names.sort();
+            names
+        };
+        for (name, contents) in [
+            ("spanwatch-000002-b+3.efi", ""),
+            ("spanwatch-000002-b+2-1.efi", "MZ"),
+            ("other.efi", ""),
+        ] {
+            std::fs::write(dir.path().join(name), contents).expect("a file");
+        }
+        std::fs::create_dir(dir.path().join("spanwatch-folder")).expect("a folder");
+        assert_eq!(names(), ["spanwatch-000002-b+2-1.efi", "spanwatch-folder"]);
+        sweep(dir.path()).expect("they can be removed");
+        assert!(!dir.path().join("spanwatch-000002-b+3.efi").exists());
+        assert!(dir.path().join("other.efi").exists() && names().len() == 2);
+        let (from, to) = (names()[0].clone(), "spanwatch-000002-b+3.efi");
+        rename(&dir.path().join(from), &dir.path().join(to)).expect("the name is free");
+        assert_eq!(names(), [to, "spanwatch-folder"]);
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Machine {
         Ok(())
     }
 
-    /// The new name is on the disk before the old one goes: the partition is mounted with `dirsync`.
+    /// The new name is on the disk before the old one goes, at the worst.
     fn rename(&mut self, from: String, to: String) -> Result<(), PowerCut> {
         let chain = self.disk.names[&from];
         assert!(!self.disk.names.contains_key(&to), "{to} is taken");
