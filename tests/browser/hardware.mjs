@@ -14,6 +14,7 @@ export async function hardware({ page, url, step, assert, eventually, navigate, 
   await step('the hardware page draws eight bays, supplies and ports, each in its state', async () => {
     await navigate(/^硬件$/);
     await page.getByRole('heading', { level: 1, name: /^硬件/ }).waitFor();
+    await front.locator('[data-part]').first().waitFor();
     assert((await front.locator('[data-part^="bay "]').count()) === 8, 'bays');
     assert((await page.getByTestId('chassis-rear').locator('[data-part^="supply "]').count()) === 2, 'supplies');
     assert((await page.getByTestId('chassis-rear').locator('.port').count()) === 6, 'ports');
