@@ -150,7 +150,8 @@ impl Bench {
         let esp = self.new_disk()?;
         // five kernels have no room beside it
         esp.remove("EFI/Linux/spanwatch-recovery.efi")?;
-        let good = self.parts.join("spanwatch-b.efi");
+        let good = self.dir.join("good.efi");
+        std::fs::copy(self.parts.join("spanwatch-b.efi"), &good)?;
         let unsigned = self.unsigned("unsigned.efi")?;
         let altered = self.dir.join("altered.efi");
         std::fs::copy(&good, &altered)?;
