@@ -107,6 +107,16 @@ rm -f "$esp"
 truncate -s $(($(field spanwatch-esp size) * 512)) "$esp"
 mformat -i "$esp" -F -c 1 -N 53504157 -v SPANWATCH ::
 mmd -i "$esp" ::/EFI ::/EFI/BOOT ::/EFI/systemd ::/EFI/Linux ::/loader
+# The kernels' folder gets eight clusters at once. A firmware that makes it longer while the boot loader renames a
+# kernel, and loses power in it, leaves a folder that nothing can read, and a box that does not start.
+rm -rf "$out/names"
+mkdir "$out/names"
+for number in $(seq 10 49); do
+    touch -d "@$SOURCE_DATE_EPOCH" "$out/names/spanwatch-name-$number"
+done
+mcopy -m -i "$esp" "$out"/names/* ::/EFI/Linux
+mdel -i "$esp" '::/EFI/Linux/spanwatch-name-*'
+rm -rf "$out/names"
 cp "$board/loader.conf" "$out/loader.conf"
 put_esp() {
     touch -d "@$SOURCE_DATE_EPOCH" "$1"

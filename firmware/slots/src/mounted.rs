@@ -14,6 +14,8 @@ const PLACE: &str = "/run/spanwatch-esp";
 const IDENTITY: &str = "/identity";
 const FLOOR_OF_IMAGE: &str = "/usr/lib/spanwatch/version-floor";
 const KERNELS: &str = "EFI/Linux";
+/// An empty file whose name takes as many entries of a folder as a kernel's: three. See [`sweep`].
+const PLACEHOLDER: &str = "spanwatch-placeholder";
 /// Not DIRSYNC: that writes a new name with the size 0 first, and its size afterwards; see [`rename`].
 const FLAGS: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
 
@@ -96,7 +98,12 @@ fn one(dir: &Path, step: &Step, kernel: Option<&Path>) -> Result<()> {
         Step::Write(new) => {
             let kernel = kernel.context("there is no kernel to install")?;
             let to = dir.join(new.to_string());
-            copy(kernel, &to).with_context(|| format!("cannot write {}", to.display()))
+            // FAT gives the first free place in the folder: this keeps the one before for the kernel's last name, so
+            // that the firmware's next rename stays in the same sector
+            let first = dir.join(PLACEHOLDER);
+            File::create(&first).with_context(|| format!("cannot make {}", first.display()))?;
+            copy(kernel, &to).with_context(|| format!("cannot write {}", to.display()))?;
+            remove(&first)
         }
         Step::Publish(from, to) => rename(&dir.join(from.to_string()), &dir.join(to.to_string())),
         Step::Rename(from, to) => rename(&dir.join(from.to_string()), &dir.join(to.to_string())),
