@@ -63,7 +63,16 @@ pub(crate) fn build_dir() -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// The commands that build something; the others that need Debian's packages ask for them themselves, after they looked at
+/// their arguments.
+const BUILDS: [&str; 8] = [
+    "image", "bundle", "factory", "kernel", "rootfs", "release", "sbom", "programs",
+];
+
 fn command(name: &str, rest: &[String]) -> Result<()> {
+    if BUILDS.contains(&name) {
+        deps::install()?;
+    }
     match name {
         "run" => run::run(rest),
         "image" => image::build().map(drop),
