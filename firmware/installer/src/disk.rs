@@ -1,6 +1,7 @@
 //! A disk as the installer sees it: what it is, what is on it, and whether it will do.
 
 use crate::gpt::{SECTOR, Table};
+use crate::smart::Condition;
 use crate::talk::{Said, both};
 
 /// How many octets of a disk's start are looked at.
@@ -107,8 +108,8 @@ pub(crate) struct Disk {
     pub(crate) removable: bool,
     /// Whether it cannot be written.
     pub(crate) read_only: bool,
-    /// What SMART says against it; none when SMART says nothing or is not there.
-    pub(crate) failing: Option<String>,
+    /// What it says of its own health.
+    pub(crate) condition: Condition,
     /// What is on it.
     pub(crate) contents: Contents,
 }
@@ -126,7 +127,7 @@ pub(crate) enum Unsuitable {
     TooSmall(u64),
     /// Its sectors have so many octets and not 512.
     Sectors(u64),
-    /// SMART says so.
+    /// It says so itself.
     Failing(String),
     /// Its first octets cannot be read.
     Unreadable(String),
@@ -174,8 +175,8 @@ impl Disk {
         if self.sector != SECTOR {
             return Err(Unsuitable::Sectors(self.sector));
         }
-        if let Some(why) = &self.failing {
-            return Err(Unsuitable::Failing(why.clone()));
+        if let Some(why) = self.condition.failing() {
+            return Err(Unsuitable::Failing(why));
         }
         if let Contents::Unreadable(why) = &self.contents {
             return Err(Unsuitable::Unreadable(why.clone()));
@@ -207,6 +208,8 @@ pub(crate) fn size(octets: u64) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use hwmon::verdict::Health;
+
     use super::*;
     use crate::gpt::tests::image_table;
 
@@ -220,7 +223,10 @@ pub(crate) mod tests {
             serial: Some(format!("S-{name}")),
             removable: false,
             read_only: false,
-            failing: None,
+            condition: Condition {
+                health: Health::Ok,
+                reasons: Vec::new(),
+            },
             contents: Contents::Blank,
         }
     }
@@ -265,7 +271,10 @@ pub(crate) mod tests {
         assert_eq!(with(|disk| disk.read_only = true), Err(Unsuitable::ReadOnly));
         assert_eq!(with(|disk| disk.sector = 4096), Err(Unsuitable::Sectors(4096)));
         assert_eq!(
-            with(|disk| disk.failing = Some("x".into())),
+            with(|disk| disk.condition = Condition {
+                health: Health::Failing,
+                reasons: vec!["x".into()],
+            }),
             Err(Unsuitable::Failing("x".into()))
         );
         assert_eq!(

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::answers::machine_serial;
 use crate::disk::{Contents, Disk, HEAD};
+use crate::smart::Condition;
 
 const BLOCK: &str = "/sys/block";
 
@@ -63,7 +63,7 @@ fn disk(name: &str) -> Option<Disk> {
         serial: serial(&dir),
         removable: usb || number("removable") == Some(1),
         read_only: number("ro") == Some(1),
-        failing: failing(name),
+        condition: Condition::read(name),
         contents: head(name),
     })
 }
@@ -79,20 +79,6 @@ fn serial(dir: &Path) -> Option<String> {
         .trim_matches(['\0', ' '])
         .to_owned();
     (!serial.is_empty()).then_some(serial)
-}
-
-/// What smartctl says against a disk; none when it is not in the image, or says nothing.
-fn failing(name: &str) -> Option<String> {
-    let out = Command::new("/usr/sbin/smartctl")
-        .args(["--health", "--json=c"])
-        .arg(Path::new("/dev").join(name))
-        .output()
-        .ok()?;
-    let value: serde_json::Value = serde_json::from_slice(&out.stdout).ok()?;
-    let passed = value
-        .pointer("/smart_status/passed")
-        .and_then(serde_json::Value::as_bool)?;
-    (!passed).then(|| "overall-health self-assessment: FAILED".to_owned())
 }
 
 fn head(name: &str) -> Contents {

@@ -13,6 +13,7 @@ mod media;
 mod plan;
 mod report;
 mod selftest;
+mod smart;
 mod talk;
 mod work;
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hwmon::verdict::Health;
 use serde_json::{Value, json};
 
 use crate::answers::Depth;
@@ -14,6 +15,7 @@ use crate::disk;
 use crate::drive::{CHUNK, Disk as _, Drive, Fault, same};
 use crate::machine::{names, ports, text};
 use crate::plan::Area;
+use crate::smart::Condition;
 
 /// What a part of the test came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +71,7 @@ pub(crate) fn memory(depth: Depth) -> Part {
 
 /// Reads the sensors.
 pub(crate) fn sensors() -> Part {
-    sensors::read(Path::new("/sys/class/hwmon"))
+    sensors::read(Path::new("/sys"), Path::new("/dev/ipmi0"))
 }
 
 /// The ports' names and addresses.
@@ -143,15 +145,26 @@ pub(crate) fn disks(depth: Depth, disks: &[disk::Disk], areas: &[Area]) -> Part 
         let Some(disk) = disks.get(area.disk) else { continue };
         let began = Instant::now();
         let result = exercise(&disk.name, *area, places);
+        // asked anew: what was just written may have shown sectors that are bad
+        let condition = Condition::read(&disk.name);
         let seconds = began.elapsed().as_secs_f64();
         let tested = *result.as_ref().unwrap_or(&0);
+        let (health, why) = match condition.health {
+            Health::Failing => (Verdict::Failed, "failing"),
+            Health::Warning => (Verdict::Warning, "in doubt"),
+            Health::Ok | Health::Unknown => (Verdict::Passed, ""),
+        };
+        if health != Verdict::Passed {
+            faults.push(format!("{} is {why}: {}", disk.name, condition.reasons.join("; ")));
+        }
+        verdict = verdict.max(health);
         if let Err(fault) = &result {
             verdict = Verdict::Failed;
-            faults.push(fault.to_string());
+            faults.insert(0, fault.to_string());
         }
         seen.push(json!({
             "name": disk.name, "model": disk.model, "serial": disk.serial, "octets": disk.octets,
-            "smart": disk.failing.as_deref().unwrap_or("no complaint"), "tested_octets": tested, "seconds": (seconds * 10.0).round() / 10.0,
+            "smart": condition.json(), "tested_octets": tested, "seconds": (seconds * 10.0).round() / 10.0,
             "io_errors": text(Path::new("/sys/block").join(&disk.name).join("device/ioerr_cnt")),
             "fault": result.err().map(|fault| fault.to_string()),
         }));

@@ -12,7 +12,7 @@ use super::session::{BOOT_WITHIN, Session, first_boot};
 use super::tally::Tally;
 use crate::factory::Media;
 use crate::keys::Keys;
-use crate::qemu::{Guest, Machine};
+use crate::qemu::{Bay, Guest, Machine};
 use crate::step::exec_logged;
 
 /// How long an installation may take under emulation on a busy host.
@@ -63,6 +63,7 @@ pub(super) fn more(tally: &mut Tally) -> Result<()> {
         "a disk that fails in the middle is named with the octet, and can be installed again",
         bench.failing(),
     );
+    tally.check("a disk that says that it fails is refused", bench.says_failing());
     for (layout, count, lost) in [("raid1", 2, 1), ("raid5", 3, 1), ("raid6", 4, 2), ("raid10", 4, 1)] {
         tally.check(
             &format!("data on {layout} over {count} disks, of which {lost} may die"),
@@ -215,6 +216,11 @@ impl Bench {
             let verdict = text(&format!("/tests/{part}/verdict")).to_owned();
             ensure!(!verdict.is_empty() && verdict != "failed", "{part}: {verdict:?}");
         }
+        let smart = text("/tests/disks/seen/disks/0/smart/health");
+        ensure!(
+            ["ok", "unknown"].contains(&smart),
+            "the report says of the disk's health {smart:?}"
+        );
         ensure!(
             text("/installation/read_back_sha256").len() == 64,
             "nothing was read back"
@@ -316,6 +322,24 @@ impl Bench {
         let answers = json!({"version": 1, "serial_number": "SW-2", "self_test": "none", "used_disks": "erase"});
         let mut guest = self.with(&disk, &answers)?;
         self.finished(&mut guest).map(drop)
+    }
+
+    /// An NVMe drive that calls its medium read-only (NVMe base specification, log 02h) cannot be chosen.
+    fn says_failing(&self) -> Result<()> {
+        let (disk, failing) = (self.disk("well", 5 * GIB)?, self.disk("says-failing", 5 * GIB)?);
+        let answers = json!({"version": 1, "serial_number": "SW-6", "disk": "NVME-4"});
+        let stick = self.stick("answers", &answers)?;
+        let machine = self.machine(&disk).bay(Bay::Nvme(4), &failing);
+        let mut guest = machine.cd(&self.media.iso).usb_stick(stick).start()?;
+        let property = json!({
+            "path": "/machine/peripheral/nvme-4", "property": "smart_critical_warning", "value": 8,
+        });
+        guest.qmp("qom-set", &property)?;
+        let said = self.refusal(&mut guest)?;
+        ensure!(said.contains("nvme0n1") && said.contains("SMART"), "{said}");
+        guest.kill()?;
+        ensure!(head(&failing)?.iter().all(|&octet| octet == 0), "the disk was written");
+        Ok(())
     }
 
     /// Data on an array over `count` disks: what is set stays when the last `lost` of them are gone.

@@ -1,120 +1,143 @@
-//! Sensors as the kernel's hwmon class shows them (Linux, Documentation/hwmon/sysfs-interface.rst).
+//! Sensors: the kernel's chips and memory controllers, and those of the management controller where there is one.
 
 use std::path::Path;
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use hwmon::ipmi::{Controller, Device};
+use hwmon::{Reading, State, sysfs};
+use serde_json::json;
 
 use super::{Part, Verdict};
-use crate::machine::{names, text};
 
-/// File name's start, unit, and how many of the file's units make one of it.
-const KINDS: [(&str, &str, f64); 5] = [
-    ("temp", "°C", 1000.0),
-    ("fan", "1/min", 1.0),
-    ("in", "V", 1000.0),
-    ("power", "W", 1_000_000.0),
-    ("curr", "A", 1000.0),
-];
+/// What of the kernel's readings is about this machine's sensors; disks, ports and arrays have tests of their own.
+const SOURCES: [&str; 3] = ["hwmon/", "edac/", "cpu"];
 
-/// Reads all of them; a temperature at its critical limit or a fan's alarm fails.
-pub(super) fn read(root: &Path) -> Part {
-    let (mut seen, mut wrong) = (Vec::new(), Vec::new());
-    for chip in names(root) {
-        let dir = root.join(&chip);
-        let chip = text(dir.join("name")).unwrap_or(chip);
-        for file in names(&dir) {
-            if let Some(value) = sensor(&dir, &chip, &file) {
-                if value.get("wrong").is_some_and(|wrong| wrong == true) {
-                    wrong.push(format!(
-                        "{chip} {}",
-                        value.get("name").and_then(Value::as_str).unwrap_or("?")
-                    ));
-                }
-                seen.push(value);
-            }
-        }
-    }
-    let verdict = match (seen.is_empty(), wrong.is_empty()) {
-        (true, _) => Verdict::Skipped,
-        (_, true) => Verdict::Passed,
-        _ => Verdict::Failed,
+/// How long the management controller may take to tell all of its sensors.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Reads all of them. What the kernel calls critical fails; what warns, and what the management controller finds wrong (a
+/// supply without its cord, an open lid), is for somebody to look at.
+pub(super) fn read(sys: &Path, controller: &Path) -> Part {
+    let kernel = sysfs::Root::open(sys).map(|root| root.readings()).unwrap_or_default();
+    let kernel = kernel
+        .into_iter()
+        .filter(|reading| SOURCES.iter().any(|source| reading.id().starts_with(source)))
+        .collect();
+    let controller = match controller.exists() {
+        true => Device::open(controller, PATIENCE)
+            .and_then(|device| Controller::new(device).readings())
+            .map_err(|error| error.to_string()),
+        false => Ok(Vec::new()),
     };
-    let summary = match (seen.is_empty(), wrong.is_empty()) {
-        (true, _) => "this machine shows no sensors".to_owned(),
-        (_, true) => format!("{} sensors, none outside its limits", seen.len()),
-        _ => format!("outside its limits: {}", wrong.join(", ")),
+    part(kernel, controller)
+}
+
+fn part(kernel: Vec<Reading>, controller: Result<Vec<Reading>, String>) -> Part {
+    let (own, trouble) = match controller {
+        Ok(readings) => (readings, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let judged = |reading: &Reading, by_controller: bool| match reading.state() {
+        State::Critical if by_controller => Verdict::Warning,
+        State::Critical => Verdict::Failed,
+        State::Warning => Verdict::Warning,
+        State::Ok | State::Info | State::Unknown => Verdict::Passed,
+    };
+    let all: Vec<(Verdict, &Reading)> = kernel
+        .iter()
+        .map(|reading| (judged(reading, false), reading))
+        .chain(own.iter().map(|reading| (judged(reading, true), reading)))
+        .collect();
+    let told = all.iter().filter(|(_, reading)| reading.value().is_ok()).count();
+    let wrong: Vec<String> = all
+        .iter()
+        .filter(|(verdict, _)| *verdict != Verdict::Passed)
+        .map(|(_, reading)| format!("{}: {}", reading.name(), reading.reason()))
+        .chain(trouble.clone())
+        .collect();
+    let worst = all.iter().map(|(verdict, _)| *verdict).max();
+    let silent = trouble.as_ref().map(|_| Verdict::Warning);
+    let verdict = match worst.max(silent) {
+        Some(Verdict::Passed) if told == 0 => Verdict::Skipped,
+        None => Verdict::Skipped,
+        Some(verdict) => verdict,
+    };
+    let summary = match (wrong.is_empty(), told) {
+        (true, 0) => "this machine shows no sensors".to_owned(),
+        (true, _) => format!("{told} sensors, none outside its limits"),
+        _ => wrong.join(", "),
     };
     Part {
         name: "sensors",
         verdict,
         summary,
-        seen: json!({ "sensors": seen }),
+        seen: json!({ "sensors": kernel, "controller": own, "controller_trouble": trouble }),
     }
-}
-
-fn sensor(dir: &Path, chip: &str, file: &str) -> Option<Value> {
-    let stem = file.strip_suffix("_input")?;
-    let (kind, unit, scale) = KINDS.into_iter().find(|(kind, ..)| {
-        stem.strip_prefix(kind)
-            .is_some_and(|n| !n.is_empty() && n.bytes().all(|c| c.is_ascii_digit()))
-    })?;
-    let number = |suffix: &str| text(dir.join(format!("{stem}_{suffix}")))?.parse::<f64>().ok();
-    let value = number("input").map(|value| value / scale);
-    let limit = number("crit").map(|limit| limit / scale);
-    let alarm = number("alarm").is_some_and(|alarm| alarm > 0.0);
-    let hot = kind == "temp" && matches!((value, limit), (Some(value), Some(limit)) if limit > 0.0 && value >= limit);
-    Some(json!({
-        "chip": chip, "name": text(dir.join(format!("{stem}_label"))).unwrap_or_else(|| stem.to_owned()),
-        "value": value, "unit": unit, "critical": limit.filter(|_| kind == "temp"), "wrong": hot || (kind == "fan" && alarm),
-    }))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
-    fn chip(files: &[(&str, &str)]) -> tempfile::TempDir {
+    fn sys(files: &[(&str, &str)]) -> tempfile::TempDir {
         let root = tempfile::tempdir().expect("a folder");
-        let dir = root.path().join("hwmon0");
-        std::fs::create_dir(&dir).expect("a folder");
+        let dir = root.path().join("class/hwmon/hwmon0");
+        std::fs::create_dir_all(&dir).expect("a folder");
         for (name, text) in files {
             std::fs::write(dir.join(name), text).expect("a file");
         }
         root
     }
 
+    fn tested(files: &[(&str, &str)]) -> Part {
+        let root = sys(files);
+        read(root.path(), &root.path().join("no-controller"))
+    }
+
     #[test]
     fn a_machine_without_sensors_is_skipped() {
         let root = tempfile::tempdir().expect("a folder");
-        assert_eq!(read(root.path()).verdict, Verdict::Skipped);
+        let part = read(root.path(), &root.path().join("no-controller"));
+        assert_eq!(part.verdict, Verdict::Skipped);
     }
 
     #[test]
     fn values_and_limits_are_read() {
-        let files = [
+        let part = tested(&[
             ("name", "coretemp\n"),
             ("temp1_input", "41500\n"),
             ("temp1_crit", "90000\n"),
             ("temp1_label", "Package id 0\n"),
             ("fan1_input", "4200\n"),
-            ("intrusion0_alarm", "1\n"),
-        ];
-        let part = read(chip(&files).path());
+        ]);
         assert_eq!(part.verdict, Verdict::Passed, "{}", part.summary);
         let sensors = part.seen.pointer("/sensors").and_then(Value::as_array).expect("a list");
-        assert_eq!(sensors.len(), 2);
-        assert!(
-            sensors
-                .iter()
-                .any(|sensor| sensor["name"] == "Package id 0" && sensor["value"] == 41.5)
-        );
+        assert_eq!(sensors.len(), 2, "{sensors:?}");
+        assert!(sensors.iter().any(|sensor| sensor["value"] == 41.5), "{sensors:?}");
     }
 
     #[test]
     fn what_is_too_hot_fails_and_is_named() {
-        let files = [("name", "coretemp"), ("temp1_input", "95000"), ("temp1_crit", "90000")];
-        let part = read(chip(&files).path());
+        let part = tested(&[("name", "coretemp"), ("temp1_input", "95000"), ("temp1_crit", "90000")]);
         assert_eq!(part.verdict, Verdict::Failed);
-        assert!(part.summary.contains("coretemp temp1"), "{}", part.summary);
+        assert!(part.summary.contains("temp1"), "{}", part.summary);
+    }
+
+    #[test]
+    fn what_the_controller_finds_wrong_is_looked_at_and_so_is_its_silence() {
+        use hwmon::{Kind, Unit};
+        let lost = Reading::fact("ipmi/1", "PS Redundancy", Kind::State, Unit::Boolean, Ok(1.0))
+            .judged(State::Critical, "redundancy lost");
+        let part_of = |told| part(Vec::new(), told);
+        let found = part_of(Ok(vec![lost]));
+        assert_eq!(found.verdict, Verdict::Warning);
+        assert!(found.summary.contains("redundancy lost"), "{}", found.summary);
+        let silent = part_of(Err("no answer".to_owned()));
+        assert_eq!(
+            (silent.verdict, silent.summary.as_str()),
+            (Verdict::Warning, "no answer")
+        );
     }
 }
