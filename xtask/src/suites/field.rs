@@ -292,7 +292,7 @@ impl Bench {
         let began = Instant::now();
         let mut serial = guest.serial_console()?;
         while !guest.serial().contains("Spanwatch recovery") {
-            ensure!(began.elapsed() < SOON, "no boot menu: {}", guest.serial());
+            ensure!(began.elapsed() < BOOT_WITHIN, "no boot menu: {}", guest.serial());
             // the cursor key down, as a terminal sends it
             serial.write_all(b"\x1b[B")?;
             std::thread::sleep(Duration::from_millis(200));
