@@ -1,16 +1,13 @@
 //! Disks, asked themselves: ATA by SMART commands inside of SCSI ones, SCSI by log pages, `NVMe` by logs of its admin queue.
 //!
-//! What comes back is decoded by pure functions over octets ([`ata`], [`scsi`], [`nvme`]); [`read`] asks a device, and a
-//! [`Reader`] does so on a thread of its own, so that a disk that hangs in the kernel hangs nothing else. A disk that sleeps is
-//! not woken.
+//! What comes back is decoded by pure functions over octets ([`ata`], [`scsi`], [`nvme`]); [`read`] asks a device, and blocks for
+//! as long as that does. A disk that sleeps is not woken.
 
 mod ask;
 pub mod ata;
 mod names;
 pub mod nvme;
 mod octets;
-mod reader;
 pub mod scsi;
 
 pub use ask::{Extent, device, read, start_test};
-pub use reader::Reader;

@@ -28,8 +28,8 @@ pub enum Extent {
 /// Sends a SCSI command: the command, which way data goes, and the data.
 type Send<'a> = dyn FnMut(&[u8], Way, &mut [u8]) -> io::Result<Answer> + 'a;
 
-/// Reads a disk: `/dev/sda`, or an `NVMe` controller, `/dev/nvme0`. It blocks for as long as the disk does; a [`super::Reader`]
-/// does not. What cannot be read is missing, with its reason.
+/// Reads a disk: `/dev/sda`, or an `NVMe` controller, `/dev/nvme0`. It blocks for as long as the disk does. What cannot be read
+/// is missing, with its reason.
 #[must_use]
 pub fn read(device: &Path) -> Drive {
     let file = match open(device) {
