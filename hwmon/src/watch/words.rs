@@ -24,13 +24,14 @@ enum Language {
 pub fn words(board: &Board, alarm: &Alarm) -> [Words; 2] {
     let component: Option<Component> = alarm.subject.place.parse().ok();
     let problem = problem(&alarm.code);
+    let todo = todo(&alarm.code, component.as_ref());
     let say = |language: Language| {
         let part = component
             .as_ref()
             .map_or_else(|| alarm.subject.place.clone(), |c| part(board, c, language));
         let (title, todo) = match language {
-            Language::Chinese => (problem.zh, todo_zh(&alarm.code, component.as_ref())),
-            Language::English => (problem.en, todo_en(&alarm.code, component.as_ref())),
+            Language::Chinese => (problem.zh, todo.zh),
+            Language::English => (problem.en, todo.en),
         };
         Words {
             title: match language {
@@ -89,17 +90,18 @@ fn part(board: &Board, component: &Component, language: Language) -> String {
     format!("{kind} {which}").trim_end().to_owned()
 }
 
-/// One kind of problem.
-struct Problem {
+/// The same in both languages.
+#[derive(Clone, Copy)]
+struct Said {
     zh: &'static str,
     en: &'static str,
 }
 
-const fn of(zh: &'static str, en: &'static str) -> Problem {
-    Problem { zh, en }
+const fn of(zh: &'static str, en: &'static str) -> Said {
+    Said { zh, en }
 }
 
-fn problem(code: &str) -> Problem {
+fn problem(code: &str) -> Said {
     match code {
         // drives
         "self_assessment" => of("硬盘自检判定即将失效", "the drive says itself that it fails"),
@@ -163,13 +165,15 @@ fn problem(code: &str) -> Problem {
     }
 }
 
-const PULL_ZH: &str = "先确认数据有冗余或备份。用“定位”点亮 {part} 的指示灯，直接拔出坏盘并换上同等或更大容量的新盘：支持热插拔，无需停机，阵列会自动重建。";
-const PULL_EN: &str = "Make sure that the data is redundant or saved. Locate {part} by its light, pull the disk and put in one of the same size or larger: it can be swapped while the box runs, and the array rebuilds by itself.";
+const PULL: Said = of(
+    "先确认数据有冗余或备份。用“定位”点亮 {part} 的指示灯，直接拔出坏盘并换上同等或更大容量的新盘：支持热插拔，无需停机，阵列会自动重建。",
+    "Make sure that the data is redundant or saved. Locate {part} by its light, pull the disk and put in one of the same size or larger: it can be swapped while the box runs, and the array rebuilds by itself.",
+);
 
-fn todo_zh(code: &str, component: Option<&Component>) -> &'static str {
+fn todo(code: &str, component: Option<&Component>) -> Said {
     match code {
         "self_assessment" | "spare" | "reliability" | "read_only" | "backup" | "persistent_memory"
-        | "critical_warning" | "self_test" | "growing" | "offline" | "member" | "bay" => PULL_ZH,
+        | "critical_warning" | "self_test" | "growing" | "offline" | "member" | "bay" => PULL,
         "attribute_now"
         | "attribute_past"
         | "reallocated"
@@ -185,128 +189,132 @@ fn todo_zh(code: &str, component: Option<&Component>) -> &'static str {
         | "end_to_end"
         | "spin_retries"
         | "life_left"
-        | "life_used" => "准备一块备用盘并运行扩展自检；若数值继续增长，尽快更换 {part} 的硬盘（可热插拔）。",
-        "timeouts_growing" | "cable_growing" => "重新插拔 {part} 的硬盘；若仍增长，依次更换线缆或背板、硬盘。",
-        "removed" => "若是有意拔出，确认此告警即可；否则重新插入硬盘，仍不识别时更换硬盘或硬盘位。",
-        "array" => "查看哪一块成员盘失效并热插拔更换；重建期间避免断电，也不要再拔其他硬盘。",
+        | "life_used" => of(
+            "准备一块备用盘并运行扩展自检；若数值继续增长，尽快更换 {part} 的硬盘（可热插拔）。",
+            "Keep a spare disk ready and run an extended self-test; if the numbers grow, replace the disk of {part} soon (it can be swapped while the box runs).",
+        ),
+        "timeouts_growing" | "cable_growing" => of(
+            "重新插拔 {part} 的硬盘；若仍增长，依次更换线缆或背板、硬盘。",
+            "Reseat the disk of {part}; if it goes on, replace cable or backplane, then the disk.",
+        ),
+        "removed" => of(
+            "若是有意拔出，确认此告警即可；否则重新插入硬盘，仍不识别时更换硬盘或硬盘位。",
+            "If it was meant, acknowledge this alarm. Else put the disk back; if it is not found, replace the disk or look at the bay.",
+        ),
+        "array" => of(
+            "查看哪一块成员盘失效并热插拔更换；重建期间避免断电，也不要再拔其他硬盘。",
+            "See which member has failed and swap it while the box runs; keep the power on during the rebuild, and pull no other disk.",
+        ),
         "absent" => match component {
-            Some(Component::Bay(_)) => "把硬盘插入 {part}（可热插拔）。",
-            Some(Component::Supply(_)) => "把 {part} 插回并接好电源线（可热插拔）。",
-            Some(Component::Fan(_)) => "装回 {part}；缺少风扇时尽快处理，以免过热。",
-            _ => "装回该部件，或修改主板描述文件。",
+            Some(Component::Bay(_)) => of(
+                "把硬盘插入 {part}（可热插拔）。",
+                "Put a disk into {part} (it can be done while the box runs).",
+            ),
+            Some(Component::Supply(_)) => of(
+                "把 {part} 插回并接好电源线（可热插拔）。",
+                "Put {part} back and plug its cord in (it can be done while the box runs).",
+            ),
+            Some(Component::Fan(_)) => of(
+                "装回 {part}；缺少风扇时尽快处理，以免过热。",
+                "Put {part} back soon, before the box gets too hot.",
+            ),
+            _ => of(
+                "装回该部件，或修改主板描述文件。",
+                "Put the part back, or mend the board file.",
+            ),
         },
-        "supply" => "检查 {part} 的电源线和供电插座；仍故障时拔出更换（可热插拔，另一电源会继续供电）。",
-        "fan" => "检查 {part} 是否被线缆或异物卡住；更换风扇（可热插拔），期间注意温度。",
+        "supply" => of(
+            "检查 {part} 的电源线和供电插座；仍故障时拔出更换（可热插拔，另一电源会继续供电）。",
+            "Look after the cord and the socket of {part}; if it still fails, replace it (while the box runs: the other supply carries it).",
+        ),
+        "fan" => of(
+            "检查 {part} 是否被线缆或异物卡住；更换风扇（可热插拔），期间注意温度。",
+            "See whether a cable blocks {part}; replace the fan (while the box runs), and watch the temperatures.",
+        ),
         "redundancy" => match component {
-            Some(Component::Fans) => "更换停转的风扇；在此之前再坏一个就可能过热停机。",
-            _ => "恢复失效的那一路电源；在此之前再断一路就会停机。",
+            Some(Component::Fans) => of(
+                "更换停转的风扇；在此之前再坏一个就可能过热停机。",
+                "Replace the fan that stands still: with the next failure the box may get too hot.",
+            ),
+            _ => of(
+                "恢复失效的那一路电源；在此之前再断一路就会停机。",
+                "Bring the failed supply back: with the next failure the box stops.",
+            ),
         },
         "lost" | "no_answer" => match component {
-            Some(Component::Controller) => "检查管理控制器（BMC）的网线和设置，或重启它；期间看不到它的传感器。",
-            Some(Component::Bay(_) | Component::Disk(_)) => "重新插拔 {part} 的硬盘；仍无应答时更换。",
-            _ => "检查 {part} 的连接；长期没有读数时更换该部件或传感器。",
+            Some(Component::Controller) => of(
+                "检查管理控制器（BMC）的网线和设置，或重启它；期间看不到它的传感器。",
+                "Look after the management controller's cable and settings, or restart it; its sensors are not seen meanwhile.",
+            ),
+            Some(Component::Bay(_) | Component::Disk(_)) => of(
+                "重新插拔 {part} 的硬盘；仍无应答时更换。",
+                "Reseat the disk of {part}; if it still does not answer, replace it.",
+            ),
+            _ => of(
+                "检查 {part} 的连接；长期没有读数时更换该部件或传感器。",
+                "Look after the connection of {part}; if there is no reading for long, replace the part or its sensor.",
+            ),
         },
-        "temperature" | "throttled" => "检查风扇、滤网和机房空调，清除进出风口的遮挡；持续过热请关机。",
-        "room_hot" => "降低机房温度（应为 10–35 °C），检查空调和机柜气流。",
-        "room_cold" => "提高机房温度（应为 10–35 °C），防止结露。",
-        "voltage" | "power" => "检查供电；若只有一路电源异常，更换该电源，否则联系维修。",
-        "memory_corrected" => "安排停机更换 {part} 的内存条；更换前先重新插拔一次。",
-        "memory_uncorrected" => "尽快停机更换 {part} 的内存条：数据可能已经损坏。",
-        "link" => "检查 {part} 的网线或光模块，以及对端端口。",
-        "port_errors" => "更换 {part} 的网线或光模块，清洁光纤接头，检查对端的双工和速率。",
-        "optics" => "清洁光纤接头；收光弱时检查光纤和对端，其他读数超限时更换 {part} 的光模块。",
-        "pcie" | "pcie_corrected" => "停机重新插紧 {part}；仍有错误时更换扩展卡或插槽。",
-        "filesystem" => "下次重启时检查文件系统；同时查看所在硬盘的健康状态。",
-        "full" => "在存储页缩短保留时间或删除不需要的数据，或换用更大的硬盘。",
-        "clock" => "在设置页检查 NTP 服务器是否填写并可达。",
-        "watchdog" => "查看上次启动的日志，找出设备为何失去响应；反复出现请联系维修。",
-        _ => "查看详细读数；持续出现请联系维修。",
-    }
-}
-
-fn todo_en(code: &str, component: Option<&Component>) -> &'static str {
-    match code {
-        "self_assessment" | "spare" | "reliability" | "read_only" | "backup" | "persistent_memory"
-        | "critical_warning" | "self_test" | "growing" | "offline" | "member" | "bay" => PULL_EN,
-        "attribute_now"
-        | "attribute_past"
-        | "reallocated"
-        | "grown_defects"
-        | "pending"
-        | "pending_log"
-        | "offline_uncorrectable"
-        | "reported_uncorrectable"
-        | "uncorrected_reads"
-        | "uncorrected_writes"
-        | "uncorrected_verifies"
-        | "media_errors"
-        | "end_to_end"
-        | "spin_retries"
-        | "life_left"
-        | "life_used" => {
-            "Keep a spare disk ready and run an extended self-test; if the numbers grow, replace the disk of {part} soon (it can be swapped while the box runs)."
-        }
-        "timeouts_growing" | "cable_growing" => {
-            "Reseat the disk of {part}; if it goes on, replace cable or backplane, then the disk."
-        }
-        "removed" => {
-            "If it was meant, acknowledge this alarm. Else put the disk back; if it is not found, replace the disk or look at the bay."
-        }
-        "array" => {
-            "See which member has failed and swap it while the box runs; keep the power on during the rebuild, and pull no other disk."
-        }
-        "absent" => match component {
-            Some(Component::Bay(_)) => "Put a disk into {part} (it can be done while the box runs).",
-            Some(Component::Supply(_)) => "Put {part} back and plug its cord in (it can be done while the box runs).",
-            Some(Component::Fan(_)) => "Put {part} back soon, before the box gets too hot.",
-            _ => "Put the part back, or mend the board file.",
-        },
-        "supply" => {
-            "Look after the cord and the socket of {part}; if it still fails, replace it (while the box runs: the other supply carries it)."
-        }
-        "fan" => "See whether a cable blocks {part}; replace the fan (while the box runs), and watch the temperatures.",
-        "redundancy" => match component {
-            Some(Component::Fans) => {
-                "Replace the fan that stands still: with the next failure the box may get too hot."
-            }
-            _ => "Bring the failed supply back: with the next failure the box stops.",
-        },
-        "lost" | "no_answer" => match component {
-            Some(Component::Controller) => {
-                "Look after the management controller's cable and settings, or restart it; its sensors are not seen meanwhile."
-            }
-            Some(Component::Bay(_) | Component::Disk(_)) => {
-                "Reseat the disk of {part}; if it still does not answer, replace it."
-            }
-            _ => {
-                "Look after the connection of {part}; if there is no reading for long, replace the part or its sensor."
-            }
-        },
-        "temperature" | "throttled" => {
-            "Look after fans, filters and the room's cooling, and clear inlet and outlet; if it stays too hot, shut the box down."
-        }
-        "room_hot" => "Cool the room (10–35 °C); look after its cooling and the rack's air flow.",
-        "room_cold" => "Warm the room (10–35 °C); mind condensation.",
-        "voltage" | "power" => "Look after the mains; if one supply alone is off, replace it, else ask for service.",
-        "memory_corrected" => "Plan a stop and replace the module of {part}; reseat it first.",
-        "memory_uncorrected" => "Stop the box soon and replace the module of {part}: data may be damaged.",
-        "link" => "Look after the cable or transceiver of {part}, and the port at its other end.",
-        "port_errors" => {
-            "Replace cable or transceiver of {part}, clean the fibre's ends, and compare duplex and speed with the other end."
-        }
-        "optics" => {
-            "Clean the fibre's ends; where little light comes in, look after fibre and other end, else replace the transceiver of {part}."
-        }
-        "pcie" | "pcie_corrected" => {
-            "Stop the box and reseat {part}; if errors go on, replace the card or use another slot."
-        }
-        "filesystem" => "Check the file system at the next restart, and look at the health of its disks.",
-        "full" => "Shorten what is kept on the storage page, delete what is not needed, or use larger disks.",
-        "clock" => "See on the settings page whether an NTP server is set and can be reached.",
-        "watchdog" => {
-            "Read the journal of the boot before to see why the box hung; if it happens again, ask for service."
-        }
-        _ => "Look at the readings; if it goes on, ask for service.",
+        "temperature" | "throttled" => of(
+            "检查风扇、滤网和机房空调，清除进出风口的遮挡；持续过热请关机。",
+            "Look after fans, filters and the room's cooling, and clear inlet and outlet; if it stays too hot, shut the box down.",
+        ),
+        "room_hot" => of(
+            "降低机房温度（应为 10–35 °C），检查空调和机柜气流。",
+            "Cool the room (10–35 °C); look after its cooling and the rack's air flow.",
+        ),
+        "room_cold" => of(
+            "提高机房温度（应为 10–35 °C），防止结露。",
+            "Warm the room (10–35 °C); mind condensation.",
+        ),
+        "voltage" | "power" => of(
+            "检查供电；若只有一路电源异常，更换该电源，否则联系维修。",
+            "Look after the mains; if one supply alone is off, replace it, else ask for service.",
+        ),
+        "memory_corrected" => of(
+            "安排停机更换 {part} 的内存条；更换前先重新插拔一次。",
+            "Plan a stop and replace the module of {part}; reseat it first.",
+        ),
+        "memory_uncorrected" => of(
+            "尽快停机更换 {part} 的内存条：数据可能已经损坏。",
+            "Stop the box soon and replace the module of {part}: data may be damaged.",
+        ),
+        "link" => of(
+            "检查 {part} 的网线或光模块，以及对端端口。",
+            "Look after the cable or transceiver of {part}, and the port at its other end.",
+        ),
+        "port_errors" => of(
+            "更换 {part} 的网线或光模块，清洁光纤接头，检查对端的双工和速率。",
+            "Replace cable or transceiver of {part}, clean the fibre's ends, and compare duplex and speed with the other end.",
+        ),
+        "optics" => of(
+            "清洁光纤接头；收光弱时检查光纤和对端，其他读数超限时更换 {part} 的光模块。",
+            "Clean the fibre's ends; where little light comes in, look after fibre and other end, else replace the transceiver of {part}.",
+        ),
+        "pcie" | "pcie_corrected" => of(
+            "停机重新插紧 {part}；仍有错误时更换扩展卡或插槽。",
+            "Stop the box and reseat {part}; if errors go on, replace the card or use another slot.",
+        ),
+        "filesystem" => of(
+            "下次重启时检查文件系统；同时查看所在硬盘的健康状态。",
+            "Check the file system at the next restart, and look at the health of its disks.",
+        ),
+        "full" => of(
+            "在存储页缩短保留时间或删除不需要的数据，或换用更大的硬盘。",
+            "Shorten what is kept on the storage page, delete what is not needed, or use larger disks.",
+        ),
+        "clock" => of(
+            "在设置页检查 NTP 服务器是否填写并可达。",
+            "See on the settings page whether an NTP server is set and can be reached.",
+        ),
+        "watchdog" => of(
+            "查看上次启动的日志，找出设备为何失去响应；反复出现请联系维修。",
+            "Read the journal of the boot before to see why the box hung; if it happens again, ask for service.",
+        ),
+        _ => of(
+            "查看详细读数；持续出现请联系维修。",
+            "Look at the readings; if it goes on, ask for service.",
+        ),
     }
 }
 
