@@ -17,7 +17,7 @@ mod states;
 pub use client::{Client, Login};
 pub use controller::{Ask, Controller};
 pub use device::Device;
-pub use message::{Auth, MessageError, Session};
+pub use message::{Auth, MessageError, Question, Session};
 pub use sdr::{Sensor, parse as parse_sdr};
 pub use states::reading;
 

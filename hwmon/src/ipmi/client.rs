@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use super::controller::{Ask, Controller};
-use super::{Auth, IpmiError, Session};
+use super::{Auth, IpmiError, Question, Session};
 
 /// How long one answer is waited for before the question is asked again.
 const PATIENCE: Duration = Duration::from_millis(1_000);
@@ -64,7 +64,7 @@ impl Client {
     fn log_in(&mut self, login: &Login) -> Result<(), IpmiError> {
         // section 22.13: the channel that is asked through, for an operator
         let what = "its ways to log in";
-        let told = self.ask(APP, 0x38, 0, &[0x0e, 0x03], what)?;
+        let told = self.ask(Question::new(APP, 0x38, &[0x0e, 0x03]), what)?;
         let [_, ways, ..] = told.as_slice() else {
             return Err(self.malformed(what));
         };
@@ -87,7 +87,7 @@ impl Client {
         let what = "the user";
         let mut challenge = vec![auth.code()];
         challenge.extend(padded(&login.user));
-        let told = self.ask(APP, 0x39, 0, &challenge, what)?;
+        let told = self.ask(Question::new(APP, 0x39, &challenge), what)?;
         let Some((id, challenge)) = told.split_first_chunk::<4>() else {
             return Err(self.malformed(what));
         };
@@ -99,13 +99,13 @@ impl Client {
         let mut activate = vec![auth.code(), 0x03];
         activate.extend(challenge.iter().take(16));
         activate.extend(1u32.to_le_bytes());
-        let told = match self.ask(APP, 0x3a, 0, &activate, what) {
+        let told = match self.ask(Question::new(APP, 0x3a, &activate), what) {
             // the user may be no operator: ask as a user
             Err(IpmiError::Refused { code: 0x86, .. }) => {
                 if let Some(level) = activate.get_mut(1) {
                     *level = 0x02;
                 }
-                self.ask(APP, 0x3a, 0, &activate, what)?
+                self.ask(Question::new(APP, 0x3a, &activate), what)?
             }
             other => other?,
         };
@@ -145,21 +145,14 @@ impl Ask for Client {
     }
 
     /// Asks until an answer comes, and looks at its code.
-    fn ask(
-        &mut self,
-        function: u8,
-        command: u8,
-        lun: u8,
-        data: &[u8],
-        what: &'static str,
-    ) -> Result<Vec<u8>, IpmiError> {
+    fn ask(&mut self, question: Question<'_>, what: &'static str) -> Result<Vec<u8>, IpmiError> {
         let failed = |at: &str, source| IpmiError::Socket {
             at: at.to_owned(),
             source,
         };
         for _ in 0..TRIES {
-            let question = self.session.request(function, command, lun, data);
-            if let Err(error) = self.socket.send(&question)
+            let octets = self.session.request(question);
+            if let Err(error) = self.socket.send(&octets)
                 && error.kind() != std::io::ErrorKind::ConnectionRefused
             {
                 return Err(failed(&self.at, error));
@@ -179,10 +172,7 @@ impl Ask for Client {
                     std::thread::sleep(Duration::from_millis(10).min(left));
                     continue;
                 };
-                match self
-                    .session
-                    .answer(function, command, octets.get(..length).unwrap_or_default())
-                {
+                match self.session.answer(question, octets.get(..length).unwrap_or_default()) {
                     Ok((0, data)) => return Ok(data.to_vec()),
                     Ok((code, _)) => return Err(IpmiError::refused(&self.at, what, code)),
                     // a late answer, or somebody else's
@@ -206,8 +196,8 @@ impl Drop for Client {
         if self.session.sequence != 0 {
             // section 22.19, without waiting for the answer
             let id = self.session.id.to_le_bytes();
-            let question = self.session.request(APP, 0x3c, 0, &id);
-            let _ = self.socket.send(&question);
+            let octets = self.session.request(Question::new(APP, 0x3c, &id));
+            let _ = self.socket.send(&octets);
         }
     }
 }

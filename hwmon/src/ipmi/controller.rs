@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fru::{self, Fru};
 use super::sel::{self, Cursor, Event};
-use super::{IpmiError, Sensor, parse_sdr, reading};
+use super::{IpmiError, Question, Sensor, parse_sdr, reading};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// The most records of a repository.
@@ -28,14 +28,7 @@ pub trait Ask {
     ///
     /// # Errors
     /// Where no answer came in time, or one that refuses.
-    fn ask(
-        &mut self,
-        function: u8,
-        command: u8,
-        lun: u8,
-        data: &[u8],
-        what: &'static str,
-    ) -> Result<Vec<u8>, IpmiError>;
+    fn ask(&mut self, question: Question<'_>, what: &'static str) -> Result<Vec<u8>, IpmiError>;
 
     /// How errors call the controller.
     fn at(&self) -> &str;
@@ -46,15 +39,8 @@ impl<A: Ask> Ask for &mut A {
         (**self).within(patience);
     }
 
-    fn ask(
-        &mut self,
-        function: u8,
-        command: u8,
-        lun: u8,
-        data: &[u8],
-        what: &'static str,
-    ) -> Result<Vec<u8>, IpmiError> {
-        (**self).ask(function, command, lun, data, what)
+    fn ask(&mut self, question: Question<'_>, what: &'static str) -> Result<Vec<u8>, IpmiError> {
+        (**self).ask(question, what)
     }
 
     fn at(&self) -> &str {
@@ -99,7 +85,9 @@ impl<A: Ask> Controller<A> {
     /// Where the controller stops to answer. Records that make no sense are left out.
     pub fn sensors(&mut self) -> Result<&[Sensor], IpmiError> {
         // section 33.9: the times of the last addition and the last erasure
-        let told = self.link.ask(STORAGE, 0x20, 0, &[], "about its sensor records");
+        let told = self
+            .link
+            .ask(Question::new(STORAGE, 0x20, &[]), "about its sensor records");
         let version = match told {
             Ok(data) => data.get(5..).and_then(|d| d.first_chunk::<8>()).copied(),
             Err(IpmiError::Refused { .. }) => None,
@@ -136,7 +124,7 @@ impl<A: Ask> Controller<A> {
 
     fn reserve(&mut self) -> Result<[u8; 2], IpmiError> {
         let what = "a reservation of its sensor records";
-        let told = self.link.ask(STORAGE, 0x22, 0, &[], what)?;
+        let told = self.link.ask(Question::new(STORAGE, 0x22, &[]), what)?;
         told.first_chunk::<2>().copied().ok_or_else(|| self.malformed(what))
     }
 
@@ -154,7 +142,7 @@ impl<A: Ask> Controller<A> {
             let wanted = u8::try_from(length - octets.len()).unwrap_or(chunk).min(chunk);
             let told = match self
                 .link
-                .ask(STORAGE, 0x23, 0, &[r0, r1, low, high, offset, wanted], what)
+                .ask(Question::new(STORAGE, 0x23, &[r0, r1, low, high, offset, wanted]), what)
             {
                 // it cannot give so many octets at a time
                 Err(IpmiError::Refused {
@@ -192,13 +180,15 @@ impl<A: Ask> Controller<A> {
         let mut dead = false;
         let mut readings = Vec::new();
         for sensor in &self.sensors {
+            let number = [sensor.number];
             let told = if dead {
                 Err(NoData::Timeout)
             } else {
-                match self
-                    .link
-                    .ask(SENSOR, 0x2d, sensor.lun, &[sensor.number], "a sensor's reading")
-                {
+                let question = Question {
+                    lun: sensor.lun,
+                    ..Question::new(SENSOR, 0x2d, &number)
+                };
+                match self.link.ask(question, "a sensor's reading") {
                     Ok(data) => Ok(data),
                     Err(IpmiError::Refused { code: 0xcb | 0xcd, .. }) => Err(NoData::NotPresent),
                     Err(IpmiError::Refused { .. }) => Err(NoData::Failed),
@@ -221,14 +211,17 @@ impl<A: Ask> Controller<A> {
     fn power(&mut self) -> Option<Reading> {
         let told = self
             .link
-            .ask(GROUP, 0x02, 0, &[0xdc, 1, 0, 0], "the power that the box takes")
+            .ask(
+                Question::new(GROUP, 0x02, &[0xdc, 1, 0, 0]),
+                "the power that the box takes",
+            )
             .ok()?;
         power(&told)
     }
 
     /// What the chassis says of itself (section 28.2).
     fn chassis(&mut self) -> Vec<Reading> {
-        match self.link.ask(CHASSIS, 0x01, 0, &[], "the chassis's status") {
+        match self.link.ask(Question::new(CHASSIS, 0x01, &[]), "the chassis's status") {
             Ok(told) => chassis(&told),
             Err(_) => Vec::new(),
         }
@@ -240,7 +233,7 @@ impl<A: Ask> Controller<A> {
     /// Where the controller does not answer, or has no such lamp.
     pub fn identify(&mut self, seconds: u8) -> Result<(), IpmiError> {
         self.link
-            .ask(CHASSIS, 0x04, 0, &[seconds], "to light its lamp")
+            .ask(Question::new(CHASSIS, 0x04, &[seconds]), "to light its lamp")
             .map(|_| ())
     }
 
@@ -278,7 +271,10 @@ impl<A: Ask> Controller<A> {
     fn entry(&mut self, record: u16) -> Result<Option<(u16, Vec<u8>)>, IpmiError> {
         let what = "a record of its event log";
         let [low, high] = record.to_le_bytes();
-        let told = match self.link.ask(STORAGE, 0x43, 0, &[0, 0, low, high, 0, 0xff], what) {
+        let told = match self
+            .link
+            .ask(Question::new(STORAGE, 0x43, &[0, 0, low, high, 0, 0xff]), what)
+        {
             Err(IpmiError::Refused {
                 code: 0xcb | 0xc9 | 0xc5,
                 ..
@@ -300,7 +296,7 @@ impl<A: Ask> Controller<A> {
     /// Where the controller does not answer, has no such part, or its octets are damaged.
     pub fn part(&mut self, number: u8) -> Result<Fru, IpmiError> {
         let what = "what a part is";
-        let told = self.link.ask(STORAGE, 0x10, 0, &[number], what)?;
+        let told = self.link.ask(Question::new(STORAGE, 0x10, &[number]), what)?;
         let [low, high, access, ..] = *told.as_slice() else {
             return Err(self.malformed(what));
         };
@@ -316,7 +312,9 @@ impl<A: Ask> Controller<A> {
                 (octets.len(), wanted)
             };
             let [o0, o1] = u16::try_from(at).unwrap_or(u16::MAX).to_le_bytes();
-            let told = self.link.ask(STORAGE, 0x11, 0, &[number, o0, o1, count], what)?;
+            let told = self
+                .link
+                .ask(Question::new(STORAGE, 0x11, &[number, o0, o1, count]), what)?;
             let Some((_, part)) = told.split_first().filter(|(_, part)| !part.is_empty()) else {
                 return Err(self.malformed(what));
             };

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use passthrough::Bmc;
 
-use super::IpmiError;
 use super::controller::Ask;
+use super::{IpmiError, Question};
 
 /// How long one answer is waited for: the kernel asks the hardware again by itself.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -42,16 +42,12 @@ impl Ask for Device {
         self.deadline = Instant::now() + patience;
     }
 
-    fn ask(
-        &mut self,
-        function: u8,
-        command: u8,
-        lun: u8,
-        data: &[u8],
-        what: &'static str,
-    ) -> Result<Vec<u8>, IpmiError> {
+    fn ask(&mut self, question: Question<'_>, what: &'static str) -> Result<Vec<u8>, IpmiError> {
         let until = (Instant::now() + PATIENCE).min(self.deadline);
-        let told = match self.bmc.ask(function, command, lun, data, until) {
+        let told = match self
+            .bmc
+            .ask(question.function, question.command, question.lun, question.data, until)
+        {
             Ok(told) => told,
             Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
                 return Err(IpmiError::Timeout {

@@ -40,6 +40,32 @@ pub enum MessageError {
     Other,
 }
 
+/// A question to a controller.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The network function (IPMI 2.0, table 5-1).
+    pub function: u8,
+    /// The command (appendix G).
+    pub command: u8,
+    /// The logical unit, 0 for most.
+    pub lun: u8,
+    /// The request's data, at most 64 octets.
+    pub data: &'a [u8],
+}
+
+impl<'a> Question<'a> {
+    /// A question to the first logical unit.
+    #[must_use]
+    pub const fn new(function: u8, command: u8, data: &'a [u8]) -> Self {
+        Self {
+            function,
+            command,
+            lun: 0,
+            data,
+        }
+    }
+}
+
 /// What a session has agreed on. Before, all of it is zero.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -73,8 +99,14 @@ fn checksum(octets: &[u8]) -> u8 {
 }
 
 impl Session {
-    /// Writes a request and counts it. `function` and `command` are the specification's; `data` has at most 64 octets.
-    pub fn request(&mut self, function: u8, command: u8, lun: u8, data: &[u8]) -> Vec<u8> {
+    /// Writes a request and counts it.
+    pub fn request(&mut self, question: Question<'_>) -> Vec<u8> {
+        let Question {
+            function,
+            command,
+            lun,
+            data,
+        } = question;
         self.request = (self.request + 1) & 0x3f;
         let head = [0x20, function << 2 | lun & 3];
         let mut message = head.to_vec();
@@ -112,7 +144,7 @@ impl Session {
     ///
     /// # Errors
     /// Where the octets are no answer to it.
-    pub fn answer<'a>(&self, function: u8, command: u8, octets: &'a [u8]) -> Result<(u8, &'a [u8]), MessageError> {
+    pub fn answer<'a>(&self, question: Question<'_>, octets: &'a [u8]) -> Result<(u8, &'a [u8]), MessageError> {
         let rest = match octets {
             [0x06, _, _, 0x07, rest @ ..] => rest,
             [_, _, _, _, ..] => return Err(MessageError::NotIpmi),
@@ -134,7 +166,7 @@ impl Session {
         let [_, number, told, code, data @ ..] = body else {
             return Err(MessageError::Short);
         };
-        if net >> 2 != function | 1 || *told != command || number >> 2 != self.request {
+        if net >> 2 != question.function | 1 || *told != question.command || number >> 2 != self.request {
             return Err(MessageError::Other);
         }
         Ok((*code, data))
@@ -145,6 +177,8 @@ impl Session {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const ASKED: Question<'_> = Question::new(0x0a, 0x23, &[]);
 
     /// An answer as a controller writes it.
     fn answer(session: &Session, function: u8, command: u8, code: u8, data: &[u8]) -> Vec<u8> {
@@ -165,7 +199,7 @@ mod tests {
     fn a_request_is_as_the_specification_shows_it() {
         // section 13.6: get channel authentication capabilities of channel 0Eh for an administrator
         let mut session = Session::default();
-        let octets = session.request(0x06, 0x38, 0, &[0x0e, 0x04]);
+        let octets = session.request(Question::new(0x06, 0x38, &[0x0e, 0x04]));
         let expected = [
             0x06, 0x00, 0xff, 0x07, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0x20, 0x18, 0xc8, 0x81, 0x04, 0x38, 0x0e, 0x04, 0x31,
         ];
@@ -175,26 +209,29 @@ mod tests {
     #[test]
     fn only_the_answer_to_the_question_is_taken() {
         let mut session = Session::default();
-        session.request(0x0a, 0x23, 0, &[]);
+        session.request(ASKED);
         let good = answer(&session, 0x0a, 0x23, 0, &[1, 2]);
-        assert_eq!(session.answer(0x0a, 0x23, &good), Ok((0, &[1, 2][..])));
-        assert_eq!(session.answer(0x0a, 0x22, &good), Err(MessageError::Other));
-        session.request(0x0a, 0x23, 0, &[]);
-        assert_eq!(session.answer(0x0a, 0x23, &good), Err(MessageError::Other));
+        assert_eq!(session.answer(ASKED, &good), Ok((0, &[1, 2][..])));
+        assert_eq!(
+            session.answer(Question::new(0x0a, 0x22, &[]), &good),
+            Err(MessageError::Other)
+        );
+        session.request(ASKED);
+        assert_eq!(session.answer(ASKED, &good), Err(MessageError::Other));
         let mut bad = good.clone();
         *bad.last_mut().expect("octets") ^= 1;
-        assert_eq!(session.answer(0x0a, 0x23, &bad), Err(MessageError::Checksum));
+        assert_eq!(session.answer(ASKED, &bad), Err(MessageError::Checksum));
     }
 
     proptest! {
         #[test]
         fn no_octets_panic(octets: Vec<u8>, cut in 0usize..60) {
             let mut session = Session::default();
-            session.request(0x0a, 0x23, 0, &[]);
-            let _ = session.answer(0x0a, 0x23, &octets);
+            session.request(ASKED);
+            let _ = session.answer(ASKED, &octets);
             let whole = answer(&session, 0x0a, 0x23, 0, &octets.iter().take(40).copied().collect::<Vec<_>>());
             if cut < whole.len() {
-                prop_assert!(session.answer(0x0a, 0x23, &whole[..cut]).is_err());
+                prop_assert!(session.answer(ASKED, &whole[..cut]).is_err());
             }
         }
     }
