@@ -1,5 +1,6 @@
 //! One reading: what was measured, in which unit, how it is, and why.
 
+pub use api::hardware::State;
 use serde::{Serialize, Serializer};
 
 /// Why a value is missing. A missing value is never zero, never ok and never failed.
@@ -124,22 +125,6 @@ impl Unit {
             Self::Hertz => " Hz",
         }
     }
-}
-
-/// How a reading is, by its own limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// A fact that no limit judges, such as hours of service.
-    Info,
-    /// Judged, and within its limits.
-    Ok,
-    /// There is no value, so nothing is known.
-    Unknown,
-    /// Outside a limit that asks for attention.
-    Warning,
-    /// Outside a limit beyond which harm is near.
-    Critical,
 }
 
 /// One reading with its unit, state and reason.

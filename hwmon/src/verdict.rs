@@ -11,24 +11,11 @@ mod ata;
 mod nvme;
 mod scsi;
 
+pub use api::hardware::Health;
 use serde::{Deserialize, Serialize};
 
 use crate::drive::{Assessment, Drive, Outcome};
 use crate::{Kind, NoData, Reading, State, Unit};
-
-/// A drive's health.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Health {
-    /// Nothing speaks against it.
-    Ok,
-    /// Look at it; it may need to be replaced soon.
-    Warning,
-    /// Replace it.
-    Failing,
-    /// Nothing is known.
-    Unknown,
-}
 
 /// How much a reason weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

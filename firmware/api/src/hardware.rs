@@ -51,7 +51,7 @@ pub struct Hardware {
     pub unsaved: Option<String>,
 }
 
-/// How a thing is, all in all.
+/// How a thing is, all in all: the box, or a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
@@ -61,12 +61,12 @@ pub enum Health {
     Warning,
     /// It fails or has failed.
     Failing,
-    /// Too little is known.
+    /// Too little is known, or nothing.
     Unknown,
 }
 
-/// How a reading is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How a reading is, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// A fact that no limit judges.

@@ -16,7 +16,7 @@ use super::monitor::{Monitor, alarm_id, temperature_id};
 /// All that is known.
 pub(super) fn hardware(monitor: &Monitor, now: u64, lights: &[Light], unsaved: Option<String>) -> said::Hardware {
     let mut alarms: Vec<said::Alarm> = monitor.open().map(|one| alarm(monitor.board(), one)).collect();
-    alarms.sort_by_key(|alarm| (alarm.state != said::State::Critical, alarm.since));
+    alarms.sort_by_key(|alarm| (alarm.state != State::Critical, alarm.since));
     let mut drives: Vec<said::Drive> = monitor.drives().iter().map(drive).collect();
     drives.sort_by(|a, b| (a.bay.is_none(), a.bay, &a.name).cmp(&(b.bay.is_none(), b.bay, &b.name)));
     let mut readings: Vec<said::Reading> = monitor
@@ -57,26 +57,16 @@ fn grid(grid: hwmon::board::Grid) -> said::Grid {
 }
 
 /// The worst alarm; without any, whether anything was read.
-fn health(alarms: &[said::Alarm], monitor: &Monitor) -> said::Health {
+fn health(alarms: &[said::Alarm], monitor: &Monitor) -> Health {
     let any = |state| alarms.iter().any(|alarm| alarm.state == state);
-    if any(said::State::Critical) {
-        said::Health::Failing
-    } else if any(said::State::Warning) {
-        said::Health::Warning
+    if any(State::Critical) {
+        Health::Failing
+    } else if any(State::Warning) {
+        Health::Warning
     } else if monitor.readings().is_empty() && monitor.drives().is_empty() {
-        said::Health::Unknown
+        Health::Unknown
     } else {
-        said::Health::Ok
-    }
-}
-
-fn state(state: State) -> said::State {
-    match state {
-        State::Info => said::State::Info,
-        State::Ok => said::State::Ok,
-        State::Unknown => said::State::Unknown,
-        State::Warning => said::State::Warning,
-        State::Critical => said::State::Critical,
+        Health::Ok
     }
 }
 
@@ -90,7 +80,7 @@ fn alarm(board: &Board, alarm: &Alarm) -> said::Alarm {
         component: alarm.subject.place.clone(),
         serial: alarm.subject.serial.clone(),
         code: alarm.code.clone(),
-        state: state(alarm.state),
+        state: alarm.state,
         text: alarm.text.clone(),
         zh,
         en,
@@ -117,7 +107,7 @@ fn reading(source: &str, id: String, reading: &Reading, courses: &Courses) -> sa
         value: reading.value().ok(),
         missing: reading.value().err().map(|missing| word(&missing)),
         unit: word(&reading.unit()),
-        state: state(reading.state()),
+        state: reading.state(),
         reason: reading.reason().to_owned(),
     }
 }
@@ -133,7 +123,7 @@ fn drive(seen: &SeenDrive) -> said::Drive {
         capacity_octets: identity.capacity,
         protocol: word(&drive.protocol),
         solid_state: drive.protocol != Protocol::Unknown && drive.solid_state(),
-        health: health_of(seen.verdict.health),
+        health: seen.verdict.health,
         reasons: seen
             .verdict
             .reasons
@@ -153,15 +143,6 @@ fn drive(seen: &SeenDrive) -> said::Drive {
         temperature: drive.temperature.ok(),
         hours: drive.hours.ok(),
         used: drive.used,
-    }
-}
-
-fn health_of(health: Health) -> said::Health {
-    match health {
-        Health::Ok => said::Health::Ok,
-        Health::Warning => said::Health::Warning,
-        Health::Failing => said::Health::Failing,
-        Health::Unknown => said::Health::Unknown,
     }
 }
 
@@ -354,7 +335,7 @@ fn part(
     // the gravest is the first
     if let Some(alarm) = alarms.iter().find(|alarm| alarm.component == id) {
         state = match alarm.state {
-            said::State::Critical => said::PartState::Critical,
+            State::Critical => said::PartState::Critical,
             _ => said::PartState::Warning,
         };
         reason.clone_from(&alarm.text);
@@ -414,7 +395,7 @@ pub(super) fn entry(event: &hwmon::ipmi::sel::Event) -> said::LogEntry {
         sensor: event.sensor.clone(),
         text: event.text.clone(),
         asserted: event.begins,
-        state: state(event.state),
+        state: event.state,
     }
 }
 
