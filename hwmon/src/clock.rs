@@ -1,5 +1,6 @@
 //! Whether somebody keeps the box's clock: adjtimex(2).
 
+use crate::why::phrases;
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// The clock's readings. A clock that nobody sets is [`State::Warning`]; whether that is an alarm is [`crate::watch`]'s to say,
@@ -19,8 +20,8 @@ fn of(told: Option<(bool, i64)>) -> Vec<Reading> {
         None => Err(NoData::Failed),
     };
     let (state, reason) = match told {
-        Some((true, _)) => (State::Ok, "it is kept by a time server"),
-        _ => (State::Warning, "nobody has set it since the start, or for long"),
+        Some((true, _)) => (State::Ok, phrases::CLOCK_KEPT),
+        _ => (State::Warning, phrases::CLOCK_UNSET),
     };
     vec![
         Reading::fact("clock/synchronised", "clock is kept", Kind::State, Unit::Boolean, kept).judged(state, reason),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
 
+use crate::why::phrases;
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// The most file systems.
@@ -112,9 +113,15 @@ fn share(path: &str, id: &str, name: &str, told: Result<(f64, f64), NoData>) -> 
     );
     let (warning, critical) = LIMITS;
     match value {
-        Ok(percent) if percent >= critical => reading.judged(State::Critical, format!("at or above {critical} %")),
-        Ok(percent) if percent >= warning => reading.judged(State::Warning, format!("at or above {warning} %")),
-        _ => reading.judged(State::Ok, format!("below {warning} %")),
+        Ok(percent) if percent >= critical => reading.judged(
+            State::Critical,
+            phrases::AT_OR_ABOVE.with([format!("{critical} %").into()]),
+        ),
+        Ok(percent) if percent >= warning => reading.judged(
+            State::Warning,
+            phrases::AT_OR_ABOVE.with([format!("{warning} %").into()]),
+        ),
+        _ => reading.judged(State::Ok, phrases::BELOW.with([format!("{warning} %").into()])),
     }
 }
 

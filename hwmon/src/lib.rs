@@ -25,6 +25,7 @@ pub mod sysfs;
 pub mod uevent;
 pub mod verdict;
 pub mod watch;
+pub mod why;
 
 pub use error::Error;
 pub use reading::{Kind, NoData, Reading, State, Unit};

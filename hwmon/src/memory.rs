@@ -249,7 +249,7 @@ mod tests {
             subject: subject.clone(),
             code: "pending".to_owned(),
             state: State::Warning,
-            text: "8".to_owned(),
+            text: api::hardware::Text::default(),
         };
         {
             let memory = Memory::open(&path).expect("a file");

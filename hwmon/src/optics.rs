@@ -1,6 +1,7 @@
 //! Transceivers: what an SFP tells of itself and of its light (SFF-8472). Octets in, readings out; [`read`] asks a port.
 
 use crate::drive::label;
+use crate::why::phrases;
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// Where the second page begins.
@@ -174,22 +175,23 @@ impl Quantity {
         if low >= high {
             return reading;
         }
+        let above = |limit: f64| phrases::ABOVE.with([self.words(limit).into()]);
+        let below = |limit: f64| phrases::BELOW.with([self.words(limit).into()]);
         let (state, bound) = match () {
-            () if value > high => (State::Critical, format!("above {}", self.words(high))),
-            () if value < low => (State::Critical, format!("below {}", self.words(low))),
-            () if value > warn_high && warn_high > low => (State::Warning, format!("above {}", self.words(warn_high))),
-            () if value < warn_low && warn_low < high => (State::Warning, format!("below {}", self.words(warn_low))),
+            () if value > high => (State::Critical, above(high)),
+            () if value < low => (State::Critical, below(low)),
+            () if value > warn_high && warn_high > low => (State::Warning, above(warn_high)),
+            () if value < warn_low && warn_low < high => (State::Warning, below(warn_low)),
             () => (
                 State::Ok,
-                format!("between {} and {}", self.words(low), self.words(high)),
+                phrases::BETWEEN.with([self.words(low).into(), self.words(high).into()]),
             ),
         };
-        let own = if self.kind == Kind::Power {
-            format!("{}, ", self.words(value))
-        } else {
-            String::new()
-        };
-        reading.judged(state, format!("{own}{bound}"))
+        if self.kind == Kind::Power {
+            let own = self.words(value).into();
+            return reading.judged(state, phrases::AND.with([own, bound.into()]));
+        }
+        reading.judged(state, bound)
     }
 
     fn number(&self, raw: u16) -> f64 {
@@ -312,7 +314,7 @@ mod tests {
                 ("received", Ok(0.000_012), State::Warning),
             ]
         );
-        assert_eq!(readings[4].reason(), "-19.2 dBm, below -18.0 dBm");
+        assert_eq!(readings[4].reason().en(), "-19.2 dBm, below -18.0 dBm");
     }
 
     #[test]

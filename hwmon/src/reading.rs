@@ -3,37 +3,49 @@
 pub use api::hardware::State;
 use serde::{Serialize, Serializer};
 
+use crate::why::{Why, phrases};
+
 /// Why a value is missing. A missing value is never zero, never ok and never failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoData {
     /// The device, or this part of it, is not there.
-    #[error("not present")]
     NotPresent,
     /// The device did not answer in time.
-    #[error("no answer in time")]
     Timeout,
     /// The device has no such reading.
-    #[error("not supported by the device")]
     Unsupported,
     /// The device can tell, but that is turned off.
-    #[error("turned off in the device")]
     Disabled,
     /// The disk sleeps, and was not woken.
-    #[error("the disk sleeps and was not woken")]
     Standby,
     /// Access was refused.
-    #[error("access was refused")]
     Denied,
     /// The device or its driver answered with an error.
-    #[error("the device answered with an error")]
     Failed,
     /// The answer makes no sense, so it is not believed.
-    #[error("the answer makes no sense")]
     Invalid,
     /// The source does not hold it.
-    #[error("not reported")]
     NotReported,
+}
+
+impl NoData {
+    /// In words.
+    #[must_use]
+    pub fn why(self) -> Why {
+        let phrase = match self {
+            Self::NotPresent => phrases::NOT_PRESENT,
+            Self::Timeout => phrases::TIMEOUT,
+            Self::Unsupported => phrases::UNSUPPORTED,
+            Self::Disabled => phrases::DISABLED,
+            Self::Standby => phrases::STANDBY,
+            Self::Denied => phrases::DENIED,
+            Self::Failed => phrases::FAILED,
+            Self::Invalid => phrases::INVALID,
+            Self::NotReported => phrases::NOT_REPORTED,
+        };
+        phrase.into()
+    }
 }
 
 /// What a reading is about.
@@ -140,7 +152,16 @@ pub struct Reading {
     unit: Unit,
     state: State,
     /// Why the state is what it is.
-    reason: String,
+    #[serde(flatten, serialize_with = "code_and_words")]
+    reason: Why,
+}
+
+fn code_and_words<S: Serializer>(why: &Why, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::ser::SerializeMap as _;
+    let mut map = serializer.serialize_map(Some(2))?;
+    map.serialize_entry("reason_code", why.code())?;
+    map.serialize_entry("reason", why)?;
+    map.end()
 }
 
 fn value_or_missing<S: Serializer>(value: &Result<f64, NoData>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -173,8 +194,8 @@ impl Reading {
     ) -> Self {
         let value = value.and_then(|v| if v.is_finite() { Ok(v) } else { Err(NoData::Invalid) });
         let (state, reason) = match value {
-            Ok(_) => (State::Info, "a fact that no limit judges".to_owned()),
-            Err(missing) => (State::Unknown, missing.to_string()),
+            Ok(_) => (State::Info, phrases::NO_LIMIT.into()),
+            Err(missing) => (State::Unknown, missing.why()),
         };
         Self {
             id: id.into(),
@@ -189,7 +210,7 @@ impl Reading {
 
     /// The same reading, judged. A missing value stays [`State::Unknown`], whatever is said of it.
     #[must_use]
-    pub fn judged(mut self, state: State, reason: impl Into<String>) -> Self {
+    pub fn judged(mut self, state: State, reason: impl Into<Why>) -> Self {
         if self.value.is_ok() {
             self.state = state;
             self.reason = reason.into();
@@ -199,7 +220,7 @@ impl Reading {
 
     /// The same reading with more said about why its value is missing; a present value stays as it is.
     #[must_use]
-    pub fn because(mut self, reason: impl Into<String>) -> Self {
+    pub fn because(mut self, reason: impl Into<Why>) -> Self {
         if self.value.is_err() {
             self.reason = reason.into();
         }
@@ -246,7 +267,7 @@ impl Reading {
 
     /// Why it is so.
     #[must_use]
-    pub fn reason(&self) -> &str {
+    pub fn reason(&self) -> &Why {
         &self.reason
     }
 }
@@ -257,13 +278,15 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_null_and_unknown_and_cannot_be_judged_ok() {
-        let reading =
-            Reading::fact("fan1", "Fan 1", Kind::Fan, Unit::Rpm, Err(NoData::NotPresent)).judged(State::Ok, "turns");
+        let reading = Reading::fact("fan1", "Fan 1", Kind::Fan, Unit::Rpm, Err(NoData::NotPresent))
+            .judged(State::Ok, phrases::WITHIN);
         let json = serde_json::to_value(&reading).expect("json");
         assert_eq!(json["value"], serde_json::Value::Null);
         assert_eq!(json["missing"], "not_present");
         assert_eq!(json["state"], "unknown");
         assert_eq!(json["reason"], "not present");
+        assert_eq!(json["reason_code"], "not_present");
+        assert_eq!(reading.reason().zh(), "不存在");
     }
 
     #[test]

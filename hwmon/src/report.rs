@@ -148,7 +148,7 @@ impl Report {
                 let _ = writeln!(out, "           {}", reason.text);
             }
             if let Some(advice) = report.verdict.advice {
-                let _ = writeln!(out, "           -> {advice}");
+                let _ = writeln!(out, "           -> {}", advice.en());
             }
             for reading in &report.verdict.readings {
                 let _ = writeln!(out, "           {}", line(reading));
@@ -215,7 +215,7 @@ fn drive_json(report: &DriveReport) -> Value {
         "solid_state": drive.solid_state(),
         "health": report.verdict.health,
         "reasons": report.verdict.reasons,
-        "advice": report.verdict.advice,
+        "advice": report.verdict.advice.map(crate::why::Phrase::en),
         "readings": report.verdict.readings,
         "attributes": attributes.collect::<Vec<_>>(),
     })

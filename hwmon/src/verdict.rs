@@ -15,6 +15,7 @@ pub use api::hardware::Health;
 use serde::{Deserialize, Serialize};
 
 use crate::drive::{Assessment, Drive, Outcome};
+use crate::why::{Phrase, Why, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// How much a reason weighs.
@@ -37,7 +38,7 @@ pub struct Reason {
     /// How much it weighs.
     pub weight: Weight,
     /// What was seen.
-    pub text: String,
+    pub text: Why,
 }
 
 /// Health, why, and what to do.
@@ -48,7 +49,7 @@ pub struct Verdict {
     /// Why, the weightiest first. Never empty.
     pub reasons: Vec<Reason>,
     /// What to do; `None` where nothing is to be done.
-    pub advice: Option<&'static str>,
+    pub advice: Option<&'static Phrase>,
     /// The drive's readings.
     pub readings: Vec<Reading>,
 }
@@ -67,7 +68,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn add(&mut self, weight: Weight, code: &'static str, text: impl Into<String>) {
+    fn add(&mut self, weight: Weight, code: &'static str, text: impl Into<Why>) {
         self.reasons.push(Reason {
             code,
             weight,
@@ -80,17 +81,28 @@ impl Findings {
     }
 
     /// A count of bad things: a reading, and a reason of `weight` where it is not zero.
-    fn bad_count(&mut self, id: &'static str, name: &str, count: Option<u64>, weight: Weight, means: &str) {
+    fn bad_count(
+        &mut self,
+        id: &'static str,
+        name: &'static Phrase,
+        count: Option<u64>,
+        weight: Weight,
+        means: &'static Phrase,
+    ) {
         let Some(count) = count else { return };
-        let reading = counter(id, name, count);
+        let reading = counter(id, name.en(), count);
         self.read(match (count, weight) {
-            (0, _) => reading.judged(State::Ok, "none"),
+            (0, _) => reading.judged(State::Ok, phrases::NONE),
             (_, Weight::Note) => reading.judged(State::Info, means),
             (_, Weight::Warning) => reading.judged(State::Warning, means),
             (_, Weight::Failing) => reading.judged(State::Critical, means),
         });
         if count > 0 {
-            self.add(weight, id, format!("{count} {name}: {means}"));
+            self.add(
+                weight,
+                id,
+                phrases::COUNTED.with([count.into(), name.into(), means.into()]),
+            );
         }
     }
 }
@@ -123,28 +135,23 @@ pub fn judge(drive: &Drive) -> Verdict {
     .contains(&true);
     match &drive.assessment {
         Assessment::Failed(how) => {
-            let how = how.as_deref().map_or(String::new(), |how| format!(": {how}"));
-            findings.add(
-                Weight::Failing,
-                "self_assessment",
-                format!("the drive says itself that it fails{how}"),
-            );
+            let text = match how {
+                Some(how) => phrases::SELF_FAILS_SAID.with([how.into()]),
+                None => phrases::SELF_FAILS.into(),
+            };
+            findings.add(Weight::Failing, "self_assessment", text);
         }
         Assessment::Passed => {}
         Assessment::Missing(_) if evidence => {
-            let text = "the drive's own verdict is missing; its counters and thresholds are judged instead";
-            findings.add(Weight::Note, "no_self_assessment", text);
+            findings.add(Weight::Note, "no_self_assessment", phrases::NO_ASSESSMENT);
         }
         Assessment::Missing(why) => {
-            let said = drive
-                .trouble
-                .as_deref()
-                .map_or(String::new(), |said| format!(" (smartctl: {said})"));
-            findings.add(
-                Weight::Note,
-                unread(*why),
-                format!("the drive was not read: {why}{said}"),
-            );
+            let missing = why.why();
+            let text = match &drive.trouble {
+                Some(said) => phrases::UNREAD_SAID.with([missing.into(), said.into()]),
+                None => phrases::UNREAD.with([missing.into()]),
+            };
+            findings.add(Weight::Note, unread(*why), text);
         }
     }
     used(drive, &mut findings);
@@ -182,26 +189,22 @@ fn conclude(findings: Findings, drive: &Drive, evidence: bool) -> Verdict {
         reasons.push(Reason {
             code: "self_assessment",
             weight: Weight::Note,
-            text: "the drive says that it is well, and nothing speaks against it".to_owned(),
+            text: phrases::WELL.into(),
         });
     }
     let has = |code: &str| reasons.iter().any(|r| r.code == code && r.weight > Weight::Note);
     let advice = match (health, &drive.assessment) {
         (Health::Ok, _) => None,
-        (Health::Failing, _) => {
-            Some("Save what is on it and replace it now; in a redundant array it can be pulled while the box runs.")
-        }
+        (Health::Failing, _) => Some(phrases::DO_REPLACE),
         (Health::Warning, _)
             if has("temperature")
                 && !reasons
                     .iter()
                     .any(|r| r.weight > Weight::Note && r.code != "temperature") =>
         {
-            Some("Look after the cooling: fans, filters, the room's temperature.")
+            Some(phrases::DO_COOL)
         }
-        (Health::Warning, _) => {
-            Some("Keep a spare ready, run an extended self-test, and replace the drive if the counters grow.")
-        }
+        (Health::Warning, _) => Some(phrases::DO_SPARE),
         (Health::Unknown, Assessment::Missing(why)) => Some(unknown_advice(*why)),
         (Health::Unknown, _) => None,
     };
@@ -213,17 +216,15 @@ fn conclude(findings: Findings, drive: &Drive, evidence: bool) -> Verdict {
     }
 }
 
-fn unknown_advice(why: NoData) -> &'static str {
+fn unknown_advice(why: NoData) -> &'static Phrase {
     match why {
-        NoData::NotPresent => "Put the drive in, or name the device that is there.",
-        NoData::Timeout | NoData::Failed => "Ask again; if it stays so, reseat the drive, then replace it.",
-        NoData::Unsupported => {
-            "Name the drive's type (smartctl -d), or the disk behind its controller (-d megaraid,N)."
-        }
-        NoData::Disabled => "Turn SMART on: smartctl -s on DEVICE.",
-        NoData::Standby => "Nothing: it is read when it wakes.",
-        NoData::Denied => "Ask as root.",
-        NoData::Invalid | NoData::NotReported => "Ask for all that the drive tells: smartctl -x DEVICE.",
+        NoData::NotPresent => phrases::DO_PUT_IN,
+        NoData::Timeout | NoData::Failed => phrases::DO_RESEAT,
+        NoData::Unsupported => phrases::DO_TYPE,
+        NoData::Disabled => phrases::DO_SMART,
+        NoData::Standby => phrases::DO_NOTHING,
+        NoData::Denied => phrases::DO_ROOT,
+        NoData::Invalid | NoData::NotReported => phrases::DO_ALL,
     }
 }
 
@@ -231,15 +232,19 @@ fn used(drive: &Drive, findings: &mut Findings) {
     let Some(used) = drive.used else { return };
     let reading = percent("life_used", "rated life used", used);
     if used >= LIFE_USED_WARNING {
-        let text = if used >= 100 {
-            format!("{used} % of the rated life is used: it works on borrowed time")
+        let phrase = if used >= 100 {
+            phrases::LIFE_OVER
         } else {
-            format!("{used} % of the rated life is used")
+            phrases::LIFE_USED
         };
+        let text = phrase.with([used.into()]);
         findings.read(reading.judged(State::Warning, text.clone()));
         findings.add(Weight::Warning, "life_used", text);
     } else {
-        findings.read(reading.judged(State::Ok, format!("below {LIFE_USED_WARNING} %")));
+        findings.read(reading.judged(
+            State::Ok,
+            phrases::BELOW.with([format!("{LIFE_USED_WARNING} %").into()]),
+        ));
     }
 }
 
@@ -274,10 +279,13 @@ fn temperature(drive: &Drive, solid_state: bool, findings: &mut Findings) {
     let (state, text) = match critical {
         Some(critical) if celsius >= critical => (
             State::Critical,
-            format!("{celsius} °C, at or above its critical {critical} °C"),
+            phrases::HEAT_CRITICAL.with([celsius.into(), critical.into()]),
         ),
-        _ if celsius >= warning => (State::Warning, format!("{celsius} °C, at or above {warning} °C")),
-        _ => (State::Ok, format!("below {warning} °C")),
+        _ if celsius >= warning => (
+            State::Warning,
+            phrases::HEAT_WARNING.with([celsius.into(), warning.into()]),
+        ),
+        _ => (State::Ok, phrases::BELOW.with([format!("{warning} °C").into()])),
     };
     if state != State::Ok {
         findings.add(Weight::Warning, "temperature", text.clone());
@@ -303,9 +311,9 @@ fn tests(drive: &Drive, findings: &mut Findings) {
     match failure.or_else(|| tests.failed_last().map(|o| (o, None))) {
         Some((outcome, hours)) => {
             let when = match (hours, drive.hours) {
-                (Some(at), Ok(now)) if now >= at => format!(", {} hours of service ago", now - at),
-                (Some(at), _) => format!(", at {at} hours of service"),
-                (None, _) => String::new(),
+                (Some(at), Ok(now)) if now >= at => phrases::HOURS_AGO.with([(now - at).into()]).into(),
+                (Some(at), _) => phrases::AT_HOURS.with([at.into()]).into(),
+                (None, _) => "".into(),
             };
             match outcome {
                 Outcome::Failure(words) => {
@@ -313,20 +321,13 @@ fn tests(drive: &Drive, findings: &mut Findings) {
                         .zip(drive.hours.ok())
                         .is_some_and(|(at, now)| now >= at.saturating_add(TEST_OLD));
                     let weight = if old { Weight::Warning } else { Weight::Failing };
-                    findings.add(weight, "self_test", format!("a self-test failed{when}: {words}"));
+                    findings.add(weight, "self_test", phrases::TEST_FAILED.with([when, words.into()]));
                 }
-                _ => findings.add(
-                    Weight::Warning,
-                    "self_test",
-                    format!("a self-test could not read all of it{when}"),
-                ),
+                _ => findings.add(Weight::Warning, "self_test", phrases::TEST_UNREAD.with([when])),
             }
         }
         None if tests.refuted() > 0 => {
-            let text = format!(
-                "{} failed self-tests before an extended one that passed",
-                tests.refuted()
-            );
+            let text = phrases::TEST_REFUTED.with([tests.refuted().into()]);
             findings.add(Weight::Note, "self_test", text);
         }
         None => {}

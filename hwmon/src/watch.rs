@@ -22,12 +22,14 @@ pub use words::{Words, words};
 
 use std::collections::BTreeMap;
 
+use api::hardware::Text;
 use serde::{Deserialize, Serialize};
 
 use crate::board::{Board, Component, DiskPlace, PortPlace};
 use crate::drive::Drive;
 use crate::policy::{Alarm, Book, Event, Finding, Subject};
 use crate::verdict::Verdict;
+use crate::why::phrases;
 use crate::{Reading, State};
 use drives::Drives;
 use sensors::Sensors;
@@ -149,13 +151,13 @@ fn silence(now: u64, since: &mut BTreeMap<String, u64>, silent: &[String], findi
                 &component,
                 "no_answer",
                 State::Warning,
-                format!("{source} does not answer"),
+                phrases::SOURCE_SILENT.with([source.into()]),
             ));
         }
     }
 }
 
-fn finding(component: &Component, code: &str, state: State, text: impl Into<String>) -> Finding {
+fn finding(component: &Component, code: &str, state: State, text: impl Into<Text>) -> Finding {
     Finding {
         subject: Subject {
             place: component.to_string(),

@@ -168,7 +168,7 @@ pub struct Part {
     /// How it is.
     pub state: PartState,
     /// Why, in a few words.
-    pub reason: String,
+    pub reason: Text,
     /// The readings that tell of it.
     pub readings: Vec<String>,
     /// Whether its locating light shines; `None` where it has none.
@@ -177,7 +177,23 @@ pub struct Part {
     pub hot_swap: bool,
 }
 
-/// Words for people, in one language.
+/// Words in both of the box's languages.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Text {
+    /// In Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
+}
+
+/// In English, as the journal has it.
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.en)
+    }
+}
+
+/// What an alarm is called, and what to do, in one language.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Words {
     /// What is wrong.
@@ -199,8 +215,8 @@ pub struct Alarm {
     pub code: String,
     /// [`State::Warning`] or [`State::Critical`].
     pub state: State,
-    /// What the source said, in English.
-    pub text: String,
+    /// What the source said.
+    pub text: Text,
     /// The same for people, in Chinese.
     pub zh: Words,
     /// The same for people, in English.
@@ -218,8 +234,8 @@ pub struct DriveReason {
     pub code: String,
     /// `note`, `warning` or `failing`.
     pub weight: String,
-    /// In English.
-    pub text: String,
+    /// What was seen.
+    pub text: Text,
 }
 
 /// A drive.
@@ -245,8 +261,8 @@ pub struct Drive {
     pub health: Health,
     /// Why, the weightiest first.
     pub reasons: Vec<DriveReason>,
-    /// What to do, in English.
-    pub advice: Option<String>,
+    /// What to do.
+    pub advice: Option<Text>,
     /// Degrees Celsius.
     pub temperature: Option<i32>,
     /// Hours of service.
@@ -274,8 +290,8 @@ pub struct Reading {
     pub unit: String,
     /// How it is.
     pub state: State,
-    /// Why, in English.
-    pub reason: String,
+    /// Why.
+    pub reason: Text,
     /// Whether its course is kept.
     pub kept: bool,
 }
@@ -353,7 +369,7 @@ pub struct LogEntry {
     /// Who: a sensor's name.
     pub sensor: String,
     /// What.
-    pub text: String,
+    pub text: Text,
     /// Whether it begins (`true`) or ends.
     pub asserted: bool,
     /// How grave.

@@ -1,12 +1,13 @@
 //! What the other programs are told, in the words of [`api::hardware`].
 
-use api::hardware as said;
+use api::hardware::{self as said, Text};
 use hwmon::board::{Board, Component, Field, Side};
 use hwmon::drive::Protocol;
 use hwmon::policy::Alarm;
 use hwmon::series::{Answer, Courses};
 use hwmon::verdict::{Health, Weight};
 use hwmon::watch::{SeenDrive, words};
+use hwmon::why::phrases;
 use hwmon::{NoData, Reading, State};
 use model::Timestamp;
 
@@ -108,7 +109,7 @@ fn reading(source: &str, id: String, reading: &Reading, courses: &Courses) -> sa
         missing: reading.value().err().map(|missing| word(&missing)),
         unit: word(&reading.unit()),
         state: reading.state(),
-        reason: reading.reason().to_owned(),
+        reason: reading.reason().into(),
     }
 }
 
@@ -136,10 +137,10 @@ fn drive(seen: &SeenDrive) -> said::Drive {
                     Weight::Failing => "failing",
                 }
                 .to_owned(),
-                text: reason.text.clone(),
+                text: (&reason.text).into(),
             })
             .collect(),
-        advice: seen.verdict.advice.map(str::to_owned),
+        advice: seen.verdict.advice.map(Text::from),
         temperature: drive.temperature.ok(),
         hours: drive.hours.ok(),
         used: drive.used,
@@ -200,8 +201,8 @@ fn parts(monitor: &Monitor, alarms: &[said::Alarm], lights: &[Light]) -> Vec<sai
         let readings = known.about(&component);
         let (state, reason) = match seen.first() {
             Some(seen) => of_drive(seen),
-            None if !disks.is_empty() => (said::PartState::Unknown, "not read yet".to_owned()),
-            None => (said::PartState::Empty, "empty".to_owned()),
+            None if !disks.is_empty() => (said::PartState::Unknown, phrases::PART_UNREAD.into()),
+            None => (said::PartState::Empty, phrases::PART_EMPTY.into()),
         };
         let light = lights::of(lights, bay.number, &disks);
         parts.push(said::Part {
@@ -308,11 +309,11 @@ fn ports(monitor: &Monitor, known: &Known<'_>, alarms: &[said::Alarm], board: &B
             let readings = known.about(&component);
             let link = readings.iter().find(|reading| reading.id().ends_with("/link"));
             let found = match (interface, link.map(|link| link.value())) {
-                (None, _) => (said::PartState::Unknown, "not found".to_owned()),
-                (Some(_), Some(Ok(up))) if up > 0.0 => (said::PartState::Ok, "connected".to_owned()),
-                (Some(_), Some(Ok(_))) => (said::PartState::Empty, "no link".to_owned()),
-                (Some(_), Some(Err(why))) => (said::PartState::Empty, why.to_string()),
-                (Some(_), None) => (said::PartState::Unknown, "not read yet".to_owned()),
+                (None, _) => (said::PartState::Unknown, phrases::PORT_UNFOUND.into()),
+                (Some(_), Some(Ok(up))) if up > 0.0 => (said::PartState::Ok, phrases::PORT_CONNECTED.into()),
+                (Some(_), Some(Ok(_))) => (said::PartState::Empty, phrases::PORT_NO_LINK.into()),
+                (Some(_), Some(Err(why))) => (said::PartState::Empty, why.why().into()),
+                (Some(_), None) => (said::PartState::Unknown, phrases::PART_UNREAD.into()),
             };
             said::Part {
                 place,
@@ -327,7 +328,7 @@ fn part(
     component: &Component,
     kind: said::PartKind,
     label: &str,
-    (mut state, mut reason): (said::PartState, String),
+    (mut state, mut reason): (said::PartState, Text),
     readings: &[&Reading],
     alarms: &[said::Alarm],
 ) -> said::Part {
@@ -353,19 +354,19 @@ fn part(
     }
 }
 
-fn of_drive(seen: &SeenDrive) -> (said::PartState, String) {
+fn of_drive(seen: &SeenDrive) -> (said::PartState, Text) {
     let state = match seen.verdict.health {
         Health::Ok => said::PartState::Ok,
         Health::Warning => said::PartState::Warning,
         Health::Failing => said::PartState::Critical,
         Health::Unknown => said::PartState::Unknown,
     };
-    let reason = seen.verdict.reasons.first().map(|reason| reason.text.clone());
+    let reason = seen.verdict.reasons.first().map(|reason| Text::from(&reason.text));
     (state, reason.unwrap_or_default())
 }
 
 /// The worst of a part's readings. Where all are absent, so is the part.
-fn of_readings(readings: &[&Reading]) -> (said::PartState, String) {
+fn of_readings(readings: &[&Reading]) -> (said::PartState, Text) {
     let worst = readings
         .iter()
         .filter(|r| matches!(r.state(), State::Warning | State::Critical))
@@ -375,15 +376,20 @@ fn of_readings(readings: &[&Reading]) -> (said::PartState, String) {
             State::Critical => said::PartState::Critical,
             _ => said::PartState::Warning,
         };
-        return (state, format!("{}: {}", worst.name(), worst.reason()));
+        let text = Text::from(worst.reason());
+        let reason = Text {
+            zh: format!("{}：{}", worst.name(), text.zh),
+            en: format!("{}: {}", worst.name(), text.en),
+        };
+        return (state, reason);
     }
     if readings.iter().any(|r| r.value().is_ok()) {
-        return (said::PartState::Ok, String::new());
+        return (said::PartState::Ok, Text::default());
     }
     match readings.first().map(|r| r.value()) {
-        Some(Err(NoData::NotPresent)) => (said::PartState::Empty, NoData::NotPresent.to_string()),
-        Some(Err(why)) => (said::PartState::Unknown, why.to_string()),
-        _ => (said::PartState::Unknown, "nothing tells of it".to_owned()),
+        Some(Err(NoData::NotPresent)) => (said::PartState::Empty, NoData::NotPresent.why().into()),
+        Some(Err(why)) => (said::PartState::Unknown, why.why().into()),
+        _ => (said::PartState::Unknown, phrases::PART_UNTOLD.into()),
     }
 }
 
@@ -393,7 +399,7 @@ pub(super) fn entry(event: &hwmon::ipmi::sel::Event) -> said::LogEntry {
         number: event.cursor.record,
         at: event.time.map(|at| Timestamp::from_secs(u64::from(at))),
         sensor: event.sensor.clone(),
-        text: event.text.clone(),
+        text: (&event.text).into(),
         asserted: event.begins,
         state: event.state,
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::fru::{self, Fru};
 use super::sel::{self, Cursor, Event};
 use super::{IpmiError, Question, Sensor, parse_sdr, reading};
+use crate::why::phrases;
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// The most records of a repository.
@@ -344,9 +345,9 @@ fn chassis(told: &[u8]) -> Vec<Reading> {
     let fault = |id: &str, name: &str, octet: u8, bit: u8, state: State| {
         let set = octet >> bit & 1 == 1;
         let (state, reason) = if set {
-            (state, "the chassis says so")
+            (state, phrases::BMC_CHASSIS)
         } else {
-            (State::Ok, "no")
+            (State::Ok, phrases::NO)
         };
         Reading::fact(
             format!("ipmi/chassis/{id}"),

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::sdr::Sensor;
-use super::states::table;
+use super::states::{crossed, table};
 use crate::State;
+use crate::why::{Why, phrases};
 
 /// How far the log was read: the last record and its time, by which a log that was cleared is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -29,7 +30,7 @@ pub struct Event {
     /// Whether it begins; otherwise it ends.
     pub begins: bool,
     /// What people read.
-    pub text: String,
+    pub text: Why,
 }
 
 /// Times below this count from the controller's start (section 37.1).
@@ -60,7 +61,7 @@ pub fn event(record: &[u8], sensors: &[Sensor]) -> Option<Event> {
             sensor: format!("record of kind {kind:02x}h"),
             state: State::Info,
             begins: true,
-            text: format!("the maker's own record: {}", octets.join(" ")),
+            text: phrases::BMC_RECORD.with([octets.join(" ").into()]),
         });
     }
     // system software has numbers of its own
@@ -74,35 +75,26 @@ pub fn event(record: &[u8], sensors: &[Sensor]) -> Option<Event> {
         sensor: sensor.map_or_else(|| format!("{} {number:02x}h", kind_of(about)), |s| s.name.clone()),
         state: if begins { state } else { State::Info },
         begins,
-        text: if begins { words } else { format!("no longer: {words}") },
+        text: if begins {
+            words
+        } else {
+            phrases::BMC_OVER.with([words.into()])
+        },
     })
 }
 
-fn meaning(event: u8, kind: u8, data: [u8; 3], sensor: Option<&Sensor>) -> (State, String) {
+fn meaning(event: u8, kind: u8, data: [u8; 3], sensor: Option<&Sensor>) -> (State, Why) {
     let [d1, reading, threshold] = data;
     let offset = d1 & 0x0f;
     if event == 1 {
         // table 42-2: low and high crossings of six thresholds
-        let name = match offset / 2 {
-            0 => "lower",
-            1 => "lower critical",
-            2 => "lower destructive",
-            3 => "upper",
-            4 => "upper critical",
-            5 => "upper destructive",
-            _ => "unknown",
-        };
-        let side = if offset < 6 { "at or below" } else { "at or above" };
         let value = |raw: u8, told: bool| {
             let sensor = sensor.filter(|_| told)?;
             Some(format!("{}{}", sensor.factors?.value(raw)?, sensor.unit.1.symbol()))
         };
-        let mut text = format!("{side} its {name} limit");
-        if let Some(limit) = value(threshold, d1 >> 4 & 3 == 1) {
-            text += &format!(" of {limit}");
-        }
+        let mut text = crossed(usize::from(offset / 2), value(threshold, d1 >> 4 & 3 == 1));
         if let Some(value) = value(reading, d1 >> 6 == 1) {
-            text += &format!(": {value}");
+            text = phrases::NAMED.with([text.into(), value.into()]);
         }
         let state = if matches!(offset / 2, 0 | 3) {
             State::Warning
@@ -114,10 +106,10 @@ fn meaning(event: u8, kind: u8, data: [u8; 3], sensor: Option<&Sensor>) -> (Stat
     let known = table(event, kind).iter().find(|(bit, ..)| *bit == offset);
     match known {
         // that something is there, or well, is no more than worth knowing
-        Some((_, state, words)) => ((*state).max(State::Info), (*words).to_owned()),
+        Some((_, state, words)) => ((*state).max(State::Info), (*words).into()),
         None => (
             State::Info,
-            format!("event {event:02x}h, offset {offset}, of a kind without words"),
+            phrases::BMC_EVENT.with([format!("{event:02x}h").into(), offset.into()]),
         ),
     }
 }
@@ -170,14 +162,17 @@ mod tests {
             (begun.state, begun.sensor.as_str()),
             (State::Critical, "power supply 03h")
         );
-        assert_eq!(begun.text, "failed: replace it");
+        assert_eq!(begun.text.en(), "failed: replace it");
         let over = event(&record(0x08, 3, 0xef, [1, 0xff, 0xff]), &[]).expect("an event");
         assert_eq!(
-            (over.state, over.begins, over.text.as_str()),
+            (over.state, over.begins, over.text.en().as_str()),
             (State::Info, false, "no longer: failed: replace it")
         );
         let lost = event(&record(0x08, 2, 0x0b, [1, 0, 0]), &[]).expect("an event");
-        assert_eq!((lost.state, lost.text.as_str()), (State::Critical, "redundancy lost"));
+        assert_eq!(
+            (lost.state, lost.text.en().as_str()),
+            (State::Critical, "redundancy lost")
+        );
     }
 
     #[test]
@@ -189,11 +184,11 @@ mod tests {
         octets.extend(b"Inlet");
         let sensors = super::super::sdr::parse(&octets);
         let hot = event(&record(1, 0x30, 0x01, [0x59, 85, 80]), &sensors).expect("an event");
-        assert_eq!(hot.text, "at or above its upper critical limit of 80 °C: 85 °C");
+        assert_eq!(hot.text.en(), "at or above its upper critical limit of 80 °C: 85 °C");
         assert_eq!((hot.sensor.as_str(), hot.state), ("Inlet", State::Critical));
         let bare = event(&record(1, 0x31, 0x01, [0x57, 85, 80]), &sensors).expect("an event");
         assert_eq!(
-            (bare.text.as_str(), bare.state),
+            (bare.text.en().as_str(), bare.state),
             ("at or above its upper limit", State::Warning)
         );
     }

@@ -1,99 +1,96 @@
 //! Answers to Get Sensor Reading (IPMI 2.0, section 35.14), and what state bits mean (tables 42-2 and 42-3).
 
 use super::sdr::Sensor;
+use crate::why::{Phrase, Value, Why, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// One meaning of a bit.
-pub(super) type Bit = (u8, State, &'static str);
+pub(super) type Bit = (u8, State, &'static Phrase);
 
 const REDUNDANCY: [Bit; 8] = [
-    (0, State::Ok, "fully redundant"),
-    (1, State::Critical, "redundancy lost"),
-    (2, State::Warning, "redundancy degraded"),
-    (3, State::Critical, "not redundant: sufficient, after it was redundant"),
-    (4, State::Critical, "not redundant: sufficient, after it was not"),
-    (5, State::Critical, "not redundant: insufficient"),
-    (6, State::Warning, "redundancy degraded from full"),
-    (7, State::Warning, "redundancy degraded, from none"),
+    (0, State::Ok, phrases::S_REDUNDANT),
+    (1, State::Critical, phrases::S_REDUNDANCY_LOST),
+    (2, State::Warning, phrases::S_REDUNDANCY_DEGRADED),
+    (3, State::Critical, phrases::S_SUFFICIENT_WAS),
+    (4, State::Critical, phrases::S_SUFFICIENT_NOT),
+    (5, State::Critical, phrases::S_INSUFFICIENT),
+    (6, State::Warning, phrases::S_DEGRADED_FULL),
+    (7, State::Warning, phrases::S_DEGRADED_NONE),
 ];
 const SEVERITY: [Bit; 9] = [
-    (0, State::Ok, "ok"),
-    (1, State::Warning, "not critical, from ok"),
-    (2, State::Critical, "critical, from less severe"),
-    (3, State::Critical, "not recoverable, from less severe"),
-    (4, State::Warning, "not critical, from more severe"),
-    (5, State::Critical, "critical, from not recoverable"),
-    (6, State::Critical, "not recoverable"),
-    (7, State::Info, "monitor"),
-    (8, State::Info, "informational"),
+    (0, State::Ok, phrases::S_OK),
+    (1, State::Warning, phrases::S_NOT_CRITICAL),
+    (2, State::Critical, phrases::S_CRITICAL),
+    (3, State::Critical, phrases::S_NOT_RECOVERABLE_FROM),
+    (4, State::Warning, phrases::S_LESS),
+    (5, State::Critical, phrases::S_CRITICAL_FROM),
+    (6, State::Critical, phrases::S_NOT_RECOVERABLE),
+    (7, State::Info, phrases::S_MONITOR),
+    (8, State::Info, phrases::S_INFORMATIONAL),
 ];
 const PREDICTIVE: [Bit; 2] = [
-    (0, State::Ok, "no failure foretold"),
-    (1, State::Warning, "failure foretold"),
+    (0, State::Ok, phrases::S_NOT_FORETOLD),
+    (1, State::Warning, phrases::S_FORETOLD),
 ];
 const LIMIT: [Bit; 2] = [
-    (0, State::Ok, "limit not exceeded"),
-    (1, State::Warning, "limit exceeded"),
+    (0, State::Ok, phrases::S_LIMIT_KEPT),
+    (1, State::Warning, phrases::S_LIMIT_EXCEEDED),
 ];
 const PERFORMANCE: [Bit; 2] = [
-    (0, State::Ok, "performance met"),
-    (1, State::Warning, "performance lags"),
+    (0, State::Ok, phrases::S_PERFORMS),
+    (1, State::Warning, phrases::S_LAGS),
 ];
 const SUPPLY: [Bit; 8] = [
-    (0, State::Ok, "present"),
-    (1, State::Critical, "failed: replace it"),
-    (2, State::Warning, "failure foretold: replace it soon"),
-    (3, State::Critical, "no input: plug it in"),
-    (4, State::Critical, "input lost or out of range"),
-    (5, State::Warning, "input out of range"),
-    (
-        6,
-        State::Critical,
-        "wrong configuration: another model than its neighbour's",
-    ),
-    (7, State::Info, "inactive"),
+    (0, State::Ok, phrases::S_PRESENT),
+    (1, State::Critical, phrases::S_REPLACE),
+    (2, State::Warning, phrases::S_REPLACE_SOON),
+    (3, State::Critical, phrases::S_NO_INPUT),
+    (4, State::Critical, phrases::S_INPUT_LOST),
+    (5, State::Warning, phrases::S_INPUT_RANGE),
+    (6, State::Critical, phrases::S_MISMATCH),
+    (7, State::Info, phrases::S_INACTIVE),
 ];
 const DRIVE: [Bit; 9] = [
-    (0, State::Ok, "present"),
-    (1, State::Critical, "failed: replace it"),
-    (2, State::Warning, "failure foretold: replace it soon"),
-    (3, State::Ok, "hot spare"),
-    (4, State::Info, "checking consistency"),
-    (5, State::Critical, "in an array without redundancy"),
-    (6, State::Critical, "in a failed array"),
-    (7, State::Warning, "rebuilding"),
-    (8, State::Critical, "rebuild broken off"),
+    (0, State::Ok, phrases::S_PRESENT),
+    (1, State::Critical, phrases::S_REPLACE),
+    (2, State::Warning, phrases::S_REPLACE_SOON),
+    (3, State::Ok, phrases::S_HOT_SPARE),
+    (4, State::Info, phrases::S_CHECKING),
+    (5, State::Critical, phrases::S_NO_REDUNDANCY),
+    (6, State::Critical, phrases::S_FAILED_ARRAY),
+    (7, State::Warning, phrases::S_REBUILDING),
+    (8, State::Critical, phrases::S_REBUILD_STOPPED),
 ];
 const MEMORY: [Bit; 11] = [
-    (0, State::Warning, "corrected errors"),
-    (1, State::Critical, "uncorrected errors: replace it"),
-    (2, State::Critical, "parity error"),
-    (3, State::Critical, "scrub failed"),
-    (4, State::Warning, "disabled"),
-    (5, State::Critical, "too many corrected errors: replace it"),
-    (6, State::Ok, "present"),
-    (7, State::Critical, "wrong configuration"),
-    (8, State::Ok, "spare"),
-    (9, State::Warning, "throttled"),
-    (10, State::Critical, "far too hot"),
+    (0, State::Warning, phrases::S_CORRECTED),
+    (1, State::Critical, phrases::S_UNCORRECTED),
+    (2, State::Critical, phrases::S_PARITY),
+    (3, State::Critical, phrases::S_SCRUB),
+    (4, State::Warning, phrases::S_DISABLED),
+    (5, State::Critical, phrases::S_TOO_MANY),
+    (6, State::Ok, phrases::S_PRESENT),
+    (7, State::Critical, phrases::S_CONFIGURATION),
+    (8, State::Ok, phrases::S_SPARE),
+    (9, State::Warning, phrases::S_THROTTLED),
+    (10, State::Critical, phrases::S_FAR_TOO_HOT),
 ];
 const PROCESSOR: [Bit; 12] = [
-    (0, State::Critical, "internal error"),
-    (1, State::Critical, "stopped for heat"),
-    (2, State::Critical, "failed at start"),
-    (3, State::Critical, "hung in self-test"),
-    (4, State::Critical, "did not start"),
-    (5, State::Critical, "wrong configuration"),
-    (6, State::Critical, "uncorrectable error"),
-    (7, State::Ok, "present"),
-    (8, State::Warning, "disabled"),
-    (10, State::Warning, "throttled for heat"),
-    (11, State::Critical, "uncorrectable machine check"),
-    (12, State::Warning, "corrected machine check"),
+    (0, State::Critical, phrases::S_INTERNAL),
+    (1, State::Critical, phrases::S_HEAT_STOP),
+    (2, State::Critical, phrases::S_START_FAILED),
+    (3, State::Critical, phrases::S_HUNG),
+    (4, State::Critical, phrases::S_NOT_STARTED),
+    (5, State::Critical, phrases::S_CONFIGURATION),
+    (6, State::Critical, phrases::S_UNCORRECTABLE),
+    (7, State::Ok, phrases::S_PRESENT),
+    (8, State::Warning, phrases::S_DISABLED),
+    (10, State::Warning, phrases::S_HEAT_THROTTLED),
+    (11, State::Critical, phrases::S_MACHINE_CHECK),
+    (12, State::Warning, phrases::S_MACHINE_CORRECTED),
 ];
 const SECURITY: [Bit; 2] = [
-    (0, State::Warning, "the chassis was opened"),
-    (4, State::Warning, "a cable was pulled"),
+    (0, State::Warning, phrases::S_OPENED),
+    (4, State::Warning, phrases::S_CABLE),
 ];
 
 /// The meanings of the bits of an event and reading type and a kind of sensor.
@@ -135,10 +132,10 @@ pub fn reading(sensor: &Sensor, answer: Result<&[u8], NoData>) -> Reading {
     };
     // scanning off, or unavailable, in table 35-15's second octet
     if flags & 0x20 != 0 {
-        return fact(Err(NoData::NotReported)).because("the controller says that there is no reading now");
+        return fact(Err(NoData::NotReported)).because(phrases::BMC_NO_READING);
     }
     if flags & 0x40 == 0 {
-        return fact(Err(NoData::Disabled)).because("the controller does not scan this sensor");
+        return fact(Err(NoData::Disabled)).because(phrases::BMC_NOT_SCANNED);
     }
     if discrete {
         judge_states(sensor, states, fact)
@@ -154,18 +151,10 @@ fn judge_value(sensor: &Sensor, raw: u8, states: u16, fact: impl FnOnce(Result<f
         sensor.factors?.value(raw)
     };
     let symbol = sensor.unit.1.symbol();
-    let by = |at: usize| limit(at).map_or(String::new(), |l| format!(" of {l}{symbol}"));
+    let of = |at: usize| limit(at).map(|limit| format!("{limit}{symbol}"));
     // table 35-15: lower non-critical, critical, non-recoverable, and upper ones
     let has = |bit: u16| states >> bit & 1 == 1;
     let worst = [5, 2, 4, 1, 3, 0].into_iter().find(|bit| has(*bit));
-    let name = [
-        "lower",
-        "lower critical",
-        "lower destructive",
-        "upper",
-        "upper critical",
-        "upper destructive",
-    ];
     match worst {
         Some(bit) => {
             let state = if matches!(bit, 0 | 3) {
@@ -173,18 +162,27 @@ fn judge_value(sensor: &Sensor, raw: u8, states: u16, fact: impl FnOnce(Result<f
             } else {
                 State::Critical
             };
-            let at = usize::from(bit);
-            let side = if bit < 3 { "at or below" } else { "at or above" };
-            let text = format!(
-                "{side} its {} limit{}",
-                name.get(at).copied().unwrap_or_default(),
-                by(at)
-            );
+            let text = crossed(usize::from(bit), of(usize::from(bit)));
             fact(value).judged(state, text)
         }
-        None if sensor.thresholds.iter().any(Option::is_some) => fact(value).judged(State::Ok, "within its limits"),
+        None if sensor.thresholds.iter().any(Option::is_some) => fact(value).judged(State::Ok, phrases::WITHIN),
         None => fact(value),
     }
+}
+
+/// That a limit was crossed: 0 lower, 1 lower critical, 2 lower destructive, 3 to 5 the upper ones.
+pub(super) fn crossed(limit: usize, of: Option<String>) -> Why {
+    const LIMITS: [&Phrase; 6] = [
+        phrases::BMC_LOWER,
+        phrases::BMC_LOWER_CRITICAL,
+        phrases::BMC_LOWER_DESTRUCTIVE,
+        phrases::BMC_UPPER,
+        phrases::BMC_UPPER_CRITICAL,
+        phrases::BMC_UPPER_DESTRUCTIVE,
+    ];
+    let phrase = LIMITS.get(limit).copied().unwrap_or(phrases::BMC_UNKNOWN_LIMIT);
+    let of = of.map_or_else(|| Value::from(""), |of| phrases::OF.with([of.into()]).into());
+    phrase.with([of])
 }
 
 fn judge_states(sensor: &Sensor, states: u16, fact: impl FnOnce(Result<f64, NoData>) -> Reading) -> Reading {
@@ -196,13 +194,12 @@ fn judge_states(sensor: &Sensor, states: u16, fact: impl FnOnce(Result<f64, NoDa
         return fact(Err(NoData::NotPresent));
     }
     let worst = set.iter().map(|(_, state, _)| *state).max();
-    let words: Vec<&str> = set.iter().map(|(.., words)| *words).collect();
+    let words = Why::all(set.iter().map(|(.., words)| Why::from(*words)));
     let state = worst.unwrap_or(if table.is_empty() { State::Info } else { State::Ok });
-    let reason = match (words.is_empty(), table.is_empty()) {
-        (false, _) => words.join(", "),
-        (true, true) => format!("states {states:#06x} of a kind without a judgement"),
-        (true, false) => "no state is set".to_owned(),
-    };
+    let reason = words.unwrap_or_else(|| match table.is_empty() {
+        true => phrases::BMC_STATES.with([format!("{states:#06x}").into()]),
+        false => phrases::BMC_NO_STATE.into(),
+    });
     fact(Ok(f64::from(u8::from(!matches!(
         state,
         State::Warning | State::Critical
@@ -233,7 +230,7 @@ mod tests {
         let said = |states| reading(&sensor(0x08, 0x0b), Ok(&[0, 0xc0, states, 0x80]));
         assert_eq!(said(1).state(), State::Ok);
         assert_eq!((said(2).state(), said(2).value()), (State::Critical, Ok(0.0)));
-        assert_eq!(said(2).reason(), "redundancy lost");
+        assert_eq!(said(2).reason().en(), "redundancy lost");
     }
 
     #[test]
@@ -241,7 +238,7 @@ mod tests {
         let said = |states| reading(&sensor(0x08, 0x6f), Ok(&[0, 0xc0, states, 0x80]));
         assert_eq!(said(0b0001).state(), State::Ok);
         assert_eq!(said(0b1001).state(), State::Critical);
-        assert_eq!(said(0b0011).reason(), "present, failed: replace it");
+        assert_eq!(said(0b0011).reason().en(), "present, failed: replace it");
         assert_eq!(said(0).value(), Err(NoData::NotPresent));
     }
 

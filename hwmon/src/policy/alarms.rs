@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::hardware::Text;
 use serde::{Deserialize, Serialize};
 
 use super::reminder::due;
@@ -30,7 +31,7 @@ pub struct Finding {
     /// How bad: [`State::Warning`] or [`State::Critical`]. Others are no alarm.
     pub state: State,
     /// What people read.
-    pub text: String,
+    pub text: Text,
 }
 
 /// An open alarm.
@@ -43,7 +44,7 @@ pub struct Alarm {
     /// How bad.
     pub state: State,
     /// What people read.
-    pub text: String,
+    pub text: Text,
     /// When it began.
     pub since: u64,
     /// Who acknowledged it, if anybody.

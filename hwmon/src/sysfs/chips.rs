@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Root;
+use crate::why::{Why, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// One measured quantity of a chip.
@@ -113,8 +114,7 @@ impl Chip<'_> {
             let id = format!("hwmon/{}/intrusion{number}", self.id);
             let name = format!("{} chassis opened", self.name);
             out.push(
-                Reading::fact(id, name, Kind::State, Unit::Boolean, value)
-                    .judged(State::Info, "boards without a switch say that it is open"),
+                Reading::fact(id, name, Kind::State, Unit::Boolean, value).judged(State::Info, phrases::INTRUSION),
             );
         }
     }
@@ -170,7 +170,7 @@ impl Chip<'_> {
         let reading = Reading::fact(id, name, quantity.kind, quantity.unit, value);
         let Ok(value) = value else {
             return Some(if flag("fault") {
-                reading.because("the chip says that the sensor is broken or not connected")
+                reading.because(phrases::SENSOR_BROKEN)
             } else {
                 reading
             });
@@ -215,53 +215,31 @@ fn limits(kind: Kind, scaled: &dyn Fn(&str) -> Option<f64>) -> Limits {
     limits
 }
 
-fn judge(quantity: &Quantity, value: f64, limits: &Limits, alarms: &Alarms) -> (State, String) {
+fn judge(quantity: &Quantity, value: f64, limits: &Limits, alarms: &Alarms) -> (State, Why) {
     let unit = quantity.unit.symbol();
+    let by = |limit: Option<f64>| format!("{}{unit}", limit.unwrap_or(0.0)).into();
     let above = |limit: Option<f64>| limit.filter(|l| value >= *l);
     let below = |limit: Option<f64>| limit.filter(|l| value <= *l);
     let stopped = quantity.kind == Kind::Fan && value == 0.0;
     match () {
-        () if above(limits.critical).is_some() => (
-            State::Critical,
-            format!(
-                "at or above its critical limit of {}{unit}",
-                limits.critical.unwrap_or(0.0)
-            ),
-        ),
-        () if below(limits.low_critical).is_some() => (
-            State::Critical,
-            format!(
-                "at or below its critical limit of {}{unit}",
-                limits.low_critical.unwrap_or(0.0)
-            ),
-        ),
-        () if stopped && limits.low.is_some() => (
-            State::Critical,
-            format!("stopped; its limit is {}{unit}", limits.low.unwrap_or(0.0)),
-        ),
-        () if alarms.critical => (State::Critical, "the chip's critical alarm is set".to_owned()),
-        () if limits.high.is_some_and(|l| value > l) => (
-            State::Warning,
-            format!("above its limit of {}{unit}", limits.high.unwrap_or(0.0)),
-        ),
-        () if limits.low.is_some_and(|l| value < l) => (
-            State::Warning,
-            format!("below its limit of {}{unit}", limits.low.unwrap_or(0.0)),
-        ),
-        () if alarms.warning && !limits.unset => (State::Warning, "the chip's alarm is set".to_owned()),
-        () if alarms.warning => (
-            State::Info,
-            "the chip's alarm is set by limits that nobody set".to_owned(),
-        ),
-        () if stopped => (
-            State::Info,
-            "stopped, or no fan is connected: no limit says which".to_owned(),
-        ),
+        () if above(limits.critical).is_some() => {
+            (State::Critical, phrases::CRITICAL_ABOVE.with([by(limits.critical)]))
+        }
+        () if below(limits.low_critical).is_some() => {
+            (State::Critical, phrases::CRITICAL_BELOW.with([by(limits.low_critical)]))
+        }
+        () if stopped && limits.low.is_some() => (State::Critical, phrases::STOPPED.with([by(limits.low)])),
+        () if alarms.critical => (State::Critical, phrases::CHIP_CRITICAL.into()),
+        () if limits.high.is_some_and(|l| value > l) => (State::Warning, phrases::LIMIT_ABOVE.with([by(limits.high)])),
+        () if limits.low.is_some_and(|l| value < l) => (State::Warning, phrases::LIMIT_BELOW.with([by(limits.low)])),
+        () if alarms.warning && !limits.unset => (State::Warning, phrases::CHIP_ALARM.into()),
+        () if alarms.warning => (State::Info, phrases::CHIP_UNSET.into()),
+        () if stopped => (State::Info, phrases::FAN_OR_NONE.into()),
         () => match (limits.low.or(limits.low_critical), limits.high.or(limits.critical)) {
-            (Some(low), Some(high)) => (State::Ok, format!("between {low}{unit} and {high}{unit}")),
-            (Some(low), None) => (State::Ok, format!("not below {low}{unit}")),
-            (None, Some(high)) => (State::Ok, format!("not above {high}{unit}")),
-            (None, None) => (State::Info, "no limit is known".to_owned()),
+            (low @ Some(_), high @ Some(_)) => (State::Ok, phrases::BETWEEN.with([by(low), by(high)])),
+            (low @ Some(_), None) => (State::Ok, phrases::NOT_BELOW.with([by(low)])),
+            (None, high @ Some(_)) => (State::Ok, phrases::NOT_ABOVE.with([by(high)])),
+            (None, None) => (State::Info, phrases::LIMIT_UNKNOWN.into()),
         },
     }
 }

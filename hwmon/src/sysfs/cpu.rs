@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Root;
+use crate::why::phrases;
 use crate::{Kind, NoData, Reading, State, Unit};
 
 pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
@@ -31,7 +32,7 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
             cores = Some(cores.unwrap_or(0.0) + count);
         }
     }
-    let told = "times since boot that it slowed down for heat; their growth judges";
+    let told = phrases::THROTTLED;
     for (package, count) in packages {
         let (id, name) = (
             format!("cpu/package{package}/throttled"),

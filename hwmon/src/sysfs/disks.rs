@@ -1,6 +1,7 @@
 //! Disks as the kernel sees them, and errors that file systems found: block/*/device/state, fs/ext4.
 
 use super::Root;
+use crate::why::{Why, phrases};
 use crate::{Kind, Reading, State, Unit};
 
 pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
@@ -9,13 +10,11 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
             continue;
         };
         // drivers/scsi/scsi_sysfs.c, drivers/nvme/host/core.c
-        let (state, reason) = match words.as_str() {
-            "running" | "live" | "created" => (State::Ok, words.as_str()),
-            "offline" | "transport-offline" | "dead" => {
-                (State::Critical, "the kernel has given it up: reseat or replace it")
-            }
-            "blocked" | "quiesce" | "resetting" | "connecting" => (State::Warning, "it does not answer now"),
-            _ => (State::Info, words.as_str()),
+        let (state, reason): (State, Why) = match words.as_str() {
+            "running" | "live" | "created" => (State::Ok, phrases::PLAIN.with([words.as_str().into()])),
+            "offline" | "transport-offline" | "dead" => (State::Critical, phrases::DISK_GONE.into()),
+            "blocked" | "quiesce" | "resetting" | "connecting" => (State::Warning, phrases::DISK_SILENT.into()),
+            _ => (State::Info, phrases::PLAIN.with([words.as_str().into()])),
         };
         let value = Ok(f64::from(u8::from(state == State::Ok)));
         out.push(
@@ -35,11 +34,8 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
             continue;
         }
         let (state, reason) = match count {
-            Ok(n) if n > 0.0 => (
-                State::Warning,
-                "the file system is damaged: check it (e2fsck) at the next restart",
-            ),
-            _ => (State::Ok, "none"),
+            Ok(n) if n > 0.0 => (State::Warning, phrases::FS_DAMAGED),
+            _ => (State::Ok, phrases::NONE),
         };
         out.push(
             Reading::fact(

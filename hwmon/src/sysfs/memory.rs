@@ -2,6 +2,7 @@
 //! two readings are known; one says only whether there were any.
 
 use super::Root;
+use crate::why::phrases;
 use crate::{Kind, NoData, Reading, State, Unit};
 
 pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
@@ -93,8 +94,8 @@ fn label(told: Result<String, NoData>, controller: &str, place: &str) -> String 
 
 fn corrected(id: String, name: &str, count: Result<f64, NoData>, out: &mut Vec<Reading>) {
     let (state, reason) = match count {
-        Ok(n) if n > 0.0 => (State::Info, "corrected since boot; their rate judges"),
-        _ => (State::Ok, "none"),
+        Ok(n) if n > 0.0 => (State::Info, phrases::MEMORY_CORRECTED),
+        _ => (State::Ok, phrases::NONE),
     };
     let name = format!("{name} corrected memory errors");
     out.push(Reading::fact(id, name, Kind::Counter, Unit::Count, count).judged(state, reason));
@@ -102,8 +103,8 @@ fn corrected(id: String, name: &str, count: Result<f64, NoData>, out: &mut Vec<R
 
 fn uncorrected(id: String, name: &str, count: Result<f64, NoData>, out: &mut Vec<Reading>) {
     let (state, reason) = match count {
-        Ok(n) if n > 0.0 => (State::Critical, "data in memory was lost: replace the module"),
-        _ => (State::Ok, "none"),
+        Ok(n) if n > 0.0 => (State::Critical, phrases::MEMORY_LOST),
+        _ => (State::Ok, phrases::NONE),
     };
     let name = format!("{name} uncorrected memory errors");
     out.push(Reading::fact(id, name, Kind::Counter, Unit::Count, count).judged(state, reason));

@@ -1,6 +1,7 @@
 //! Network ports: class/net. Which ports must have a link is the board's to say.
 
 use super::Root;
+use crate::why::phrases;
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// IFF_UP of linux/if.h: the port is switched on.
@@ -30,7 +31,7 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
                         Unit::Count,
                         count,
                     )
-                    .judged(State::Info, "since the driver started; their growth judges"),
+                    .judged(State::Info, phrases::PORT_GROWTH),
                 );
             }
         }
@@ -50,8 +51,8 @@ fn link(root: &Root, port: &str, folder: &str, out: &mut Vec<Reading>) {
         root.count(&format!("{folder}/carrier"))
     };
     let reason = match carrier {
-        Ok(c) if c > 0.0 => "there is a link",
-        _ => "there is no link",
+        Ok(c) if c > 0.0 => phrases::LINK_UP,
+        _ => phrases::LINK_DOWN,
     };
     let reading = Reading::fact(
         format!("net/{port}/link"),
@@ -60,11 +61,11 @@ fn link(root: &Root, port: &str, folder: &str, out: &mut Vec<Reading>) {
         Unit::Boolean,
         carrier,
     );
-    out.push(reading.judged(State::Info, reason).because(if off {
-        "the port is switched off"
-    } else {
-        "the driver does not say"
-    }));
+    out.push(
+        reading
+            .judged(State::Info, reason)
+            .because(if off { phrases::PORT_OFF } else { phrases::DRIVER_SILENT }),
+    );
     let speed = match root.number(&format!("{folder}/speed")) {
         // megabits a second; -1 and 65535 mean unknown
         #[allow(clippy::cast_precision_loss, reason = "a few digits")]
@@ -92,8 +93,8 @@ fn members(root: &Root, port: &str, folder: &str, out: &mut Vec<Reading>) {
             .map(|words| f64::from(u8::from(words == "up")))
             .map_err(|e| *e);
         let (state, reason) = match told.as_deref() {
-            Ok("up") => (State::Ok, "up"),
-            _ => (State::Warning, "down: the bond has lost a part of its redundancy"),
+            Ok("up") => (State::Ok, phrases::BOND_UP),
+            _ => (State::Warning, phrases::BOND_DOWN),
         };
         out.push(
             Reading::fact(

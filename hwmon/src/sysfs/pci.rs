@@ -2,6 +2,7 @@
 //! (Documentation/ABI/testing/sysfs-bus-pci-devices-aer_stats).
 
 use super::Root;
+use crate::why::phrases;
 use crate::{Kind, NoData, Reading, State, Unit};
 
 pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
@@ -17,9 +18,9 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
             };
             let count = total(&text);
             let (state, reason) = match count {
-                Ok(n) if n > 0.0 && bad == State::Info => (bad, "since boot; their growth judges"),
-                Ok(n) if n > 0.0 => (bad, "since boot: reseat the card, then replace it"),
-                _ => (State::Ok, "none"),
+                Ok(n) if n > 0.0 && bad == State::Info => (bad, phrases::PCI_GROWTH),
+                Ok(n) if n > 0.0 => (bad, phrases::PCI_RESEAT),
+                _ => (State::Ok, phrases::NONE),
             };
             out.push(
                 Reading::fact(

@@ -1,6 +1,7 @@
 //! Software RAID: block/md*/md (Documentation/admin-guide/md.rst).
 
 use super::Root;
+use crate::why::{Why, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
@@ -30,16 +31,22 @@ fn one(root: &Root, array: &str, folder: &str, out: &mut Vec<Reading>) {
     if let (Ok(disks), Ok(degraded)) = (number("raid_disks"), number("degraded")) {
         let left = spare_redundancy(&level, disks, degraded);
         let (state, reason) = match (degraded, left) {
-            (0, _) => (State::Ok, format!("{level} of {disks} disks, all there")),
+            (0, _) => (
+                State::Ok,
+                phrases::ARRAY_WHOLE.with([level.as_str().into(), disks.into()]),
+            ),
             (_, Some(left)) if left > 0 => (
                 State::Warning,
-                format!("{degraded} of {disks} disks missing; {left} more may fail"),
+                phrases::ARRAY_MISSING_MORE.with([degraded.into(), disks.into(), left.into()]),
             ),
             (_, Some(_)) => (
                 State::Critical,
-                format!("{degraded} of {disks} disks missing; no more may fail: replace the failed one now"),
+                phrases::ARRAY_MISSING_LAST.with([degraded.into(), disks.into()]),
             ),
-            (_, None) => (State::Critical, format!("{degraded} of {disks} disks missing")),
+            (_, None) => (
+                State::Critical,
+                phrases::ARRAY_MISSING.with([degraded.into(), disks.into()]),
+            ),
         };
         #[allow(clippy::cast_precision_loss, reason = "a few disks")]
         let value = Ok(degraded as f64);
@@ -64,12 +71,12 @@ fn one(root: &Root, array: &str, folder: &str, out: &mut Vec<Reading>) {
             .map(|words| f64::from(u8::from(!words.contains("faulty"))))
             .map_err(|e| *e);
         let words = told.unwrap_or_default();
-        let (state, reason) = if words.contains("faulty") {
-            (State::Critical, "has failed: replace it".to_owned())
+        let (state, reason): (State, Why) = if words.contains("faulty") {
+            (State::Critical, phrases::MEMBER_FAILED.into())
         } else if words.contains("want_replacement") || words.contains("write_error") {
-            (State::Warning, format!("{words}: replace it soon"))
+            (State::Warning, phrases::MEMBER_SOON.with([words.into()]))
         } else {
-            (State::Ok, words)
+            (State::Ok, phrases::PLAIN.with([words.into()]))
         };
         out.push(
             Reading::fact(
@@ -96,16 +103,13 @@ fn state(array: &str, told: Result<String, NoData>, out: &mut Vec<Reading>) {
         .map(|words| f64::from(u8::from(works(words))))
         .map_err(|e| *e);
     let words = told.unwrap_or_default();
-    let (state, reason) = match words.as_str() {
-        "broken" => (State::Critical, "broken: it lost more disks than it can".to_owned()),
-        "inactive" => (
-            State::Critical,
-            "inactive: it was not started, perhaps for want of disks".to_owned(),
-        ),
-        "clear" => (State::Info, "no array".to_owned()),
-        "suspended" => (State::Warning, "suspended: nothing is read or written".to_owned()),
-        words if works(words) => (State::Ok, words.to_owned()),
-        other => (State::Warning, format!("unknown state {other}")),
+    let (state, reason): (State, Why) = match words.as_str() {
+        "broken" => (State::Critical, phrases::ARRAY_BROKEN.into()),
+        "inactive" => (State::Critical, phrases::ARRAY_INACTIVE.into()),
+        "clear" => (State::Info, phrases::ARRAY_CLEAR.into()),
+        "suspended" => (State::Warning, phrases::ARRAY_SUSPENDED.into()),
+        words if works(words) => (State::Ok, phrases::PLAIN.with([words.into()])),
+        other => (State::Warning, phrases::ARRAY_UNKNOWN.with([other.into()])),
     };
     out.push(
         Reading::fact(
@@ -137,6 +141,6 @@ fn progress(array: &str, action: &str, completed: Result<String, NoData>, out: &
             Unit::Percent,
             value,
         )
-        .judged(State::Info, format!("{action} is under way")),
+        .judged(State::Info, phrases::UNDER_WAY.with([action.into()])),
     );
 }

@@ -1,6 +1,7 @@
 //! Watchdogs: class/watchdog (Documentation/ABI/testing/sysfs-class-watchdog).
 
 use super::Root;
+use crate::why::phrases;
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// WDIOF_CARDRESET of linux/watchdog.h: the last boot was the watchdog's.
@@ -20,8 +21,8 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
             .map(|words| f64::from(u8::from(words == "active")))
             .map_err(|e| *e);
         let (state, reason) = match told.as_deref() {
-            Ok("active") => (State::Ok, "it resets the box when the box hangs"),
-            _ => (State::Info, "nobody feeds it, so it resets nothing"),
+            Ok("active") => (State::Ok, phrases::WATCHDOG_ACTIVE),
+            _ => (State::Info, phrases::WATCHDOG_IDLE),
         };
         out.push(
             Reading::fact(
@@ -39,11 +40,8 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
         });
         let reset = boot.map(|bits| f64::from(u8::from(bits & CARD_RESET != 0)));
         let (state, reason) = match reset {
-            Ok(r) if r > 0.0 => (
-                State::Warning,
-                "the watchdog reset the box: look at the journal of the boot before",
-            ),
-            _ => (State::Ok, "the last boot was not the watchdog's"),
+            Ok(r) if r > 0.0 => (State::Warning, phrases::WATCHDOG_RESET),
+            _ => (State::Ok, phrases::WATCHDOG_NO_RESET),
         };
         out.push(
             Reading::fact(

@@ -3,6 +3,7 @@
 use super::{Findings, LIFE_USED_WARNING, Weight, counter, percent};
 use crate::State;
 use crate::drive::{Ata, Attribute, Drive, Meaning, WhenFailed};
+use crate::why::phrases;
 
 /// Judges them; whether they say enough to do without the drive's own verdict: at least one that foretells failure has a
 /// threshold.
@@ -17,17 +18,17 @@ pub(super) fn judge(ata: &Ata, drive: &Drive, solid_state: bool, findings: &mut 
     }
     findings.bad_count(
         "pending_log",
-        "sectors in the pending defects log",
+        phrases::N_PENDING_LOG,
         ata.pending_log,
         Weight::Warning,
-        "they could not be read and wait to be replaced",
+        phrases::M_UNREAD_WAIT,
     );
     findings.bad_count(
         "error_log",
-        "errors in the drive's log",
+        phrases::N_ERRORS,
         ata.errors,
         Weight::Note,
-        "commands that failed over its life, also by the host's or the cable's fault",
+        phrases::M_COMMANDS,
     );
     ata.attributes
         .iter()
@@ -38,8 +39,8 @@ fn threshold(attribute: &Attribute, findings: &mut Findings) {
     let name = format!("{} {}", attribute.id, attribute.name);
     let heat = attribute.meaning(false) == Some(Meaning::Temperature) || attribute.name.contains("Temp");
     let at = match (attribute.value, attribute.threshold) {
-        (Some(value), Some(threshold)) => format!(" (value {value}, threshold {threshold})"),
-        _ => String::new(),
+        (Some(value), Some(threshold)) => phrases::VALUE_THRESHOLD.with([value.into(), threshold.into()]).into(),
+        _ => "".into(),
     };
     let prefail = attribute.prefail == Some(true);
     match attribute.when_failed() {
@@ -48,32 +49,32 @@ fn threshold(attribute: &Attribute, findings: &mut Findings) {
             findings.add(
                 Weight::Warning,
                 "temperature",
-                format!("{name} is at its threshold now{at}"),
+                phrases::ATTRIBUTE_HOT.with([name.into(), at]),
             );
         }
         WhenFailed::Now if prefail => {
-            let text = format!("{name} is at its threshold now{at}, which foretells failure");
+            let text = phrases::ATTRIBUTE_PREFAIL.with([name.into(), at]);
             findings.add(Weight::Failing, "attribute_now", text);
         }
         WhenFailed::Now => {
-            let text = format!("{name} is at its threshold now{at}: past the age or use that its maker allows");
+            let text = phrases::ATTRIBUTE_OLD.with([name.into(), at]);
             findings.add(Weight::Warning, "attribute_now", text);
         }
         WhenFailed::Past if heat => {
             findings.add(
                 Weight::Note,
                 "attribute_past",
-                format!("{name} was at its threshold once: it was too hot"),
+                phrases::ATTRIBUTE_WAS_HOT.with([name.into()]),
             );
         }
         WhenFailed::Past if prefail => {
-            let text = format!("{name} was at its threshold once, which foretells failure");
+            let text = phrases::ATTRIBUTE_WAS_PREFAIL.with([name.into()]);
             findings.add(Weight::Warning, "attribute_past", text);
         }
         WhenFailed::Past => findings.add(
             Weight::Note,
             "attribute_past",
-            format!("{name} was at its threshold once"),
+            phrases::ATTRIBUTE_WAS.with([name.into()]),
         ),
     }
 }
@@ -86,68 +87,58 @@ fn raw(attribute: &Attribute, meaning: Meaning, drive: &Drive, solid_state: bool
             let weight = if solid_state { Weight::Note } else { Weight::Warning };
             findings.bad_count(
                 "reallocated",
-                "sectors replaced by spare ones",
+                phrases::N_REALLOCATED,
                 count,
                 weight,
-                "they could not be written",
+                phrases::M_UNWRITTEN,
             );
         }
-        Meaning::Pending => findings.bad_count(
-            "pending",
-            "sectors that wait to be replaced",
-            count,
-            Weight::Warning,
-            "they could not be read",
-        ),
+        Meaning::Pending => {
+            findings.bad_count("pending", phrases::N_PENDING, count, Weight::Warning, phrases::M_UNREAD)
+        }
         Meaning::Offline => findings.bad_count(
             "offline_uncorrectable",
-            "sectors that a scan could not read",
+            phrases::N_OFFLINE,
             count,
             Weight::Warning,
-            "they are lost unless the array has them",
+            phrases::M_LOST,
         ),
         Meaning::Uncorrectable => findings.bad_count(
             "reported_uncorrectable",
-            "uncorrectable errors",
+            phrases::N_UNCORRECTABLE,
             count,
             Weight::Warning,
-            "reads that the host was refused over the drive's life",
+            phrases::M_REFUSED,
         ),
         Meaning::EndToEnd => findings.bad_count(
             "end_to_end",
-            "end-to-end errors",
+            phrases::N_END_TO_END,
             count,
             Weight::Warning,
-            "data was damaged inside the drive",
+            phrases::M_DAMAGED,
         ),
         Meaning::SpinRetries => findings.bad_count(
             "spin_retries",
-            "attempts to spin up again",
+            phrases::N_SPIN_RETRIES,
             count,
             Weight::Warning,
-            "motor, bearings or power are weak",
+            phrases::M_WEAK,
         ),
         Meaning::Timeouts => findings.bad_count(
             "timeouts",
-            "commands that took too long",
+            phrases::N_TIMEOUTS,
             attribute.raw.timeouts(),
             Weight::Note,
-            "cable, power or drive; only their growth tells",
+            phrases::M_SLOW,
         ),
         Meaning::ReallocationEvents => findings.bad_count(
             "reallocation_events",
-            "attempts to replace sectors",
+            phrases::N_REALLOCATIONS,
             count,
             Weight::Note,
-            "counted over its life",
+            phrases::M_LIFE_COUNT,
         ),
-        Meaning::Cable => findings.bad_count(
-            "cable_errors",
-            "errors on the cable",
-            count,
-            Weight::Note,
-            "cable, backplane or connector over the drive's life; only their growth tells",
-        ),
+        Meaning::Cable => findings.bad_count("cable_errors", phrases::N_CABLE, count, Weight::Note, phrases::M_CABLE),
         Meaning::LifeLeft if drive.used.is_none() => life(attribute, findings),
         Meaning::Rate if drive.seagate() && !solid_state => {
             if let Some((errors, _)) = attribute.raw.seagate_rate() {
@@ -155,10 +146,7 @@ fn raw(attribute: &Attribute, meaning: Meaning, drive: &Drive, solid_state: bool
                     1 => ("read_errors", "read errors"),
                     _ => ("seek_errors", "seek errors"),
                 };
-                findings.read(
-                    counter(id, name, errors)
-                        .judged(State::Info, "unpacked from Seagate's raw value; the threshold judges"),
-                );
+                findings.read(counter(id, name, errors).judged(State::Info, phrases::SEAGATE));
             }
         }
         Meaning::LifeLeft | Meaning::Temperature | Meaning::PowerOn | Meaning::Rate => {}
@@ -171,13 +159,12 @@ fn life(attribute: &Attribute, findings: &mut Findings) {
     };
     let reading = percent("life_left", "rated life left", u32::from(left));
     if u32::from(left) <= 100 - LIFE_USED_WARNING {
-        let text = format!(
-            "{left} % of the rated life is left ({} {})",
-            attribute.id, attribute.name
-        );
+        let name = format!("{} {}", attribute.id, attribute.name);
+        let text = phrases::LIFE_LEFT.with([left.into(), name.into()]);
         findings.read(reading.judged(State::Warning, text.clone()));
         findings.add(Weight::Warning, "life_left", text);
     } else {
-        findings.read(reading.judged(State::Ok, format!("above {} %", 100 - LIFE_USED_WARNING)));
+        let limit = format!("{} %", 100 - LIFE_USED_WARNING);
+        findings.read(reading.judged(State::Ok, phrases::ABOVE.with([limit.into()])));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Findings, Weight};
 use crate::drive::Scsi;
+use crate::why::phrases;
 
 /// Grown defects of a disk that spins from which on it is more than the few that most disks get with age.
 const GROWN_DEFECTS_WARNING: u64 = 10;
@@ -15,47 +16,35 @@ pub(super) fn judge(scsi: &Scsi, solid_state: bool, findings: &mut Findings) -> 
     };
     findings.bad_count(
         "grown_defects",
-        "grown defects",
+        phrases::N_GROWN,
         scsi.grown_defects,
         grown,
-        "sectors that were replaced by spare ones",
+        phrases::M_SPARE_USED,
     );
     findings.bad_count(
         "pending",
-        "sectors that wait to be replaced",
+        phrases::N_PENDING,
         scsi.pending,
         Weight::Warning,
-        "they could not be read",
+        phrases::M_UNREAD,
     );
     let [read, write, verify] = scsi.uncorrected;
-    let means = "over the drive's life";
-    findings.bad_count(
-        "uncorrected_reads",
-        "uncorrected read errors",
-        read,
-        Weight::Warning,
-        means,
-    );
-    findings.bad_count(
-        "uncorrected_writes",
-        "uncorrected write errors",
-        write,
-        Weight::Warning,
-        means,
-    );
+    let means = phrases::M_LIFE;
+    findings.bad_count("uncorrected_reads", phrases::N_READS, read, Weight::Warning, means);
+    findings.bad_count("uncorrected_writes", phrases::N_WRITES, write, Weight::Warning, means);
     findings.bad_count(
         "uncorrected_verifies",
-        "uncorrected verify errors",
+        phrases::N_VERIFIES,
         verify,
         Weight::Warning,
         means,
     );
     findings.bad_count(
         "non_medium",
-        "errors that are not the medium's",
+        phrases::N_NON_MEDIUM,
         scsi.non_medium,
         Weight::Note,
-        "cable, backplane or host over the drive's life; only their growth tells",
+        phrases::M_HOST,
     );
     scsi.grown_defects.is_some() && (read.is_some() || write.is_some())
 }

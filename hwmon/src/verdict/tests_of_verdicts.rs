@@ -100,7 +100,7 @@ fn what_was_not_read_is_unknown_and_says_why() {
         let verdict = judge(&Drive::unknown(why));
         assert_eq!(verdict.health, Health::Unknown);
         assert!(
-            verdict.reasons.iter().any(|r| r.text.contains(&why.to_string())),
+            verdict.reasons.iter().any(|r| r.text.en().contains(&why.why().en())),
             "{verdict:?}"
         );
         assert!(
@@ -192,7 +192,11 @@ fn self_tests_are_judged() {
     assert_eq!(with(Outcome::Aborted).health, Health::Ok);
     let read = with(Outcome::ReadFailure);
     assert_eq!(read.health, Health::Warning);
-    assert!(read.reasons.iter().any(|r| r.text.contains("10 hours of service ago")));
+    assert!(
+        read.reasons
+            .iter()
+            .any(|r| r.text.en().contains("10 hours of service ago"))
+    );
     let mut old = passed();
     old.hours = Ok(9_000);
     old.tests.push(SelfTest {

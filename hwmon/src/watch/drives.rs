@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::hardware::Text;
 use serde::{Deserialize, Serialize};
 
 use super::{SeenDrive, counters, finding};
@@ -9,6 +10,7 @@ use crate::board::{Board, Component};
 use crate::drive::Assessment;
 use crate::policy::{Finding, Rate, Subject};
 use crate::verdict::Weight;
+use crate::why::{Value, phrases};
 use crate::{NoData, State};
 
 /// The code of a drive that was pulled.
@@ -23,7 +25,7 @@ const SILENT: u64 = 300;
 struct Said {
     code: String,
     state: State,
-    text: String,
+    text: Text,
 }
 
 /// What is remembered of one drive.
@@ -98,11 +100,14 @@ impl Drives {
         });
         for (serial, known) in &self.by_serial {
             if !known.there {
-                let model = known.model.as_deref().unwrap_or("the drive");
+                let model = known
+                    .model
+                    .as_ref()
+                    .map_or(Value::from(phrases::SOME_DRIVE), Value::from);
                 let removed = Said {
                     code: REMOVED.to_owned(),
                     state: State::Warning,
-                    text: format!("{model} {serial} is no longer there"),
+                    text: phrases::DRIVE_GONE.with([model, serial.into()]).into(),
                 };
                 findings.push(removed.of(&known.component, Some(serial)));
                 continue;
@@ -117,7 +122,7 @@ impl Drives {
                 let silent = Said {
                     code: "no_answer".to_owned(),
                     state: State::Warning,
-                    text: "the drive does not answer".to_owned(),
+                    text: phrases::DRIVE_SILENT.into(),
                 };
                 findings.push(silent.of(&known.component, Some(serial)));
             }
@@ -200,9 +205,14 @@ impl Known {
             if grown < rule.daily {
                 continue;
             }
-            let text = format!("{grown} more {} in 24 hours", reading.name());
+            let text = Text::from(phrases::DRIVE_MORE.with([grown.into(), reading.name().into()]));
             match self.said.iter_mut().find(|s| s.code == rule.code) {
-                Some(said) => said.text = format!("{}; {text}", said.text),
+                Some(said) => {
+                    said.text = Text {
+                        zh: format!("{}；{}", said.text.zh, text.zh),
+                        en: format!("{}; {}", said.text.en, text.en),
+                    };
+                }
                 None => self.said.push(Said {
                     code: rule.code.to_owned(),
                     state: State::Warning,
@@ -239,7 +249,7 @@ fn said(seen: &SeenDrive) -> Vec<Said> {
             Some(Said {
                 code: reason.code.to_owned(),
                 state: state(reason.weight)?,
-                text: reason.text.clone(),
+                text: (&reason.text).into(),
             })
         })
         .collect()
@@ -256,7 +266,7 @@ fn empty_bays(board: &Board, seen: &[SeenDrive], findings: &mut Vec<Finding>) {
                 &Component::Bay(bay.number),
                 "absent",
                 State::Critical,
-                "there is no disk in it",
+                phrases::BAY_EMPTY,
             ));
         }
     }

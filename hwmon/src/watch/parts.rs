@@ -6,6 +6,7 @@ use super::sensors::{Sensor, Sensors};
 use super::{Sample, finding};
 use crate::board::{Board, Component};
 use crate::policy::{Finding, Part, Redundancy, redundancy};
+use crate::why::{Phrase, phrases};
 use crate::{NoData, State};
 
 pub(super) fn judge(board: &Board, sensors: &Sensors, sample: &Sample<'_>, findings: &mut Vec<Finding>) {
@@ -14,7 +15,7 @@ pub(super) fn judge(board: &Board, sensors: &Sensors, sample: &Sample<'_>, findi
         all: Component::Supplies,
         named: board.supplies().iter().map(|s| (s.number, s.required)).collect(),
         needed: Some(board.supplies_needed()),
-        what: "supplies",
+        what: phrases::SUPPLIES,
     };
     supplies.judge(sensors, findings);
     let fans = Set {
@@ -22,7 +23,7 @@ pub(super) fn judge(board: &Board, sensors: &Sensors, sample: &Sample<'_>, findi
         all: Component::Fans,
         named: board.fans().iter().map(|f| (f.number, f.required)).collect(),
         needed: board.fans_needed(),
-        what: "fans",
+        what: phrases::FANS,
     };
     fans.judge(sensors, findings);
     ports(board, sample, findings);
@@ -35,7 +36,7 @@ struct Set {
     /// What the board names, and whether it has to be there.
     named: BTreeMap<u8, bool>,
     needed: Option<usize>,
-    what: &'static str,
+    what: &'static Phrase,
 }
 
 impl Set {
@@ -63,7 +64,7 @@ impl Set {
         for (number, part) in &parts {
             if *part == Part::Absent && self.named.get(number).copied().unwrap_or(true) {
                 let component = (self.one)(*number);
-                findings.push(finding(&component, "absent", State::Critical, "it is not there"));
+                findings.push(finding(&component, "absent", State::Critical, phrases::PART_ABSENT));
             }
         }
         let all: Vec<Part> = parts.values().copied().collect();
@@ -74,11 +75,11 @@ impl Set {
         let works = all.iter().filter(|part| **part == Part::Works).count();
         let (state, words) = match redundancy(&all, needed, all.len()) {
             Redundancy::Full | Redundancy::Unknown => return,
-            Redundancy::Reduced => (State::Warning, "some redundancy is left"),
-            Redundancy::Lost => (State::Critical, "the next failure stops the box"),
-            Redundancy::Insufficient => (State::Critical, "fewer than are needed"),
+            Redundancy::Reduced => (State::Warning, phrases::REDUNDANCY_LEFT),
+            Redundancy::Lost => (State::Critical, phrases::REDUNDANCY_NONE),
+            Redundancy::Insufficient => (State::Critical, phrases::REDUNDANCY_SHORT),
         };
-        let text = format!("{works} of {} {} work: {words}", all.len(), self.what);
+        let text = phrases::SOME_WORK.with([works.into(), all.len().into(), self.what.into(), words.into()]);
         findings.push(finding(&self.all, "redundancy", state, text));
     }
 }
@@ -114,12 +115,7 @@ fn ports(board: &Board, sample: &Sample<'_>, findings: &mut Vec<Finding>) {
     for (port, place) in board.ports().iter().zip(board.interfaces(sample.ports)) {
         if port.required && place.is_none() && !sample.ports.is_empty() {
             let component = Component::Port(port.name.clone());
-            findings.push(finding(
-                &component,
-                "absent",
-                State::Critical,
-                "its network card is not there",
-            ));
+            findings.push(finding(&component, "absent", State::Critical, phrases::CARD_ABSENT));
         }
     }
 }

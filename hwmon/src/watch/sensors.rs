@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use api::hardware::Text;
 use serde::{Deserialize, Serialize};
 
 use super::{Sample, counters, finding};
 use crate::board::{Board, Component, Limits};
 use crate::policy::{Finding, Limit, Rate, Trigger};
+use crate::why::{Why, phrases};
 use crate::{Kind, NoData, Reading, State};
 
 /// Readings that are remembered.
@@ -35,7 +37,7 @@ pub(super) struct Sensor {
     pub(super) worked: bool,
     /// How bad its own state was when it last had a value, and what was said of it.
     level: State,
-    text: String,
+    text: Text,
     code: String,
     /// Since when it has been better than `level`.
     better: Option<u64>,
@@ -138,7 +140,7 @@ impl Sensor {
             seen: 0,
             worked: false,
             level: State::Ok,
-            text: String::new(),
+            text: Text::default(),
             code: String::new(),
             better: None,
             worse: None,
@@ -181,11 +183,14 @@ impl Sensor {
         };
         let text = || {
             let reason = if stopped {
-                "it turned before, and stands still"
+                Why::from(phrases::FAN_STANDS)
             } else {
-                reading.reason()
+                reading.reason().clone()
             };
-            format!("{}: {value}{}, {reason}", reading.name(), reading.unit().symbol())
+            let value = format!("{value}{}", reading.unit().symbol());
+            phrases::NAMED_VALUE
+                .with([reading.name().into(), value.into(), reason.into()])
+                .into()
         };
         if told <= self.level {
             self.worse = None;
@@ -260,14 +265,19 @@ impl Sensor {
                 continue;
             }
             let unit = reading.unit().symbol();
-            let side = if above { "above" } else { "below" };
+            let side = if above {
+                phrases::OVER_LIMIT
+            } else {
+                phrases::UNDER_LIMIT
+            };
             if self.component == Component::Room {
                 code = if above { "room_hot" } else { "room_cold" };
             }
-            let value = reading
-                .value()
-                .map_or_else(|missing| missing.to_string(), |v| format!("{v}{unit}"));
-            let text = format!("{}: {value}, {side} the limit of {bound}{unit}", reading.name());
+            let value = match reading.value() {
+                Ok(value) => format!("{value}{unit}").into(),
+                Err(missing) => missing.why().into(),
+            };
+            let text = side.with([reading.name().into(), value, format!("{bound}{unit}").into()]);
             findings.push(finding(&self.component, code, state, text));
         }
     }
@@ -284,7 +294,7 @@ impl Sensor {
         let value = reading.value().ok().map(|v| v as u64);
         let grown = self.rate.get_or_insert_default().observe(now, value);
         if grown >= rule.daily {
-            let text = format!("{}: {grown} more in 24 hours", reading.name());
+            let text = phrases::MORE_IN_A_DAY.with([reading.name().into(), grown.into()]);
             findings.push(finding(&self.component, rule.code, State::Warning, text));
         }
     }
@@ -300,7 +310,7 @@ impl Sensor {
                 &self.component,
                 "link",
                 State::Critical,
-                format!("{}: none", reading.name()),
+                phrases::NAMED.with([reading.name().into(), phrases::NONE.into()]),
             ));
         }
     }
@@ -313,7 +323,7 @@ impl Sensor {
         );
         let lost = self.lost.is_some_and(|since| now.saturating_sub(since) >= LOST);
         if matters && lost && self.worked {
-            let text = format!("{}: {}", reading.name(), reading.reason());
+            let text = phrases::NAMED.with([reading.name().into(), reading.reason().clone().into()]);
             findings.push(finding(&self.component, "lost", State::Warning, text));
         }
     }

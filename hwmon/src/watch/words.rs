@@ -332,7 +332,7 @@ mod tests {
             },
             code: code.to_owned(),
             state: State::Critical,
-            text: String::new(),
+            text: api::hardware::Text::default(),
         };
         let mut book = Book::default();
         book.update(0, &[finding], &[], &[]).remove(0).alarm

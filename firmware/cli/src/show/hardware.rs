@@ -61,7 +61,7 @@ impl Show {
                 format!("{kind} {}", part.label),
                 self.condition(part.state).to_owned(),
                 values.join(", "),
-                part.reason.clone(),
+                self.text(&part.reason),
             ]);
         }
         text.push_str(&table.render());
@@ -96,7 +96,7 @@ impl Show {
         let clean = |text: &str| -> String { text.chars().filter(|c| !c.is_control()).collect() };
         let mut text = format!("\n{}: {}\n", self.grade(alarm.state), clean(&words.title));
         let mut rows = vec![
-            (self.say("  what", "  现象"), clean(&alarm.text)),
+            (self.say("  what", "  现象"), clean(&self.text(&alarm.text))),
             (self.say("  do", "  处理"), clean(&words.todo)),
             (self.say("  since", "  开始"), time(alarm.since)),
             (self.say("  name", "  名称"), clean(&alarm.id)),
@@ -127,6 +127,7 @@ impl Show {
             (self.say("Heat", "温度"), Right),
             (self.say("Hours", "通电小时"), Right),
             (self.say("Worn", "磨损"), Right),
+            (self.say("Self-test", "自检"), Left),
             (self.say("Why", "说明"), Left),
         ]);
         for drive in drives {
@@ -144,7 +145,7 @@ impl Show {
                 drive
                     .reasons
                     .first()
-                    .map(|reason| reason.text.clone())
+                    .map(|reason| self.text(&reason.text))
                     .unwrap_or_default(),
             ]);
         }
@@ -166,7 +167,7 @@ impl Show {
                 reading.name.clone(),
                 self.quantity(reading),
                 self.grade(reading.state).to_owned(),
-                reading.reason.clone(),
+                self.text(&reading.reason),
             ]);
         }
         table.render()
@@ -194,7 +195,7 @@ impl Show {
                     or_dash(entry.at, time),
                     entry.sensor.clone(),
                     self.grade(entry.state).to_owned(),
-                    entry.text.clone(),
+                    self.text(&entry.text),
                     edge.to_owned(),
                 ]);
             }
@@ -234,6 +235,13 @@ impl Show {
             "octet" => " B",
             "hertz" => " Hz",
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a bit rate")]
+    fn text(self, text: &Text) -> String {
+        match self.0 {
+            Language::Chinese => text.zh.clone(),
+            Language::English => text.en.clone(),
+        }
+    }
+
             "bit_per_second" => return scaled(value.max(0.0) as u64, "bit/s"),
             _ => "",
         };
@@ -287,7 +295,10 @@ mod tests {
                 number: 7,
                 at: Some(model::Timestamp::from_secs(1_700_000_000)),
                 sensor: "PSU2 Status".to_owned(),
-                text: "input lost".to_owned(),
+                text: Text {
+                    zh: "输入丢失或超范围".to_owned(),
+                    en: "input lost or out of range".to_owned(),
+                },
                 asserted: true,
                 state: State::Critical,
             }],

@@ -1,18 +1,21 @@
 // What the hardware monitor tells. Times are nanoseconds since 1970.
 import { binary, bits } from './format';
-import { t } from './text/text.svelte';
+import { lang, t } from './text/text.svelte';
 
 export type Health = 'ok' | 'warning' | 'failing' | 'unknown';
 export type State = 'info' | 'ok' | 'unknown' | 'warning' | 'critical';
+export type Extent = 'short' | 'long';
 export type PartState = 'ok' | 'warning' | 'critical' | 'empty' | 'unknown';
+/** Words in both languages. */
+export interface Text { zh: string; en: string }
 export interface Grid { rows: number; columns: number }
 export interface Part {
   id: string; kind: 'bay' | 'supply' | 'fan' | 'port'; label: string; place: { face: 'front' | 'rear'; row: number; column: number } | null;
-  state: PartState; reason: string; readings: string[]; locating: boolean | null; hot_swap: boolean;
+  state: PartState; reason: Text; readings: string[]; locating: boolean | null; hot_swap: boolean;
 }
 export interface Words { title: string; todo: string }
 export interface Alarm {
-  id: string; component: string; serial: string | null; code: string; state: State; text: string; zh: Words; en: Words; since: number; acknowledged: string | null;
+  id: string; component: string; serial: string | null; code: string; state: State; text: Text; zh: Words; en: Words; since: number; acknowledged: string | null;
 }
 export interface Drive {
   name: string; bay: number | null; model: string | null; serial: string | null; firmware: string | null; capacity_octets: number | null; protocol: string;
@@ -20,7 +23,7 @@ export interface Drive {
   hours: number | null; used: number | null;
 }
 export interface Reading {
-  source: string; id: string; name: string; kind: string; value: number | null; missing: string | null; unit: string; state: State; reason: string; kept: boolean;
+  source: string; id: string; name: string; kind: string; value: number | null; missing: string | null; unit: string; state: State; reason: Text; kept: boolean;
 }
 export interface Source { name: string; answered: number | null; took_ms: number | null; trouble: string | null }
 export interface Hardware {
@@ -28,10 +31,13 @@ export interface Hardware {
   sources: Source[]; unsaved: string | null;
 }
 export interface Courses { from: number; step_s: number; courses: { id: string; name: string; unit: string; points: ([number, number, number] | null)[] }[] }
-export interface LogEntry { number: number; at: number | null; sensor: string; text: string; asserted: boolean; state: State }
+export interface LogEntry { number: number; at: number | null; sensor: string; text: Text; asserted: boolean; state: State }
 export interface EventLog { entries: LogEntry[]; trouble: string | null }
 
 const UNITS: Record<string, string> = {
+/** In the page's language. */
+export const said = (text: Text): string => (lang.now === 'zh-CN' ? text.zh : text.en);
+
   celsius: '°C', rpm: 'rpm', volt: 'V', ampere: 'A', watt: 'W', joule: 'J', percent: '%', hour: 'h', minute: 'min', second: 's', hertz: 'Hz', count: '',
 };
 

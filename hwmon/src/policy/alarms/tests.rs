@@ -13,7 +13,7 @@ fn finding(place: &str, serial: Option<&str>, state: State) -> Finding {
         subject: subject(place, serial),
         code: "pending".to_owned(),
         state,
-        text: "8 sectors".to_owned(),
+        text: api::hardware::Text::default(),
     }
 }
 
