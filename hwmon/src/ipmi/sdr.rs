@@ -43,7 +43,8 @@ impl Factors {
             11 => y.cbrt(),
             _ => return None,
         };
-        value.is_finite().then(|| (value * 1e6).round() / 1e6)
+        let rounded = (value * 1e6).round() / 1e6;
+        rounded.is_finite().then_some(rounded)
     }
 }
 
@@ -267,6 +268,19 @@ mod tests {
         let sensors = parse(&record);
         assert_eq!(sensors.len(), 8);
         assert_eq!((sensors[7].name.as_str(), sensors[7].number), ("Bay8", 0x67));
+    }
+
+    /// Found by chance: a finite number whose rounding was not.
+    #[test]
+    fn a_number_too_large_to_be_rounded_is_none() {
+        let mut record = vec![0; 48];
+        (record[3], record[20], record[23]) = (1, 64, 132);
+        record[24..30].copy_from_slice(&[107, 64, 10, 64, 0, 241]);
+        let sensors = parse(&record);
+        let factors = sensors.first().and_then(|sensor| sensor.factors).expect("factors");
+        for raw in 0..=255 {
+            assert!(factors.value(raw).is_none_or(f64::is_finite), "{raw}");
+        }
     }
 
     proptest! {
