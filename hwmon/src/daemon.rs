@@ -4,6 +4,7 @@ mod keeper;
 mod lights;
 mod monitor;
 mod readers;
+mod selftests;
 mod sources;
 mod wire;
 
@@ -80,6 +81,7 @@ struct Shared {
     monitor: Mutex<Monitor>,
     keeper: Keeper,
     root: Option<Root>,
+    starts: selftests::Starts,
     /// Who is late is asked at once: something changed.
     hurry: tokio::sync::Notify,
 }
@@ -115,6 +117,7 @@ async fn watch(options: &Options, sysfs: &Path) -> anyhow::Result<()> {
         monitor: Mutex::new(monitor),
         keeper,
         root,
+        starts: selftests::Starts::default(),
         hurry: tokio::sync::Notify::new(),
     });
     let path = options.run_dir.join(Service::Hwmon.socket());
@@ -309,6 +312,13 @@ async fn answer(shared: &Arc<Shared>, request: HwmonRequest, _: Peer) -> Reply {
             let located = located.map_err(|e| Failure::new(e.kind(), e.to_string()))?;
             log::info!(EVENT = "locate", USER = request.user.as_str(); "bay {}: locating light {}", located.bay, if located.on { "on" } else { "off" });
             server::reply(located)
+        }
+        HwmonRequest::TestDrive(request) => {
+            let drives = shared.monitor().tested_drives();
+            let started = shared.starts.start(&request.drive, request.extent, &drives).await;
+            let started = started.map_err(|e| Failure::new(e.kind(), e.to_string()))?;
+            log::info!(EVENT = "self_test", USER = request.user.as_str(), COMPONENT = started.drive.as_str(); "{} starts a self-test of {}", request.user, started.drive);
+            server::reply(started)
         }
     }
 }

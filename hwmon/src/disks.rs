@@ -9,5 +9,7 @@ mod names;
 pub mod nvme;
 mod octets;
 pub mod scsi;
+mod start;
 
-pub use ask::{Extent, device, read, start_test};
+pub use ask::{device, read};
+pub use start::{Extent, TestError, start_test};

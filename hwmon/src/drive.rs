@@ -4,7 +4,7 @@ mod attribute;
 mod selftest;
 
 pub use attribute::{Attribute, Meaning, Raw, WhenFailed};
-pub use selftest::{Outcome, SelfTest, SelfTests};
+pub use selftest::{Outcome, Running, SelfTest, SelfTests};
 
 use serde::Serialize;
 

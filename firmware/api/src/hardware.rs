@@ -23,6 +23,8 @@ service! {
         Acknowledge(AcknowledgeRequest) -> (),
         /// Lights a bay's locating light, or turns it off.
         Locate(LocateRequest) -> Located,
+        /// Starts a drive's self-test.
+        TestDrive(TestDriveRequest) -> TestStarted,
     }
 }
 
@@ -269,6 +271,54 @@ pub struct Drive {
     pub hours: Option<u64>,
     /// Part of the rated life that is used, in percent.
     pub used: Option<u32>,
+    /// The self-test that runs now.
+    pub testing: Option<Testing>,
+    /// The newest self-test that has ended.
+    pub tested: Option<Tested>,
+}
+
+/// A self-test that runs now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Testing {
+    /// How much it looks at; `None` where the drive does not say.
+    pub extent: Option<TestExtent>,
+    /// How much of it is done, in percent; `None` where the drive does not say.
+    pub done: Option<u8>,
+}
+
+/// A self-test that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tested {
+    /// How much it looked at.
+    pub extent: TestExtent,
+    /// How it ended.
+    pub outcome: TestOutcome,
+    /// Hours of service at which it ran.
+    pub hours: Option<u64>,
+}
+
+/// How much a self-test looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestExtent {
+    /// Some minutes: electronics, and a part of the medium.
+    Short,
+    /// Hours: all of it.
+    Long,
+}
+
+/// How a self-test ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestOutcome {
+    /// Nothing was found.
+    Passed,
+    /// Broken off: it says nothing of the drive.
+    Aborted,
+    /// Something could not be read.
+    Unreadable,
+    /// Another part failed.
+    Failed,
 }
 
 /// A reading.
@@ -405,4 +455,26 @@ pub struct Located {
     pub on: bool,
     /// What was switched, such as an enclosure's slot.
     pub by: String,
+}
+
+/// Starts a drive's self-test.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TestDriveRequest {
+    /// The drive: its bay's number, or its name.
+    pub drive: String,
+    /// How much it shall look at.
+    pub extent: TestExtent,
+    /// Who asks.
+    pub user: String,
+}
+
+/// A self-test that was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestStarted {
+    /// The drive's name.
+    pub drive: String,
+    /// Its bay; `None` where nothing tells.
+    pub bay: Option<u8>,
+    /// How much it looks at.
+    pub extent: TestExtent,
 }

@@ -37,6 +37,7 @@ pub(crate) enum Action {
     ShowDisks,
     LocateBay,
     LocateBayOff,
+    TestDisk,
     AcknowledgeAlarm,
     ShowFirmware,
     ShowSticks,

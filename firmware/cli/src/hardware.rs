@@ -1,6 +1,6 @@
 //! Hardware: what is wrong and what to do, drives, readings, locating lights.
 
-use api::hardware::{AcknowledgeRequest, EventLogQuery, HardwareQuery, LocateRequest};
+use api::hardware::{AcknowledgeRequest, EventLogQuery, HardwareQuery, LocateRequest, TestDriveRequest, TestExtent};
 use settings::Language;
 
 use crate::commands::Action;
@@ -32,6 +32,19 @@ impl Session {
                     (Language::English, false) => format!("The light of bay {} is off ({}).\n", light.bay, light.by),
                     (Language::Chinese, true) => format!("槽位 {} 的定位灯已点亮（{}）。\n", light.bay, light.by),
                     (Language::Chinese, false) => format!("槽位 {} 的定位灯已关闭（{}）。\n", light.bay, light.by),
+                })
+            }
+            Action::TestDisk => {
+                let long = parsed.values.get(1).is_some_and(|extent| extent == "long");
+                let request = TestDriveRequest {
+                    drive: parsed.values.first().cloned().unwrap_or_default(),
+                    extent: if long { TestExtent::Long } else { TestExtent::Short },
+                    user: user(),
+                };
+                let language = self.language;
+                self.print(format, self.ask(request)?, |started| match language {
+                    Language::English => format!("{} tests itself; see `show disks`.\n", started.drive),
+                    Language::Chinese => format!("{} 已开始自检，进度见 show disks。\n", started.drive),
                 })
             }
             Action::AcknowledgeAlarm => {

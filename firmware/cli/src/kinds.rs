@@ -101,6 +101,8 @@ pub(crate) enum Kind {
     Rings,
     /// A bay's number.
     Bay,
+    /// A drive: its bay's number, or its name.
+    Disk,
     /// A hardware alarm's name.
     Alarm,
     /// A VLAN's number.
@@ -162,6 +164,7 @@ impl Kind {
             Self::View => "VIEW",
             Self::Rings => "RINGS",
             Self::Bay => "BAY",
+            Self::Disk => "DISK",
             Self::Alarm => "ALARM",
             Self::Vlan => "VLAN",
             Self::Figure => "FIGURE",
@@ -217,6 +220,7 @@ impl Kind {
         Self::View,
         Self::Rings,
         Self::Bay,
+        Self::Disk,
         Self::Alarm,
         Self::Vlan,
         Self::Figure,
@@ -372,6 +376,10 @@ impl Kind {
             Self::Vlan => ("a VLAN, 1 to 4094", "VLAN 号，1 到 4094"),
             Self::Rings => ("a number of rings, 1 to 64", "环数，1 到 64"),
             Self::Bay => ("a bay's number", "槽位号"),
+            Self::Disk => (
+                "a drive by its bay's number or its name, such as 2 or sda",
+                "磁盘的槽位号或名称，例如 2 或 sda",
+            ),
             Self::Alarm => ("a hardware alarm's name", "硬件告警的名称"),
             Self::Figure => (
                 "flows, bytes, response, connect or retransmissions",
@@ -439,6 +447,7 @@ impl Kind {
             Self::Vlan => word.parse::<u16>().is_ok_and(|n| (1..=4_094).contains(&n)),
             Self::Rings => word.parse::<u16>().is_ok_and(|n| (1..=64).contains(&n)),
             Self::Bay => word.parse::<u8>().is_ok_and(|n| n > 0),
+            Self::Disk => (1..=32).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric()),
             Self::Alarm => (1..=512).contains(&word.len()) && !word.chars().any(char::is_control),
             Self::Scope => (1..=64).contains(&word.chars().count()) && !word.chars().any(char::is_control),
             Self::Bundle => api::firmware::BundlePlace::parse(word).is_some() && !word.chars().any(char::is_control),

@@ -165,6 +165,7 @@ impl Session {
             | Action::ShowDisks
             | Action::LocateBay
             | Action::LocateBayOff
+            | Action::TestDisk
             | Action::AcknowledgeAlarm => self.about_hardware(parsed, format)?,
             Action::ShowFirmware
             | Action::ShowSticks

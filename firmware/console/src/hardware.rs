@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use api::hardware::{
     AcknowledgeRequest, Courses, CoursesQuery, EventLog, EventLogQuery, Hardware, HardwareQuery, LocateRequest, Located,
+    TestDriveRequest, TestExtent, TestStarted,
 };
 use axum::extract::{Extension, State};
 use model::Timestamp;
@@ -77,6 +78,27 @@ pub(crate) async fn locate(
     let request = LocateRequest {
         bay: form.bay,
         on: form.on,
+        user: caller.account.user,
+    };
+    Ok(axum::Json(app.client.call(request).await?))
+}
+
+/// Which drive.
+#[derive(Deserialize)]
+pub(crate) struct TestForm {
+    drive: String,
+    extent: TestExtent,
+}
+
+/// Starts a drive's self-test.
+pub(crate) async fn test(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Json(form): Json<TestForm>,
+) -> Result<axum::Json<TestStarted>, ApiError> {
+    let request = TestDriveRequest {
+        drive: form.drive,
+        extent: form.extent,
         user: caller.account.user,
     };
     Ok(axum::Json(app.client.call(request).await?))

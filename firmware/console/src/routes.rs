@@ -213,6 +213,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/hardware/events", get(hardware::events))
         .route("/hardware/acknowledge", post(hardware::acknowledge))
         .route("/hardware/locate", post(hardware::locate))
+        .route("/hardware/test", post(hardware::test))
         .route("/firmware", get(firmware::status).delete(firmware::cancel))
         .route(
             "/firmware/bundle",

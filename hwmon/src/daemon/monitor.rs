@@ -265,6 +265,13 @@ impl Monitor {
         there.cloned().collect()
     }
 
+    /// The drives that can be asked for a self-test, with their bays.
+    pub(crate) fn tested_drives(&self) -> Vec<(DiskPlace, Option<u8>)> {
+        let board = self.watch.board();
+        let tell = self.places.iter().filter(|place| super::sources::tells(&place.disk));
+        tell.map(|place| (place.clone(), board.bay(place))).collect()
+    }
+
     /// Notes that somebody has seen an alarm; whether there is one by that id.
     pub(crate) fn acknowledge(&mut self, id: &str, who: &str) -> bool {
         let meant: Vec<(Subject, String)> = self

@@ -145,8 +145,7 @@ impl Sources {
         for place in &places {
             if !self.readers.iter().any(|reader| reader.name() == place.disk) {
                 let device = hwmon::disks::device(place);
-                // virtual disks tell nothing of their health
-                let asked = place.disk.starts_with("sd") || place.disk.starts_with("nvme");
+                let asked = tells(&place.disk);
                 self.start(&place.disk, DRIVE, move || {
                     Told::Drive(Box::new(match asked {
                         true => hwmon::disks::read(&device),
@@ -228,6 +227,11 @@ fn controller_reader(device: &Path) -> impl FnMut() -> Told + Send + 'static {
             }
         }
     }
+}
+
+/// Whether a disk can be asked how it is: virtual ones tell nothing.
+pub(crate) fn tells(disk: &str) -> bool {
+    disk.starts_with("sd") || disk.starts_with("nvme")
 }
 
 /// Whether a disk hangs at USB: sticks come and go, and that is no alarm.

@@ -2,7 +2,7 @@
 
 use api::hardware::{self as said, Text};
 use hwmon::board::{Board, Component, Field, Side};
-use hwmon::drive::Protocol;
+use hwmon::drive::{Outcome, Protocol, SelfTest};
 use hwmon::policy::Alarm;
 use hwmon::series::{Answer, Courses};
 use hwmon::verdict::{Health, Weight};
@@ -144,7 +144,34 @@ fn drive(seen: &SeenDrive) -> said::Drive {
         temperature: drive.temperature.ok(),
         hours: drive.hours.ok(),
         used: drive.used,
+        testing: drive.tests.running().map(|test| said::Testing {
+            extent: test.extended.map(extent),
+            done: test.done,
+        }),
+        tested: drive.tests.newest().and_then(tested),
     }
+}
+
+fn extent(extended: bool) -> said::TestExtent {
+    match extended {
+        true => said::TestExtent::Long,
+        false => said::TestExtent::Short,
+    }
+}
+
+fn tested(test: &SelfTest) -> Option<said::Tested> {
+    let outcome = match test.outcome {
+        Outcome::Passed => said::TestOutcome::Passed,
+        Outcome::Aborted => said::TestOutcome::Aborted,
+        Outcome::ReadFailure => said::TestOutcome::Unreadable,
+        Outcome::Failure(_) => said::TestOutcome::Failed,
+        Outcome::Running => return None,
+    };
+    Some(said::Tested {
+        extent: extent(test.extended),
+        outcome,
+        hours: test.hours,
+    })
 }
 
 fn sources(monitor: &Monitor) -> Vec<said::Source> {

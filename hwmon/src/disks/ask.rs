@@ -10,23 +10,14 @@ use passthrough::{Admin, Answer, Way};
 
 use super::{ata, nvme, scsi};
 use crate::board::DiskPlace;
-use crate::drive::{Assessment, Drive, Identity, Protocol, Scsi};
+use crate::drive::{Assessment, Drive, Identity, Outcome, Protocol, Running, Scsi, SelfTest};
 use crate::{NoData, drive};
 
 /// Milliseconds that one command may take: a disk that retries a bad sector stands still for some seconds.
-const PATIENCE: u32 = 15_000;
-
-/// How much a self-test looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// Some minutes: electronics, and a part of the medium.
-    Short,
-    /// Hours: all of it.
-    Extended,
-}
+pub(super) const PATIENCE: u32 = 15_000;
 
 /// Sends a SCSI command: the command, which way data goes, and the data.
-type Send<'a> = dyn FnMut(&[u8], Way, &mut [u8]) -> io::Result<Answer> + 'a;
+pub(super) type Send<'a> = dyn FnMut(&[u8], Way, &mut [u8]) -> io::Result<Answer> + 'a;
 
 /// Reads a disk: `/dev/sda`, or an `NVMe` controller, `/dev/nvme0`. It blocks for as long as the disk does. What cannot be read
 /// is missing, with its reason.
@@ -43,33 +34,6 @@ pub fn read(device: &Path) -> Drive {
     read_scsi(&mut |command, way, data| passthrough::scsi(fd, command, way, data, PATIENCE))
 }
 
-/// Starts a self-test in the background; the disk goes on working.
-///
-/// # Errors
-/// Why it did not start.
-pub fn start_test(device: &Path, extent: Extent) -> Result<(), NoData> {
-    let file = open(device)?;
-    let fd = file.as_fd();
-    if is_nvme(device) {
-        let command = Admin {
-            opcode: 0x14,
-            namespace: u32::MAX,
-            cdw10: if extent == Extent::Short { 1 } else { 2 },
-            cdw11: 0,
-            timeout: PATIENCE,
-        };
-        return match passthrough::admin(fd, command, &mut []) {
-            Ok(0) => Ok(()),
-            Ok(status) => Err(refused(status)),
-            Err(error) => Err(missing(&error)),
-        };
-    }
-    test_scsi(
-        &mut |command, way, data| passthrough::scsi(fd, command, way, data, PATIENCE),
-        extent,
-    )
-}
-
 /// The device that is asked for a disk: the `NVMe` controller, or the disk.
 #[must_use]
 pub fn device(place: &DiskPlace) -> PathBuf {
@@ -80,7 +44,7 @@ pub fn device(place: &DiskPlace) -> PathBuf {
     Path::new("/dev").join(name)
 }
 
-fn open(device: &Path) -> Result<File, NoData> {
+pub(super) fn open(device: &Path) -> Result<File, NoData> {
     OpenOptions::new()
         .read(true)
         // an open without it waits for the medium
@@ -89,7 +53,7 @@ fn open(device: &Path) -> Result<File, NoData> {
         .map_err(|error| missing(&error))
 }
 
-fn is_nvme(device: &Path) -> bool {
+pub(super) fn is_nvme(device: &Path) -> bool {
     device
         .file_name()
         .and_then(|name| name.to_str())
@@ -97,7 +61,7 @@ fn is_nvme(device: &Path) -> bool {
 }
 
 /// Why an ioctl failed. errno.h: ENOTTY 25 and EINVAL 22, where the device is of another kind; ETIMEDOUT 110.
-fn missing(error: &io::Error) -> NoData {
+pub(super) fn missing(error: &io::Error) -> NoData {
     match (error.kind(), error.raw_os_error()) {
         (io::ErrorKind::NotFound, _) | (_, Some(6 | 19)) => NoData::NotPresent,
         (io::ErrorKind::PermissionDenied, _) => NoData::Denied,
@@ -108,43 +72,64 @@ fn missing(error: &io::Error) -> NoData {
 }
 
 /// Why an `NVMe` controller refused (figures 91 and 92): invalid opcode, field or log page.
-fn refused(status: u16) -> NoData {
+pub(super) fn refused(status: u16) -> NoData {
     match status & 0x7ff {
         0x001 | 0x002 | 0x109 => NoData::Unsupported,
         _ => NoData::Failed,
     }
 }
 
-fn read_nvme(fd: BorrowedFd<'_>) -> Drive {
-    let ask = |opcode: u8, namespace: u32, cdw10: u32, data: &mut [u8]| {
-        let command = Admin {
-            opcode,
-            namespace,
-            cdw10,
-            cdw11: 0,
-            timeout: PATIENCE,
-        };
-        match passthrough::admin(fd, command, data) {
-            Ok(0) => Ok(()),
-            Ok(status) => Err(refused(status)),
-            Err(error) => Err(missing(&error)),
-        }
+/// An admin command that brings data.
+fn admin(fd: BorrowedFd<'_>, opcode: u8, namespace: u32, cdw10: u32, data: &mut [u8]) -> Result<(), NoData> {
+    let command = Admin {
+        opcode,
+        namespace,
+        cdw10,
+        cdw11: 0,
+        timeout: PATIENCE,
     };
+    match passthrough::admin(fd, command, data) {
+        Ok(0) => Ok(()),
+        Ok(status) => Err(refused(status)),
+        Err(error) => Err(missing(&error)),
+    }
+}
+
+/// A log of the controller.
+pub(super) fn nvme_log(fd: BorrowedFd<'_>, number: u8, data: &mut [u8]) -> Result<(), NoData> {
     // dwords that are wanted, less one, in the upper half
-    let log = |number: u8, data: &mut [u8]| {
-        let dwords = u32::try_from(data.len() / 4).unwrap_or(1).saturating_sub(1);
-        ask(0x02, u32::MAX, u32::from(number) | dwords << 16, data)
-    };
+    let dwords = u32::try_from(data.len() / 4).unwrap_or(1).saturating_sub(1);
+    admin(fd, 0x02, u32::MAX, u32::from(number) | dwords << 16, data)
+}
+
+/// The octets of all namespaces, where the controller does not say how many it has.
+fn nvme_capacity(fd: BorrowedFd<'_>, page: &mut [u8]) -> Option<u64> {
+    // the identifiers of those that are active
+    admin(fd, 0x06, 0, 2, page).ok()?;
+    let mut octets: Option<u64> = None;
+    for namespace in nvme::namespaces(page) {
+        if admin(fd, 0x06, namespace, 0, page).is_ok() {
+            let size = nvme::namespace(page)?;
+            octets = Some(octets.unwrap_or(0).saturating_add(size));
+        }
+    }
+    octets
+}
+
+fn read_nvme(fd: BorrowedFd<'_>) -> Drive {
     let mut page = vec![0; 4096];
-    let identified = ask(0x06, 0, 1, &mut page).and_then(|()| nvme::identify(&page).ok_or(NoData::Invalid));
+    let identified = admin(fd, 0x06, 0, 1, &mut page).and_then(|()| nvme::identify(&page).ok_or(NoData::Invalid));
     let mut health = [0; 512];
-    let told = log(0x02, &mut health).and_then(|()| nvme::health(&health).ok_or(NoData::Invalid));
+    let told = nvme_log(fd, 0x02, &mut health).and_then(|()| nvme::health(&health).ok_or(NoData::Invalid));
     let mut drive = Drive::unknown(identified.as_ref().err().copied().unwrap_or(NoData::NotReported));
     drive.protocol = Protocol::Nvme;
     let tests = identified.as_ref().is_ok_and(|i| i.self_tests);
     if let Ok(identified) = identified {
         drive.identity = identified.identity;
         drive.limits = identified.limits;
+    }
+    if drive.identity.capacity.is_none() {
+        drive.identity.capacity = nvme_capacity(fd, &mut page);
     }
     match told {
         Ok(health) => {
@@ -157,10 +142,11 @@ fn read_nvme(fd: BorrowedFd<'_>) -> Drive {
         Err(why) => unread(&mut drive, why),
     }
     let mut page = [0; 564];
-    if tests && log(0x06, &mut page).is_ok() {
+    if tests && nvme_log(fd, 0x06, &mut page).is_ok() {
         nvme::self_tests(&page)
             .into_iter()
             .for_each(|test| drive.tests.push(test));
+        drive.tests.set_running(nvme::running(&page));
     }
     drive
 }
@@ -172,7 +158,7 @@ fn unread(drive: &mut Drive, why: NoData) {
 }
 
 /// One command whose answer has to be good; what came of its data.
-fn ask(send: &mut Send<'_>, command: &[u8], data: &mut [u8]) -> Result<usize, NoData> {
+pub(super) fn ask(send: &mut Send<'_>, command: &[u8], data: &mut [u8]) -> Result<usize, NoData> {
     let answer = send(command, Way::FromDevice, data).map_err(|error| missing(&error))?;
     match (answer.host, answer.status) {
         (0, 0) => Ok(answer.octets),
@@ -193,14 +179,14 @@ fn ask(send: &mut Send<'_>, command: &[u8], data: &mut [u8]) -> Result<usize, No
 }
 
 /// Asks for `N` octets; those that did not come are cut off.
-fn page<const N: usize>(send: &mut Send<'_>, command: &[u8]) -> Result<Vec<u8>, NoData> {
+pub(super) fn page<const N: usize>(send: &mut Send<'_>, command: &[u8]) -> Result<Vec<u8>, NoData> {
     let mut data = [0; N];
     let octets = ask(send, command, &mut data)?;
     Ok(data.get(..octets).unwrap_or_default().to_vec())
 }
 
 /// INQUIRY for a page of vital product data, or without one.
-fn inquire<const N: usize>(send: &mut Send<'_>, vital: Option<u8>) -> Result<Vec<u8>, NoData> {
+pub(super) fn inquire<const N: usize>(send: &mut Send<'_>, vital: Option<u8>) -> Result<Vec<u8>, NoData> {
     let [high, low] = u16::try_from(N).unwrap_or(u16::MAX).to_be_bytes();
     page::<N>(
         send,
@@ -221,7 +207,7 @@ pub(super) fn read_scsi(send: &mut Send<'_>) -> Drive {
 }
 
 /// ATA PASS-THROUGH (16) of SAT-3, 12.2.2.
-struct Register {
+pub(super) struct Register {
     command: u8,
     features: u8,
     count: u8,
@@ -232,7 +218,7 @@ struct Register {
 }
 
 impl Register {
-    const fn smart(features: u8, low: u8) -> Self {
+    pub(super) const fn smart(features: u8, low: u8) -> Self {
         Self {
             command: 0xb0,
             features,
@@ -242,7 +228,7 @@ impl Register {
         }
     }
 
-    fn block(&self, reads: bool) -> [u8; 16] {
+    pub(super) fn block(&self, reads: bool) -> [u8; 16] {
         let [low, middle, upper] = self.lba;
         // PIO in, or no data; then: report the registers, or read `count` blocks
         let protocol = if reads { 4 } else { 3 };
@@ -268,7 +254,7 @@ impl Register {
         ]
     }
 
-    fn read(&self, send: &mut Send<'_>) -> Result<Vec<u8>, NoData> {
+    pub(super) fn read(&self, send: &mut Send<'_>) -> Result<Vec<u8>, NoData> {
         let data = page::<512>(send, &self.block(true))?;
         if data.len() < 512 {
             Err(NoData::Invalid)
@@ -360,6 +346,7 @@ fn smart(send: &mut Send<'_>, drive: &mut Drive, general_logs: bool) {
             if let Some(last) = ata::last_test(&data) {
                 drive.tests.set_last(last);
             }
+            drive.tests.set_running(ata::running(&data));
         }
         Err(why) => {
             (drive.temperature, drive.hours) = (Err(why), Err(why));
@@ -369,20 +356,19 @@ fn smart(send: &mut Send<'_>, drive: &mut Drive, general_logs: bool) {
         .read(send)
         .ok()
         .and_then(|log| ata::errors(&log));
-    if let Ok(log) = Register::smart(0xd5, 0x06).read(send) {
-        let tests = ata::self_tests(&log, drive.hours.ok());
-        tests.into_iter().for_each(|test| drive.tests.push(test));
+    let directory = match general_logs {
+        true => log(0, 0).read(send).unwrap_or_default(),
+        false => Vec::new(),
+    };
+    let hours = drive.hours.ok();
+    for test in extended_tests(send, &directory, hours).unwrap_or_else(|| {
+        let tests = Register::smart(0xd5, 0x06).read(send);
+        tests.map_or_else(|_| Vec::new(), |log| ata::self_tests(&log, hours))
+    }) {
+        drive.tests.push(test);
     }
     let mut pending = None;
     if general_logs {
-        let log = |number: u8, page: u8| Register {
-            command: 0x2f,
-            features: 0,
-            count: 1,
-            lba: [number, page, 0],
-            extended: true,
-        };
-        let directory = log(0, 0).read(send).unwrap_or_default();
         if ata::log_pages(&directory, 0x0c) > 0 {
             pending = log(0x0c, 0).read(send).ok().and_then(|page| ata::pending(&page));
         }
@@ -396,6 +382,27 @@ fn smart(send: &mut Send<'_>, drive: &mut Drive, general_logs: bool) {
         }
     }
     drive.ata = Some(ata::part(attributes, errors, pending));
+}
+
+/// READ LOG EXT of one page.
+const fn log(number: u8, page: u8) -> Register {
+    Register {
+        command: 0x2f,
+        features: 0,
+        count: 1,
+        lba: [number, page, 0],
+        extended: true,
+    }
+}
+
+/// The extended self-test log, 07h; none where the disk has none, or one that cannot be read.
+fn extended_tests(send: &mut Send<'_>, directory: &[u8], hours: Option<u64>) -> Option<Vec<SelfTest>> {
+    let pages = ata::log_pages(directory, 0x07).min(ata::TEST_PAGES_MAX);
+    let mut octets = Vec::new();
+    for number in 0..pages {
+        octets.extend(log(0x07, number.to_le_bytes()[0]).read(send).ok()?);
+    }
+    ata::extended_self_tests(&octets, hours)
 }
 
 fn read_log_pages(send: &mut Send<'_>, inquiry: &scsi::Inquiry) -> Drive {
@@ -451,6 +458,13 @@ fn read_log_pages(send: &mut Send<'_>, inquiry: &scsi::Inquiry) -> Drive {
             .into_iter()
             .for_each(|test| drive.tests.push(test));
     }
+    let first = drive.tests.entries().first();
+    let running = first.filter(|test| test.outcome == Outcome::Running);
+    let running = running.map(|test| Running {
+        extended: Some(test.extended),
+        done: None,
+    });
+    drive.tests.set_running(running);
     // the grown list's head, in the form of physical sectors
     let defects = page::<4>(send, &[0x37, 0, 0x08 | 0x05, 0, 0, 0, 0, 0, 4, 0]);
     drive.scsi = Some(Scsi {
@@ -460,23 +474,6 @@ fn read_log_pages(send: &mut Send<'_>, inquiry: &scsi::Inquiry) -> Drive {
         pending: None,
     });
     drive
-}
-
-pub(super) fn test_scsi(send: &mut Send<'_>, extent: Extent) -> Result<(), NoData> {
-    let inquiry = inquire::<36>(send, None).and_then(|p| scsi::inquiry(&p).ok_or(NoData::Invalid))?;
-    let number = if extent == Extent::Short { 1 } else { 2 };
-    if inquiry.vendor == "ATA" {
-        // SMART EXECUTE OFF-LINE IMMEDIATE
-        return Register::smart(0xd4, number).ask(send).map(|_| ());
-    }
-    // SEND DIAGNOSTIC, in the background
-    let answer = send(&[0x1d, number << 5, 0, 0, 0, 0], Way::None, &mut []).map_err(|error| missing(&error))?;
-    match (answer.host, answer.status) {
-        (0, 0) => Ok(()),
-        (3, _) => Err(NoData::Timeout),
-        _ if matches!(scsi::sense(&answer.sense), Some((0x05, ..))) => Err(NoData::Unsupported),
-        _ => Err(NoData::Failed),
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::names;
 use super::octets::{array, le16, le32, le64};
 use crate::NoData;
-use crate::drive::{Ata, Attribute, Identity, Outcome, Raw, SelfTest, TemperatureLimits, label};
+use crate::drive::{Ata, Attribute, Identity, Outcome, Raw, Running, SelfTest, TemperatureLimits, label};
 
 /// Rows of the attribute table.
 const ROWS: usize = 30;
@@ -149,36 +149,73 @@ pub fn last_test(data: &[u8]) -> Option<Outcome> {
     data.get(363).copied().and_then(Outcome::from_ata)
 }
 
+/// A self-test that runs now, from SMART READ DATA: its status octet has what is left in tenths.
+#[must_use]
+pub fn running(data: &[u8]) -> Option<Running> {
+    let status = data.get(363).copied()?;
+    (status >> 4 == 15).then(|| Running {
+        extended: None,
+        done: 10u8.checked_sub(status & 0x0f).map(|tenths| tenths * 10),
+    })
+}
+
+/// Whether SMART READ DATA says that the disk has self-tests: the off-line collection capabilities' bit 4.
+#[must_use]
+pub fn has_self_tests(data: &[u8]) -> bool {
+    data.get(367).is_some_and(|can| can & 0x10 != 0)
+}
+
 /// The self-test log, 06h: newest first. `hours` are the disk's hours of service, by which the log's 16 bits are completed.
 #[must_use]
 pub fn self_tests(log: &[u8], hours: Option<u64>) -> Vec<SelfTest> {
     const ENTRIES: usize = 21;
     let newest = log.get(508).map_or(0, |n| usize::from(*n));
-    if !(1..=ENTRIES).contains(&newest) {
+    logged(newest, ENTRIES, hours, |at| {
+        array::<24>(log, 2 + at * 24)?.first_chunk().copied()
+    })
+}
+
+/// Pages of the extended self-test log that are read.
+pub const TEST_PAGES_MAX: u16 = 4;
+
+/// The extended self-test log, 07h (ACS-3, A.21), all of its pages in one: newest first. `None` where it has another form.
+#[must_use]
+pub fn extended_self_tests(log: &[u8], hours: Option<u64>) -> Option<Vec<SelfTest>> {
+    const ENTRIES: usize = 19;
+    if log.first() != Some(&1) {
+        return None;
+    }
+    let newest = usize::from(le16(log, 2)?);
+    let (pages, _) = log.as_chunks::<512>();
+    Some(logged(newest, pages.len() * ENTRIES, hours, |at| {
+        array::<4>(pages.get(at / ENTRIES)?, 4 + at % ENTRIES * 26)
+    }))
+}
+
+/// The entries of a log that is a ring, newest first: their number, status and hours. `newest` counts from 1; 0 is none.
+fn logged(
+    newest: usize,
+    entries: usize,
+    hours: Option<u64>,
+    entry: impl Fn(usize) -> Option<[u8; 4]>,
+) -> Vec<SelfTest> {
+    if !(1..=entries).contains(&newest) {
         return Vec::new();
     }
-    let mut tests = Vec::new();
-    for step in 0..ENTRIES {
-        let at = (newest - 1 + ENTRIES - step) % ENTRIES;
-        let Some(entry) = array::<24>(log, 2 + at * 24) else {
-            break;
-        };
-        if entry.iter().all(|octet| *octet == 0) {
-            continue;
-        }
-        let [number, status, low, high, ..] = entry;
-        let Some(outcome) = Outcome::from_ata(status) else {
-            continue;
-        };
-        let told = u64::from(u16::from_le_bytes([low, high]));
-        tests.push(SelfTest {
-            // 2 extended, 82h the same while the host waits
-            extended: number & 0x7f == 2,
-            outcome,
-            hours: Some(hours.map_or(told, |now| completed(told, now))),
-        });
-    }
-    tests
+    let backwards = (0..entries).map(|step| (newest - 1 + entries - step) % entries);
+    backwards
+        .filter_map(entry)
+        .filter(|octets| *octets != [0; 4])
+        .filter_map(|[number, status, low, high]| {
+            let told = u64::from(u16::from_le_bytes([low, high]));
+            Some(SelfTest {
+                // 2 extended, 82h the same while the host waits
+                extended: number & 0x7f == 2,
+                outcome: Outcome::from_ata(status)?,
+                hours: Some(hours.map_or(told, |now| completed(told, now))),
+            })
+        })
+        .collect()
 }
 
 /// The latest time, up to `now`, with these lower 16 bits.

@@ -2,7 +2,7 @@
 
 use super::octets::{le16, le32, le64, le128, text};
 use crate::NoData;
-use crate::drive::{Assessment, Identity, Nvme, Outcome, SelfTest, TemperatureLimits};
+use crate::drive::{Assessment, Identity, Nvme, Outcome, Running, SelfTest, TemperatureLimits};
 
 /// What Identify Controller (figure 276) tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,50 @@ pub fn health(log: &[u8]) -> Option<Health> {
             unsafe_shutdowns: le128(log, 144),
             hot_minutes: [le32(log, 192).map(u64::from), le32(log, 196).map(u64::from)],
         },
+    })
+}
+
+/// The most namespaces whose sizes are added up.
+const NAMESPACES_MAX: usize = 16;
+
+/// The active namespaces, from Identify's list of them (CNS 02h): numbers up to the first 0.
+#[must_use]
+pub fn namespaces(page: &[u8]) -> Vec<u32> {
+    let (numbers, _) = page.as_chunks::<4>();
+    numbers
+        .iter()
+        .map(|octets| u32::from_le_bytes(*octets))
+        .take_while(|number| *number != 0)
+        .take(NAMESPACES_MAX)
+        .collect()
+}
+
+/// A namespace's octets, from Identify Namespace (NVM command set 1.0, figure 97): its blocks, and a block's size by the format
+/// that it has.
+#[must_use]
+pub fn namespace(page: &[u8]) -> Option<u64> {
+    let blocks = le64(page, 0)?;
+    let flbas = page.get(26)?;
+    let format = usize::from(flbas & 0x0f | (flbas >> 5 & 0x03) << 4);
+    let shift = *page.get(128 + format * 4 + 2)?;
+    // blocks have at least 512 octets
+    if !(9..=32).contains(&shift) {
+        return None;
+    }
+    blocks.checked_mul(1 << shift)
+}
+
+/// A self-test that runs now, from log 06h.
+#[must_use]
+pub fn running(log: &[u8]) -> Option<Running> {
+    let kind = log.first()? & 0x0f;
+    (kind != 0).then(|| Running {
+        extended: match kind {
+            1 => Some(false),
+            2 => Some(true),
+            _ => None,
+        },
+        done: log.get(1).map(|done| (done & 0x7f).min(100)),
     })
 }
 

@@ -74,12 +74,23 @@ pub struct SelfTest {
     pub hours: Option<u64>,
 }
 
+/// A self-test that runs now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Running {
+    /// Whether it looks at the whole drive; `None` where the drive does not say.
+    pub extended: Option<bool>,
+    /// How much of it is done, in percent; `None` where the drive does not say.
+    pub done: Option<u8>,
+}
+
 /// The log of self-tests, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SelfTests {
     entries: Vec<SelfTest>,
     /// What the drive says of the last test, apart from its log.
     last: Option<Outcome>,
+    /// The one that runs now.
+    running: Option<Running>,
 }
 
 impl SelfTests {
@@ -93,6 +104,23 @@ impl SelfTests {
     /// Sets what the drive says of the last test, apart from its log.
     pub fn set_last(&mut self, outcome: Outcome) {
         self.last = Some(outcome);
+    }
+
+    /// Sets the one that runs now.
+    pub fn set_running(&mut self, running: Option<Running>) {
+        self.running = running;
+    }
+
+    /// The one that runs now.
+    #[must_use]
+    pub fn running(&self) -> Option<Running> {
+        self.running
+    }
+
+    /// The newest that has ended.
+    #[must_use]
+    pub fn newest(&self) -> Option<&SelfTest> {
+        self.entries.iter().find(|test| test.outcome != Outcome::Running)
     }
 
     /// The entries, newest first.

@@ -50,6 +50,24 @@ pub(super) const HARDWARE: &[Command] = &[
         ("turn its light off", "关闭槽位定位灯"),
     ),
     command(
+        "test disk DISK",
+        Action::TestDisk,
+        false,
+        (
+            "start a drive's short self-test; `show disks` shows progress and result",
+            "启动磁盘快速自检；进度和结果见 show disks",
+        ),
+    ),
+    command(
+        "test disk DISK short|long",
+        Action::TestDisk,
+        false,
+        (
+            "the same, or the long one, which reads all of it for hours",
+            "启动快速自检，或读取全盘的扩展自检（需数小时）",
+        ),
+    ),
+    command(
         "acknowledge ALARM",
         Action::AcknowledgeAlarm,
         false,

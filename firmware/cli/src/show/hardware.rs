@@ -1,6 +1,6 @@
 //! Hardware as tables.
 
-use api::hardware::{Alarm, Drive, EventLog, Hardware, Health, PartKind, PartState, Reading, State};
+use api::hardware::{Alarm, Drive, EventLog, Hardware, Health, PartKind, PartState, Reading, State, TestExtent, TestOutcome, Text};
 use settings::Language;
 
 use super::Show;
@@ -142,6 +142,7 @@ impl Show {
                 or_dash(drive.temperature, |heat| format!("{heat} °C")),
                 or_dash(drive.hours, |hours| hours.to_string()),
                 or_dash(drive.used, |used| format!("{used} %")),
+                self.self_test(drive),
                 drive
                     .reasons
                     .first()
@@ -150,6 +151,31 @@ impl Show {
             ]);
         }
         table.render()
+    }
+
+    /// The self-test that runs, or else the newest one's end.
+    fn self_test(self, drive: &Drive) -> String {
+        let extent = |extent: TestExtent| match extent {
+            TestExtent::Short => self.say("short", "快速"),
+            TestExtent::Long => self.say("long", "扩展"),
+        };
+        if let Some(testing) = drive.testing {
+            let extent = testing.extent.map(extent);
+            let done = testing.done.map(|done| format!("{done} %"));
+            let words = [Some(self.say("running", "进行中").to_owned()), extent.map(str::to_owned), done];
+            return words.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        }
+        let Some(tested) = &drive.tested else {
+            return "-".to_owned();
+        };
+        let ended = match tested.outcome {
+            TestOutcome::Passed => self.say("passed", "通过"),
+            TestOutcome::Aborted => self.say("broken off", "已中止"),
+            TestOutcome::Unreadable => self.say("CANNOT READ ALL", "有扇区读取失败"),
+            TestOutcome::Failed => self.say("FAILED", "未通过"),
+        };
+        let at = tested.hours.map_or_else(String::new, |hours| format!(" @{hours} h"));
+        format!("{ended} {}{at}", extent(tested.extent))
     }
 
     /// Every reading.
@@ -209,6 +235,13 @@ impl Show {
         text
     }
 
+    fn text(self, text: &Text) -> String {
+        match self.0 {
+            Language::Chinese => text.zh.clone(),
+            Language::English => text.en.clone(),
+        }
+    }
+
     fn quantity(self, reading: &Reading) -> String {
         let Some(value) = reading.value else {
             return "-".to_owned();
@@ -235,13 +268,6 @@ impl Show {
             "octet" => " B",
             "hertz" => " Hz",
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a bit rate")]
-    fn text(self, text: &Text) -> String {
-        match self.0 {
-            Language::Chinese => text.zh.clone(),
-            Language::English => text.en.clone(),
-        }
-    }
-
             "bit_per_second" => return scaled(value.max(0.0) as u64, "bit/s"),
             _ => "",
         };

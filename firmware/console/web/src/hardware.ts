@@ -19,8 +19,9 @@ export interface Alarm {
 }
 export interface Drive {
   name: string; bay: number | null; model: string | null; serial: string | null; firmware: string | null; capacity_octets: number | null; protocol: string;
-  solid_state: boolean; health: Health; reasons: { code: string; weight: string; text: string }[]; advice: string | null; temperature: number | null;
-  hours: number | null; used: number | null;
+  solid_state: boolean; health: Health; reasons: { code: string; weight: string; text: Text }[]; advice: Text | null; temperature: number | null;
+  hours: number | null; used: number | null; testing: { extent: Extent | null; done: number | null } | null;
+  tested: { extent: Extent; outcome: 'passed' | 'aborted' | 'unreadable' | 'failed'; hours: number | null } | null;
 }
 export interface Reading {
   source: string; id: string; name: string; kind: string; value: number | null; missing: string | null; unit: string; state: State; reason: Text; kept: boolean;
@@ -34,10 +35,10 @@ export interface Courses { from: number; step_s: number; courses: { id: string; 
 export interface LogEntry { number: number; at: number | null; sensor: string; text: Text; asserted: boolean; state: State }
 export interface EventLog { entries: LogEntry[]; trouble: string | null }
 
-const UNITS: Record<string, string> = {
 /** In the page's language. */
 export const said = (text: Text): string => (lang.now === 'zh-CN' ? text.zh : text.en);
 
+const UNITS: Record<string, string> = {
   celsius: '°C', rpm: 'rpm', volt: 'V', ampere: 'A', watt: 'W', joule: 'J', percent: '%', hour: 'h', minute: 'min', second: 's', hertz: 'Hz', count: '',
 };
 

@@ -1,5 +1,5 @@
+use super::super::start::{Extent, TestError, start_test, test_scsi};
 use super::*;
-use crate::drive::Outcome;
 use crate::verdict::{Health, judge};
 
 /// An ATA disk in memory, behind a translator: what it was asked, and what it answers.
@@ -12,6 +12,8 @@ struct AtaDisk {
     data: Vec<u8>,
     thresholds: Vec<u8>,
     tests: Vec<u8>,
+    /// Page 0 of the extended self-test log.
+    extended: Option<Vec<u8>>,
 }
 
 fn words(page: &mut [u8], from: usize, text: &str, octets: usize) {
@@ -51,6 +53,8 @@ fn ata_disk() -> AtaDisk {
     row(&mut data, 1, [9, 2, 0, 90, 90, 0x10, 0x27, 0, 0, 0, 0, 0]);
     row(&mut data, 2, [194, 2, 0, 60, 50, 34, 0, 20, 0, 45, 0, 0]);
     row(&mut thresholds, 0, [5, 36, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    // it has self-tests
+    data[367] = 0x10;
     // the newest in the first place, an older one in the last
     tests[508] = 1;
     tests[2..7].copy_from_slice(&[2, 0x70, 0x0f, 0x27, 0x0a]);
@@ -122,6 +126,13 @@ impl AtaDisk {
                 (0xb0, 0xd1, _) => give(data, &self.thresholds.clone()),
                 (0xb0, 0xd5, 6) => give(data, &self.tests.clone()),
                 (0xb0, 0xd4, _) => registers(0, 0x4f, 0xc2),
+                // the directory of the general logs: one page of 07h
+                (0x2f, _, 0) if self.extended.is_some() => {
+                    let mut directory = vec![0; 512];
+                    directory[14] = 1;
+                    give(data, &directory)
+                }
+                (0x2f, _, 7) if self.extended.is_some() => give(data, &self.extended.clone().unwrap_or_default()),
                 _ => illegal(),
             },
             _ => illegal(),
@@ -212,7 +223,7 @@ fn silence_has_its_type() {
     );
     assert_eq!(
         start_test(Path::new("/dev/null"), Extent::Short),
-        Err(NoData::Unsupported)
+        Err(TestError::Missing(NoData::Unsupported))
     );
 }
 
@@ -226,6 +237,71 @@ fn a_self_test_is_started_in_the_background() {
         (sent[14], sent[4], sent[8], sent[10], sent[12]),
         (0xb0, 0xd4, 2, 0x4f, 0xc2)
     );
+}
+
+#[test]
+fn no_second_self_test_breaks_off_the_first() {
+    let mut disk = ata_disk();
+    // 70 % are left
+    disk.data[363] = 0xf7;
+    let read = disk.read();
+    let running = Running {
+        extended: None,
+        done: Some(30),
+    };
+    assert_eq!(read.tests.running(), Some(running));
+    assert_eq!(judge(&read).health, Health::Warning, "by the test that failed before");
+    disk.asked.clear();
+    let told = test_scsi(&mut |command, _, data| Ok(disk.answer(command, data)), Extent::Short);
+    assert_eq!(told, Err(TestError::Busy));
+    assert!(disk.asked.iter().all(|command| command.get(4) != Some(&0xd4)));
+    disk.data[363] = 0;
+    disk.data[367] = 0;
+    let told = test_scsi(&mut |command, _, data| Ok(disk.answer(command, data)), Extent::Short);
+    assert_eq!(told, Err(TestError::Missing(NoData::Unsupported)));
+}
+
+#[test]
+fn a_disk_that_refuses_a_self_test_is_not_said_to_run_one() {
+    let mut disk = ata_disk();
+    let mut refuse = |command: &[u8], _: Way, data: &mut [u8]| {
+        let mut answer = disk.answer(command, data);
+        if command[0] == 0x85 && command[4] == 0xd4 {
+            // aborted command, with the registers
+            answer.sense[1] = 0x0b;
+        }
+        Ok(answer)
+    };
+    assert_eq!(
+        test_scsi(&mut refuse, Extent::Short),
+        Err(TestError::Missing(NoData::Unsupported))
+    );
+}
+
+#[test]
+fn the_extended_log_outweighs_the_short_one() {
+    let mut log = vec![0; 512];
+    (log[0], log[2]) = (1, 2);
+    // the newest in the second place, an older one before it; the ring's end has the oldest
+    log[4..8].copy_from_slice(&[1, 0x00, 0x00, 0x20]);
+    log[30..34].copy_from_slice(&[2, 0x70, 0x10, 0x27]);
+    log[4 + 18 * 26..8 + 18 * 26].copy_from_slice(&[2, 0x00, 0x00, 0x10]);
+    let mut disk = AtaDisk {
+        extended: Some(log.clone()),
+        ..ata_disk()
+    };
+    let read = disk.read();
+    let entries: Vec<_> = read.tests.entries().iter().map(|t| (t.extended, t.hours)).collect();
+    assert_eq!(
+        entries,
+        [(true, Some(10_000)), (false, Some(8_192)), (true, Some(4_096))]
+    );
+    assert!(read.tests.standing_failure().is_some());
+    // a version that nobody knows: the other log is read
+    log[0] = 9;
+    disk.extended = Some(log);
+    assert_eq!(disk.read().tests.entries().len(), 2);
+    assert_eq!(ata::extended_self_tests(&[1, 0, 0xff, 0xff], None), Some(Vec::new()));
 }
 
 /// A SAS disk's answers.
@@ -309,6 +385,9 @@ mod hostile {
             prop_assert!(attributes.len() <= 30);
             let _ = (ata::celsius(&attributes), ata::hours(&attributes), ata::last_test(&octets), ata::errors(&octets));
             prop_assert!(ata::self_tests(&octets, hours).len() <= 21);
+            prop_assert!(ata::extended_self_tests(&octets, hours).is_none_or(|tests| tests.len() <= 19));
+            let _ = (ata::running(&octets), nvme::running(&octets), nvme::namespace(&octets));
+            prop_assert!(nvme::namespaces(&octets).len() <= 16);
             let _ = (ata::registers(&octets), ata::pending(&octets), ata::life_used(&octets), ata::temperatures(&octets));
             let _ = (scsi::inquiry(&octets), scsi::serial(&octets), scsi::rotation(&octets), scsi::capacity(&octets));
             let _ = (scsi::sense(&octets), scsi::sleeps(&octets), scsi::grown_defects(&octets));
@@ -385,6 +464,33 @@ mod hostile {
         assert_eq!(
             read[0].outcome,
             Outcome::Failure("Completed: failed segment 3".to_owned())
+        );
+        assert_eq!(nvme::running(&tests), None);
+        (tests[0], tests[1]) = (2, 40);
+        let running = Running {
+            extended: Some(true),
+            done: Some(40),
+        };
+        assert_eq!(nvme::running(&tests), Some(running));
+    }
+
+    #[test]
+    fn a_namespaces_size_is_its_blocks_by_its_format() {
+        let mut page = vec![0u8; 4096];
+        page[..8].copy_from_slice(&1_000u64.to_le_bytes());
+        // the second format: 4,096 octets
+        (page[26], page[130], page[134]) = (1, 9, 12);
+        assert_eq!(nvme::namespace(&page), Some(4_096_000));
+        page[26] = 0;
+        assert_eq!(nvme::namespace(&page), Some(512_000));
+        page[130] = 0;
+        assert_eq!(nvme::namespace(&page), None);
+        page[..8].fill(0xff);
+        page[130] = 12;
+        assert_eq!(nvme::namespace(&page), None);
+        assert_eq!(
+            nvme::namespaces(&[1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0]),
+            [1, 3]
         );
     }
 }
