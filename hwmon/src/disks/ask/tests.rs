@@ -290,6 +290,8 @@ fn the_extended_log_outweighs_the_short_one() {
         extended: Some(log.clone()),
         ..ata_disk()
     };
+    // it has general logs
+    word(&mut disk.identify, 84, 0x4022);
     let read = disk.read();
     let entries: Vec<_> = read.tests.entries().iter().map(|t| (t.extended, t.hours)).collect();
     assert_eq!(
