@@ -130,7 +130,7 @@ async fn watch(options: &Options, sysfs: &Path) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let workers = Workers::default();
     let turns = workers.add("turns");
-    let sources = Sources::new(shared.root.clone());
+    let sources = Sources::new(shared.root.clone(), &options.run_dir);
     listen_to_kernel(shared.clone());
     tell(&[NotifyState::Ready, NotifyState::Status("watching")]);
     log::info!(EVENT = "ready"; "the hardware monitor is ready");

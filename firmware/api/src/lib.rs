@@ -4,6 +4,7 @@
 pub mod analyzer;
 pub mod client;
 pub mod collector;
+pub mod eeprom;
 pub mod endpoints;
 pub mod firmware;
 pub mod frame;

@@ -12,6 +12,7 @@ mod firmware;
 mod hostkey;
 mod lockout;
 mod network;
+mod optics;
 mod ports;
 mod reconcile;
 mod reset;
@@ -120,6 +121,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     if !args.detached {
         tokio::spawn(async move { reset::forget_password(&args.identity).await });
         let (folder, scratch) = (args.data.join("ssh"), args.run.join("supervisor"));
+        tokio::spawn(optics::run(engine.clone()));
         tokio::spawn(make_host_key(engine, folder, scratch));
     }
     if let Some(every) = sd_notify::watchdog_enabled() {

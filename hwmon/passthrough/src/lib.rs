@@ -1,20 +1,16 @@
-//! Commands for devices that the kernel passes through: SCSI and ATA by SG_IO, `NVMe`'s admin queue, the management
-//! controller, transceivers' EEPROM, and the clock's state.
+//! Commands for devices that the kernel passes through: SCSI and ATA by SG_IO, `NVMe`'s admin queue, and the management
+//! controller.
 //!
 //! The only unsafe code of the hardware monitor, and nothing else: octets go in and come out, and every pointer that the
 //! kernel gets stands for a slice that outlives the call. What they mean is decoded elsewhere, by safe code.
 //! docs/decisions/passthrough.md says why.
 
 mod bmc;
-mod clock;
 mod nvme;
-mod port;
 mod scsi;
 
 pub use bmc::Bmc;
-pub use clock::{Clock, clock};
 pub use nvme::{Admin, admin};
-pub use port::module_eeprom;
 pub use scsi::{Answer, Way, scsi};
 
 /// A length as the kernel's structures hold it.
@@ -58,8 +54,6 @@ mod tests {
         );
         let mut bmc = Bmc::open(std::path::Path::new("/dev/null")).expect("opened");
         assert!(bmc.ask(6, 1, 0, &[], Instant::now() + Duration::from_secs(1)).is_err());
-        assert!(module_eeprom("lo").is_err());
-        assert!(module_eeprom("a name that is far too long").is_err());
     }
 
     /// The kernel's sizes on 64-bit machines, which the ioctls' numbers hold.
@@ -69,7 +63,6 @@ mod tests {
         assert_eq!(size_of::<nvme::Command>(), 72);
         assert_eq!(size_of::<bmc::Request>(), 40);
         assert_eq!(size_of::<bmc::Received>(), 48);
-        assert_eq!(size_of::<port::Request>(), 40);
         assert_eq!(size_of::<scsi::Header>(), 88);
     }
 }

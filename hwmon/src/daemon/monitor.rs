@@ -154,7 +154,8 @@ impl Monitor {
             .iter()
             .all(|place| self.drives.iter().any(|seen| seen.place.disk == place.disk));
         self.heard.retain(|source, _| {
-            ["sysfs", "ipmi", "space"].contains(&source.as_str()) || places.iter().any(|p| p.disk == *source)
+            ["sysfs", "ipmi", "space", "optics", "clock"].contains(&source.as_str())
+                || places.iter().any(|p| p.disk == *source)
         });
         self.late = late;
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hwmon::board::{DiskPlace, PortPlace};
 use hwmon::drive::Drive;
@@ -39,6 +39,11 @@ const SPACE: Pace = Pace {
     every: Duration::from_secs(30),
     patience: Duration::from_secs(60),
 };
+/// What the supervisor leaves of transceivers, and timesyncd of the clock.
+const LEFT: Pace = Pace {
+    every: Duration::from_secs(15),
+    patience: Duration::from_secs(60),
+};
 /// Where the kernel says what is mounted.
 const MOUNTS: &str = "/proc/self/mountinfo";
 /// How often it is looked which disks there are.
@@ -59,8 +64,8 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Sources below a /sys.
-    pub(crate) fn new(root: Option<Root>) -> Self {
+    /// Sources below a /sys; `run` is the programs' run folder.
+    pub(crate) fn new(root: Option<Root>, run: &Path) -> Self {
         let (answers, came) = channel();
         let mut sources = Self {
             root: root.clone(),
@@ -82,6 +87,16 @@ impl Sources {
         sources.start("space", SPACE, || {
             let mounts = std::fs::read_to_string(MOUNTS).unwrap_or_default();
             Told::Readings(filesystems::readings(&filesystems::mounts(&mounts)))
+        });
+        let optics = run.join(api::eeprom::FOLDER);
+        sources.start("optics", LEFT, move || {
+            Told::Readings(hwmon::optics::left(&optics, SystemTime::now()))
+        });
+        sources.start("clock", LEFT, || {
+            Told::Readings(hwmon::clock::readings(
+                Path::new(hwmon::clock::MARKS),
+                SystemTime::now(),
+            ))
         });
         sources
     }

@@ -1,56 +1,17 @@
-//! Transceivers: what an SFP tells of itself and of its light (SFF-8472). Octets in, readings out; [`read`] asks a port.
+//! SFP, SFP+ and SFP28: SFF-8472. The first 256 octets say who the module is, the second what it measures.
 
-use crate::drive::label;
-use crate::why::phrases;
-use crate::{Kind, NoData, Reading, State, Unit};
+use super::{Module, Side, dark, judged, name, rounded, word};
+use crate::{Kind, NoData, Reading, Unit};
 
 /// Where the second page begins.
 const DIAGNOSTICS: usize = 256;
 
-/// Who a transceiver is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Module {
-    /// Maker.
-    pub vendor: Option<String>,
-    /// The maker's number of it.
-    pub part: Option<String>,
-    /// Serial number.
-    pub serial: Option<String>,
-}
-
-/// Asks a port for its transceiver's octets, and reads them. It takes CAP_NET_ADMIN.
-///
-/// # Errors
-/// Why nothing is known: no transceiver, no right to ask, a port for copper alone.
-pub fn read(interface: &str) -> Result<(Module, Vec<Reading>), NoData> {
-    let (kind, octets) = passthrough::module_eeprom(interface).map_err(|error| {
-        use std::io::ErrorKind;
-        match (error.kind(), error.raw_os_error()) {
-            (ErrorKind::PermissionDenied, _) => NoData::Denied,
-            // ENXIO, ENODEV; EIO where the cage is empty
-            (_, Some(5 | 6 | 19)) => NoData::NotPresent,
-            (ErrorKind::Unsupported, _) | (_, Some(22 | 95)) => NoData::Unsupported,
-            _ => NoData::Failed,
-        }
-    })?;
-    // ETH_MODULE_SFF_8079 and _8472 of linux/ethtool.h
-    if !matches!(kind, 1 | 2) {
-        return Err(NoData::Unsupported);
-    }
-    Ok((module(&octets), readings(interface, &octets)))
-}
-
 /// Who it is, from the first page.
-#[must_use]
-pub fn module(octets: &[u8]) -> Module {
-    let name = |from: usize, to: usize| {
-        let text: String = octets.get(from..to)?.iter().map(|o| char::from(*o)).collect();
-        label(&text)
-    };
+pub(super) fn module(octets: &[u8]) -> Module {
     Module {
-        vendor: name(20, 36),
-        part: name(40, 56),
-        serial: name(68, 84),
+        vendor: name(octets, 20..36),
+        part: name(octets, 40..56),
+        serial: name(octets, 68..84),
     }
 }
 
@@ -140,8 +101,7 @@ const fn quantity(
 }
 
 /// The readings of both pages. A module without diagnostics, or whose thresholds are all zero, has none.
-#[must_use]
-pub fn readings(interface: &str, octets: &[u8]) -> Vec<Reading> {
+pub(super) fn readings(interface: &str, octets: &[u8]) -> Vec<Reading> {
     // byte 92: bit 6 diagnostics, bit 5 calibrated inside, bit 4 outside
     let kind = octets.get(92).copied().unwrap_or(0);
     let Some(page) = octets.get(DIAGNOSTICS..DIAGNOSTICS + 128) else {
@@ -157,41 +117,20 @@ pub fn readings(interface: &str, octets: &[u8]) -> Vec<Reading> {
         .collect()
 }
 
-fn word(page: &[u8], at: usize) -> Option<u16> {
-    page.get(at..)?.first_chunk::<2>().copied().map(u16::from_be_bytes)
-}
-
 impl Quantity {
     fn read(&self, interface: &str, page: &[u8], external: bool) -> Reading {
         let value = self.value(page, external).ok_or(NoData::Unsupported);
         let id = format!("sfp/{interface}/{}", self.id);
         let reading = Reading::fact(id, format!("{interface} {}", self.name), self.kind, self.unit, value);
-        // no light is what an unplugged fibre looks like: the link tells
-        let Ok(value) = value else { return reading };
         let limit = |n: usize| word(page, self.limits + n * 2).map(|raw| self.number(raw));
-        let (Some(high), Some(low), Some(warn_high), Some(warn_low)) = (limit(0), limit(1), limit(2), limit(3)) else {
-            return reading;
+        // byte 110: bit 1 says that no light comes in, bit 7 that the laser is off
+        let status = page.get(110).copied().unwrap_or(0);
+        let dark = match self.id {
+            "received" => dark(Side::Receives, status & 0x02 != 0, &reading),
+            "sent" | "bias" => dark(Side::Sends, status & 0x80 != 0, &reading),
+            _ => None,
         };
-        if low >= high {
-            return reading;
-        }
-        let above = |limit: f64| phrases::ABOVE.with([self.words(limit).into()]);
-        let below = |limit: f64| phrases::BELOW.with([self.words(limit).into()]);
-        let (state, bound) = match () {
-            () if value > high => (State::Critical, above(high)),
-            () if value < low => (State::Critical, below(low)),
-            () if value > warn_high && warn_high > low => (State::Warning, above(warn_high)),
-            () if value < warn_low && warn_low < high => (State::Warning, below(warn_low)),
-            () => (
-                State::Ok,
-                phrases::BETWEEN.with([self.words(low).into(), self.words(high).into()]),
-            ),
-        };
-        if self.kind == Kind::Power {
-            let own = self.words(value).into();
-            return reading.judged(state, phrases::AND.with([own, bound.into()]));
-        }
-        reading.judged(state, bound)
+        judged(reading, dark, [limit(0), limit(1), limit(2), limit(3)])
     }
 
     fn number(&self, raw: u16) -> f64 {
@@ -236,28 +175,12 @@ impl Quantity {
         let value = calibrated / self.scale;
         value.is_finite().then(|| rounded(value, self.scale))
     }
-
-    /// Light is said in dBm.
-    fn words(&self, value: f64) -> String {
-        if self.kind == Kind::Power {
-            if value <= 0.0 {
-                return "no light".to_owned();
-            }
-            return format!("{:.1} dBm", 10.0 * (value * 1_000.0).log10());
-        }
-        format!("{value}{}", self.unit.symbol())
-    }
-}
-
-/// No more digits than were measured.
-fn rounded(value: f64, scale: f64) -> f64 {
-    let digits = scale.max(1_000.0);
-    (value * digits).round() / digits
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::State;
     use proptest::prelude::*;
 
     fn eeprom() -> Vec<u8> {
@@ -294,7 +217,7 @@ mod tests {
     #[test]
     fn a_module_tells_its_light() {
         let octets = eeprom();
-        let module = module(&octets);
+        let module = super::module(&octets);
         assert_eq!(
             (module.vendor.as_deref(), module.serial.as_deref()),
             (Some("FINISAR CORP."), Some("ABC1234"))
@@ -315,6 +238,22 @@ mod tests {
             ]
         );
         assert_eq!(readings[4].reason().en(), "-19.2 dBm, below -18.0 dBm");
+    }
+
+    #[test]
+    fn a_port_that_is_not_used_is_dark_and_no_alarm() {
+        let mut octets = eeprom();
+        // no fibre, and the laser switched off
+        octets[256 + 100..256 + 106].fill(0);
+        octets[256 + 110] = 0x82;
+        let states = |octets: &[u8]| -> Vec<State> { readings("e", octets).iter().map(Reading::state).collect() };
+        assert_eq!(
+            states(&octets),
+            [State::Ok, State::Ok, State::Info, State::Info, State::Info]
+        );
+        // a laser that should be on
+        octets[256 + 110] = 0;
+        assert_eq!(states(&octets)[2..], [State::Critical, State::Critical, State::Info]);
     }
 
     #[test]

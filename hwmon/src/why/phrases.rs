@@ -178,6 +178,10 @@ phrases! {
     DISK_SILENT "disk_silent" "目前没有应答" "it does not answer now";
     FS_DAMAGED "fs_damaged" "文件系统有损坏：下次重启时检查（e2fsck）" "the file system is damaged: check it (e2fsck) at the next restart";
     THROTTLED "throttled" "启动以来因过热降频的次数，以增长判断" "times since boot that it slowed down for heat; their growth judges";
+    MODULE "module" "光模块 {0} {1}" "{0} {1}";
+    NO_LIGHT_IN "no_light_in" "没有收到光：未接光纤，或对端未发光" "no light comes in: there is no fibre, or the other end is dark";
+    LASER_OFF "laser_off" "激光器已关闭" "the laser is switched off";
+    NO_LIGHT "no_light" "无光" "no light";
     CLOCK_KEPT "clock_kept" "由时间服务器对时" "it is kept by a time server";
     CLOCK_UNSET "clock_unset" "启动以来或长时间没有对时" "nobody has set it since the start, or for long";
 

@@ -1,5 +1,7 @@
 //! A NIC that is asked again and again.
 
+use std::io;
+
 use model::NicErrors;
 
 use super::ethtool::Asker;
@@ -49,6 +51,19 @@ impl Device {
             .values(&self.interface)
             .map(|values| places.read(&values))
             .unwrap_or_default()
+    }
+
+    /// The octets of its transceiver's EEPROM, at most 1,024, as the driver lays its pages out. It takes CAP_NET_ADMIN, and some
+    /// drivers take a second for it.
+    ///
+    /// # Errors
+    /// The system's: EOPNOTSUPP where there is no cage, EINVAL, EIO, ENODEV and the like where it is empty or silent.
+    pub fn module(&self) -> io::Result<Vec<u8>> {
+        let asker = self.asker.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        match asker.module_length(&self.interface)? {
+            0 => Err(io::ErrorKind::Unsupported.into()),
+            length => asker.module(&self.interface, length),
+        }
     }
 
     /// Makes the NIC stamp every packet that comes in with its own clock, where it can and CAP_NET_ADMIN is there;

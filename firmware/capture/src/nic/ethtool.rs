@@ -22,11 +22,15 @@ const ETHTOOL_GSTRINGS: u32 = 0x1b;
 const ETHTOOL_GSTATS: u32 = 0x1d;
 const ETHTOOL_GSSET_INFO: u32 = 0x37;
 const ETHTOOL_GET_TS_INFO: u32 = 0x41;
+const ETHTOOL_GMODULEINFO: u32 = 0x42;
+const ETHTOOL_GMODULEEEPROM: u32 = 0x43;
 const ETH_SS_STATS: u32 = 1;
 /// Octets of a name.
 pub(super) const NAME: usize = 32;
 /// The most statistics that are believed.
 const STATISTICS_MAX: usize = 65_536;
+/// The most octets of a transceiver's EEPROM that are read.
+const MODULE_MAX: usize = 1_024;
 const HWTSTAMP_FILTER_NONE: i32 = 0;
 const HWTSTAMP_FILTER_ALL: i32 = 1;
 const SOF_TIMESTAMPING_RX_HARDWARE: u32 = 1 << 2;
@@ -140,6 +144,26 @@ impl Asker {
         Ok(answer)
     }
 
+    /// How many octets a transceiver's EEPROM has (struct ethtool_modinfo).
+    pub(super) fn module_length(&self, interface: &str) -> io::Result<usize> {
+        let mut answer = [0_u32; 11];
+        answer[0] = ETHTOOL_GMODULEINFO;
+        // SAFETY: the structure has 44 octets.
+        unsafe { self.ask(interface, SIOCETHTOOL, answer.as_mut_ptr()) }?;
+        Ok((answer[2] as usize).min(MODULE_MAX))
+    }
+
+    /// Its first octets (struct ethtool_eeprom with its data).
+    pub(super) fn module(&self, interface: &str, length: usize) -> io::Result<Vec<u8>> {
+        let length = length.min(MODULE_MAX);
+        let mut answer = [0_u32; 4 + MODULE_MAX / 4];
+        (answer[0], answer[3]) = (ETHTOOL_GMODULEEEPROM, length as u32);
+        // SAFETY: the driver writes the octets that are asked for behind the head of 16 octets, and there is room for the most.
+        unsafe { self.ask(interface, SIOCETHTOOL, answer.as_mut_ptr()) }?;
+        let octets = answer.iter().skip(4).flat_map(|w| w.to_ne_bytes());
+        Ok(octets.take(length).collect())
+    }
+
     /// What the NIC can stamp (struct ethtool_ts_info).
     pub(super) fn timestamp_ability(&self, interface: &str) -> io::Result<TimestampAbility> {
         let mut answer = [0_u32; 11];
@@ -210,6 +234,12 @@ mod tests {
         let peer = names.iter().position(|n| n == "peer_ifindex").unwrap();
         assert!(values[peer] > 0, "{names:?} {values:?}");
         assert!(asker.driver("lo").is_err() && asker.names("nonesuch0").is_err());
+        // a card without a cage
+        assert_eq!(
+            asker.module_length("v0").unwrap_err().raw_os_error(),
+            Some(libc::EOPNOTSUPP)
+        );
+        assert!(asker.module("v0", 256).is_err());
         assert!(!asker.timestamp_ability("v0").unwrap().rx_hardware);
     }
 }
