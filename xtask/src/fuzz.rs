@@ -1,6 +1,7 @@
 //! The fuzz targets of `fuzz/`, built and run as cargo-fuzz does, without the tool itself and on
 //! the pinned stable toolchain: libFuzzer with coverage of edges and comparisons.
 
+mod hardware;
 mod seeds;
 
 use std::path::{Path, PathBuf};

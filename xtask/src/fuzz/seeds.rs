@@ -54,6 +54,7 @@ pub(super) fn write(target: &str, folder: &Path) -> Result<usize> {
 fn made(target: &str) -> Vec<Vec<u8>> {
     let version = match target {
         "frame" => return frames(),
+        "hardware" => return super::hardware::seeds(),
         "netflow_v9" => Version::V9,
         "ipfix" => Version::Ipfix,
         "syslog" => {
