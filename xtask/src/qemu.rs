@@ -1,6 +1,7 @@
 //! The QEMU machine that boots the image: one description for `make run` and for the tests.
 
 mod accel;
+mod bays;
 mod debugger;
 mod guest;
 mod power;
@@ -13,6 +14,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
+pub(crate) use bays::Bay;
 pub(crate) use debugger::Debugger;
 pub(crate) use guest::{Forwards, Guest};
 use power::Power;
@@ -34,15 +36,6 @@ pub(crate) enum Management {
     User(Forwards),
     /// A tap interface that exists already.
     Tap(String),
-}
-
-/// Where a drive that tells of its health is put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bay {
-    /// SATA, in the bay of this number (1 to 6), with the serial number `SATA-N`.
-    Sata(u8),
-    /// NVMe in a PCIe hot-plug slot of this number, with the serial number `NVME-N`; QEMU knows it as `nvme-N`.
-    Nvme(u8),
 }
 
 /// A machine that is not started yet: 2 processors, 2 GiB, management port first, then the
@@ -353,22 +346,7 @@ impl Machine {
             let device = format!("virtio-blk-pci,drive=more{at},addr={:#x}", 0x10 + at);
             qemu.args(["-drive", &drive, "-device", &device]);
         }
-        if !self.bays.is_empty() {
-            // slots with numbers, as a server has them: the ports' own hot plug instead of ACPI's
-            qemu.args(["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]);
-        }
-        for (at, (bay, file)) in self.bays.iter().enumerate() {
-            let drive = format!("if=none,id=bay{at},format=raw,file={}", file.display());
-            let device = match bay {
-                Bay::Sata(n) => format!("ide-hd,drive=bay{at},bus=ide.{},serial=SATA-{n}", n.saturating_sub(1)),
-                Bay::Nvme(n) => {
-                    let port = format!("pcie-root-port,id=slot-{n},chassis={n},slot={n},addr={:#x}", 0x14 + at);
-                    qemu.args(["-device", &port]);
-                    format!("nvme,id=nvme-{n},drive=bay{at},bus=slot-{n},serial=NVME-{n}")
-                }
-            };
-            qemu.args(["-drive", &drive, "-device", &device]);
-        }
+        bays::plug(&self.bays, qemu);
         if !self.usb_sticks.is_empty() {
             qemu.args(["-device", "qemu-xhci,id=usb,addr=0x1b"]);
         }

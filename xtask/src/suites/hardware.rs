@@ -1,8 +1,9 @@
 //! The hardware monitor on the booted image: drives in their bays, one that begins to fail, alarms that outlast a restart.
 
+mod array;
 mod controller;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -25,21 +26,24 @@ const MEASURED: Duration = Duration::from_secs(120);
 /// Puts a drive of each kind into a machine.
 pub(super) fn drives(machine: Machine, dir: &Path) -> Result<Machine> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let file = |name: &str| -> Result<std::path::PathBuf> {
-        let path = dir.join(name);
-        std::fs::File::create(&path)?.set_len(DRIVE)?;
-        Ok(path)
-    };
     Ok(machine
-        .bay(Bay::Sata(SATA), file("sata.img")?)
-        .bay(Bay::Nvme(NVME), file("nvme.img")?))
+        .bay(Bay::Sata(SATA), empty(dir, "sata.img")?)
+        .bay(Bay::Nvme(NVME), empty(dir, "nvme.img")?))
+}
+
+/// A drive without anything on it.
+fn empty(dir: &Path, name: &str) -> Result<PathBuf> {
+    let path = dir.join(name);
+    std::fs::File::create(&path)?.set_len(DRIVE)?;
+    Ok(path)
 }
 
 /// A machine for this alone, and what the monitor costs there.
 pub(super) fn run(tally: &mut Tally) -> Result<()> {
     let image = crate::image::build()?;
     let dir = crate::build_dir()?.join("test/hardware");
-    let mut machine = drives(Machine::new(image, &dir), &dir)?;
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let mut machine = array::machine(&image, &dir)?.bay(Bay::Nvme(NVME), empty(&dir, "nvme.img")?);
     let mut controller = Controller::start(&dir)?;
     if let Some(controller) = &controller {
         machine = machine.controller(controller.port);
@@ -49,12 +53,10 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     session.set_up(&code)?;
     checks(tally, &session, &guest);
     match &mut controller {
-        Some(controller) => tally.check(
-            "a supply that loses its input is an alarm and an entry of the event log",
-            controller.pull_a_supply(&session),
-        ),
-        None => tally.skip("a supply that loses its input", "ipmi_sim is not installed"),
+        Some(controller) => controller.checks(tally, &session),
+        None => tally.skip("the management controller's parts", "ipmi_sim is not installed"),
     }
+    array::checks(tally, &session, &mut guest, &dir);
     tally.check("the hardware monitor takes little", cost(&session));
     tally.check("the box shuts down in order", guest.shut_down(Duration::from_secs(120)));
     Ok(())
@@ -123,6 +125,12 @@ fn no_light(session: &Session) -> Result<()> {
 fn alarm(hardware: &Value) -> Option<&Value> {
     let alarms = hardware["alarms"].as_array()?;
     alarms.iter().find(|alarm| alarm["serial"] == "NVME-4")
+}
+
+/// The gravest alarm of a component.
+fn alarm_of<'a>(hardware: &'a Value, component: &str) -> Option<&'a Value> {
+    let alarms = hardware["alarms"].as_array()?;
+    alarms.iter().find(|alarm| alarm["component"] == component)
 }
 
 fn failing(session: &Session, guest: &Guest) -> Result<()> {
