@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use api::hardware::{
-    AcknowledgeRequest, Courses, CoursesQuery, EventLog, EventLogQuery, Hardware, HardwareQuery, LocateRequest, Located,
-    TestDriveRequest, TestExtent, TestStarted,
+    AcknowledgeRequest, Courses, CoursesQuery, EventLog, EventLogQuery, Hardware, HardwareQuery, LocateRequest,
+    Located, TestDriveRequest, TestExtent, TestStarted,
 };
 use axum::extract::{Extension, State};
 use model::Timestamp;

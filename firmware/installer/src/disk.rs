@@ -128,7 +128,7 @@ pub(crate) enum Unsuitable {
     /// Its sectors have so many octets and not 512.
     Sectors(u64),
     /// It says so itself.
-    Failing(String),
+    Failing(Said),
     /// Its first octets cannot be read.
     Unreadable(String),
 }
@@ -149,8 +149,8 @@ impl Unsuitable {
                 format!("扇区为 {octets} 字节，仅支持 512 字节：请先低级格式化为 512 字节扇区"),
             ),
             Self::Failing(why) => both(
-                format!("is failing, says SMART: {why}"),
-                format!("SMART 报告磁盘即将失效：{why}"),
+                format!("is failing, says SMART: {}", why.en),
+                format!("SMART 报告磁盘即将失效：{}", why.zh),
             ),
             Self::Unreadable(why) => both(format!("cannot be read: {why}"), format!("无法读取：{why}")),
         }
@@ -273,9 +273,9 @@ pub(crate) mod tests {
         assert_eq!(
             with(|disk| disk.condition = Condition {
                 health: Health::Failing,
-                reasons: vec!["x".into()],
+                reasons: vec![both("x", "x")],
             }),
-            Err(Unsuitable::Failing("x".into()))
+            Err(Unsuitable::Failing(both("x", "x")))
         );
         assert_eq!(
             with(|disk| disk.contents = Contents::Unreadable("x".into())),

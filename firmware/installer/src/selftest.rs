@@ -155,7 +155,7 @@ pub(crate) fn disks(depth: Depth, disks: &[disk::Disk], areas: &[Area]) -> Part 
             Health::Ok | Health::Unknown => (Verdict::Passed, ""),
         };
         if health != Verdict::Passed {
-            faults.push(format!("{} is {why}: {}", disk.name, condition.reasons.join("; ")));
+            faults.push(format!("{} is {why}: {}", disk.name, condition.words().en));
         }
         verdict = verdict.max(health);
         if let Err(fault) = &result {

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use hwmon::verdict::{Health, Verdict, Weight, judge};
 use serde_json::{Value, json};
 
+use crate::talk::{Said, both};
+
 /// A disk's health and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Condition {
     /// As the hardware monitor judges it.
     pub(crate) health: Health,
     /// What was seen, the weightiest first.
-    pub(crate) reasons: Vec<String>,
+    pub(crate) reasons: Vec<Said>,
 }
 
 impl Condition {
@@ -26,18 +28,25 @@ impl Condition {
         let reasons = verdict.reasons.iter().filter(|reason| weighs(reason.weight));
         Self {
             health: verdict.health,
-            reasons: reasons.map(|reason| reason.text.clone()).collect(),
+            reasons: reasons.map(|reason| both(reason.text.en(), reason.text.zh())).collect(),
         }
     }
 
     /// Why the disk must not be used, if so.
-    pub(crate) fn failing(&self) -> Option<String> {
-        (self.health == Health::Failing).then(|| self.reasons.join("; "))
+    pub(crate) fn failing(&self) -> Option<Said> {
+        (self.health == Health::Failing).then(|| self.words())
+    }
+
+    /// All reasons in words.
+    pub(crate) fn words(&self) -> Said {
+        let all = |text: fn(&Said) -> &str, between| self.reasons.iter().map(text).collect::<Vec<_>>().join(between);
+        both(all(|said| &said.en, "; "), all(|said| &said.zh, "；"))
     }
 
     /// As the report has it.
     pub(crate) fn json(&self) -> Value {
-        json!({ "health": self.health, "reasons": self.reasons })
+        let reasons: Vec<&str> = self.reasons.iter().map(|said| said.en.as_str()).collect();
+        json!({ "health": self.health, "reasons": reasons })
     }
 }
 
@@ -74,7 +83,11 @@ mod tests {
         drive.assessment = Assessment::Failed(None);
         let failing = Condition::of(&judge(&drive));
         assert_eq!(failing.health, Health::Failing);
-        assert!(failing.failing().is_some_and(|why| !why.is_empty()));
+        assert!(
+            failing
+                .failing()
+                .is_some_and(|why| !why.en.is_empty() && !why.zh.is_empty())
+        );
         assert_eq!(failing.json()["health"], "failing");
     }
 

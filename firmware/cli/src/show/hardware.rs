@@ -1,6 +1,8 @@
 //! Hardware as tables.
 
-use api::hardware::{Alarm, Drive, EventLog, Hardware, Health, PartKind, PartState, Reading, State, TestExtent, TestOutcome, Text};
+use api::hardware::{
+    Alarm, Drive, EventLog, Hardware, Health, PartKind, PartState, Reading, State, TestExtent, TestOutcome, Text,
+};
 use settings::Language;
 
 use super::Show;
@@ -162,7 +164,11 @@ impl Show {
         if let Some(testing) = drive.testing {
             let extent = testing.extent.map(extent);
             let done = testing.done.map(|done| format!("{done} %"));
-            let words = [Some(self.say("running", "进行中").to_owned()), extent.map(str::to_owned), done];
+            let words = [
+                Some(self.say("running", "进行中").to_owned()),
+                extent.map(str::to_owned),
+                done,
+            ];
             return words.into_iter().flatten().collect::<Vec<_>>().join(" ");
         }
         let Some(tested) = &drive.tested else {

@@ -52,7 +52,7 @@ fn part(kernel: Vec<Reading>, controller: Result<Vec<Reading>, String>) -> Part 
     let wrong: Vec<String> = all
         .iter()
         .filter(|(verdict, _)| *verdict != Verdict::Passed)
-        .map(|(_, reading)| format!("{}: {}", reading.name(), reading.reason()))
+        .map(|(_, reading)| format!("{}: {}", reading.name(), reading.reason().en()))
         .chain(trouble.clone())
         .collect();
     let worst = all.iter().map(|(verdict, _)| *verdict).max();
@@ -127,9 +127,10 @@ mod tests {
 
     #[test]
     fn what_the_controller_finds_wrong_is_looked_at_and_so_is_its_silence() {
+        use hwmon::why::phrases;
         use hwmon::{Kind, Unit};
         let lost = Reading::fact("ipmi/1", "PS Redundancy", Kind::State, Unit::Boolean, Ok(1.0))
-            .judged(State::Critical, "redundancy lost");
+            .judged(State::Critical, phrases::S_REDUNDANCY_LOST);
         let part_of = |told| part(Vec::new(), told);
         let found = part_of(Ok(vec![lost]));
         assert_eq!(found.verdict, Verdict::Warning);
