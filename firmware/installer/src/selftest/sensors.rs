@@ -122,7 +122,7 @@ mod tests {
     fn what_is_too_hot_fails_and_is_named() {
         let part = tested(&[("name", "coretemp"), ("temp1_input", "95000"), ("temp1_crit", "90000")]);
         assert_eq!(part.verdict, Verdict::Failed);
-        assert!(part.summary.contains("temp1"), "{}", part.summary);
+        assert!(part.summary.contains("coretemp temperature 1"), "{}", part.summary);
     }
 
     #[test]
