@@ -1,14 +1,13 @@
 //! The factory's media: one signed kernel image with the disk image inside, alone for booting from the network
 //! and on a medium that is a CD and a USB stick at once.
 
-mod initramfs;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::cache::Key;
+use crate::initramfs::Archive;
 use crate::keys::Keys;
 use crate::rootfs::{Release, Tools};
 use crate::step::{cached, exec_logged, step};
@@ -64,7 +63,7 @@ pub(crate) fn build_release(release: &Release) -> Result<Media> {
     let key = Key::default()
         .text("image", &std::fs::read_to_string(release.dir.join("image.built-from"))?)
         .text("source", include_str!("factory.rs"))
-        .text("initramfs", include_str!("factory/initramfs.rs"))
+        .text("initramfs", include_str!("initramfs.rs"))
         .text("tools", &tools.key)
         .file(&init)?
         .finish();
@@ -106,7 +105,10 @@ impl Uki<'_> {
     pub(crate) fn build(&self, init: &Path, keys: &Keys, tools: &Tools, target: &Path) -> Result<()> {
         let in_parts = |suffix: &str| self.parts.join(format!("{}.{suffix}", self.mode));
         let (initramfs, line, os_release) = (in_parts("cpio"), in_parts("cmdline"), in_parts("os-release"));
-        initramfs::write(&initramfs, init, self.payload)?;
+        let mut archive = Archive::create(&initramfs)?;
+        archive.file("init", 0o755, init)?;
+        archive.file("payload.zst", 0o600, self.payload)?;
+        archive.finish()?;
         std::fs::write(&line, self.command_line()?)?;
         std::fs::write(&os_release, self.os_release)?;
         let release = std::fs::read_to_string(self.parts.join("kernel.release"))?;

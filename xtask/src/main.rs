@@ -6,6 +6,7 @@ mod deps;
 mod factory;
 mod fuzz;
 mod image;
+mod initramfs;
 mod kernel;
 mod keys;
 mod programs;

@@ -10,21 +10,56 @@ const REGULAR: u32 = 0o100_000;
 const FOLDER: u32 = 0o040_000;
 const CHARACTERS: u32 = 0o020_000;
 
-/// Writes an archive of a first program, a compressed payload, and the console's device, which the
-/// kernel opens for the program. The same inputs give the same octets.
-pub(super) fn write(archive: &Path, init: &Path, payload: &Path) -> Result<()> {
-    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let file = File::create(archive).with_context(|| format!("cannot write {}", archive.display()))?;
-    let mut out = BufWriter::new(file);
-    entry(&mut out, 1, "dev", FOLDER | 0o755, (0, 0), &[])?;
-    entry(&mut out, 2, "dev/console", CHARACTERS | 0o600, (5, 1), &[])?;
-    entry(&mut out, 3, "init", REGULAR | 0o755, (0, 0), &read(init)?)?;
-    entry(&mut out, 4, "payload.zst", REGULAR | 0o600, (0, 0), &read(payload)?)?;
-    entry(&mut out, 0, "TRAILER!!!", 0, (0, 0), &[])?;
-    out.flush().context("cannot write the initramfs")
+/// An archive that is being written. The same inputs give the same octets.
+pub(crate) struct Archive {
+    out: BufWriter<File>,
+    inode: u32,
 }
 
-fn entry(out: &mut impl Write, inode: u32, name: &str, mode: u32, device: (u32, u32), contents: &[u8]) -> Result<()> {
+impl Archive {
+    /// Begins a file with the console's device, which the kernel opens for the first program.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        let mut archive = Self {
+            out: BufWriter::new(file),
+            inode: 0,
+        };
+        archive.folder("dev")?;
+        archive.entry("dev/console", CHARACTERS | 0o600, (5, 1), &[])?;
+        Ok(archive)
+    }
+
+    /// Adds a folder.
+    pub(crate) fn folder(&mut self, name: &str) -> Result<()> {
+        self.entry(name, FOLDER | 0o755, (0, 0), &[])
+    }
+
+    /// Adds a file with what is in another one.
+    pub(crate) fn file(&mut self, name: &str, mode: u32, from: &Path) -> Result<()> {
+        let contents = std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+        self.entry(name, REGULAR | mode, (0, 0), &contents)
+    }
+
+    /// Ends it.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        write_entry(&mut self.out, 0, "TRAILER!!!", 0, (0, 0), &[])?;
+        self.out.flush().context("cannot write the initramfs")
+    }
+
+    fn entry(&mut self, name: &str, mode: u32, device: (u32, u32), contents: &[u8]) -> Result<()> {
+        self.inode += 1;
+        write_entry(&mut self.out, self.inode, name, mode, device, contents)
+    }
+}
+
+fn write_entry(
+    out: &mut impl Write,
+    inode: u32,
+    name: &str,
+    mode: u32,
+    device: (u32, u32),
+    contents: &[u8],
+) -> Result<()> {
     let size = u32::try_from(contents.len()).context("a file of an initramfs has at most 4 GiB")?;
     let name_size = u32::try_from(name.len() + 1)?;
     write!(out, "070701")?;
@@ -58,7 +93,10 @@ mod tests {
         let (init, payload, archive) = (dir.join("init"), dir.join("payload"), dir.join("archive"));
         std::fs::write(&init, "program").expect("a file");
         std::fs::write(&payload, [7; 4099]).expect("a file");
-        write(&archive, &init, &payload).expect("an archive");
+        let mut written = Archive::create(&archive).expect("an archive");
+        written.file("init", 0o755, &init).expect("the program");
+        written.file("payload.zst", 0o600, &payload).expect("the payload");
+        written.finish().expect("the end");
         let listing = Command::new("cpio")
             .args(["-t", "-v", "-n", "--quiet"])
             .stdin(Stdio::from(File::open(&archive).expect("the archive")))
