@@ -48,41 +48,99 @@ impl Kernel {
     }
 }
 
+/// One kernel of several that the source gives.
+struct Variant {
+    /// In the names of its step and its folder.
+    name: &'static str,
+    /// What it has on top of `tinyconfig`, from the repository's root.
+    fragments: &'static [&'static str],
+    /// What make is told besides.
+    told: &'static [&'static str],
+}
+
+const APPLIANCE: Variant = Variant {
+    name: "kernel",
+    fragments: &["board/x86_64/kernel.fragment"],
+    told: &[],
+};
+
+const HARDWARE: Variant = Variant {
+    name: "kernel-hwmon",
+    fragments: &["board/x86_64/kernel.fragment", "tests/hwmon/kernel.fragment"],
+    // for Kconfig it is a module or nothing
+    told: &["CONFIG_I2C_STUB=y"],
+};
+
 /// Builds the kernel, or takes it from the cache.
 pub(crate) fn build() -> Result<Kernel> {
-    let pins = Pins::read(&board().join("kernel.version"))?;
-    let fragment = read(&board().join("kernel.fragment"))?;
-    let pin = pins.get(SOURCE)?;
-    let dir = cache::dir()?.join(format!("kernel-{}", key(&pins, pin, &fragment)?));
-    if let Some(kernel) = Kernel::load(&dir) {
-        cached("kernel", format!("Linux {}", kernel.release));
-        return Ok(kernel);
+    APPLIANCE.build()
+}
+
+/// The same with simulated devices for the hardware monitor's tests.
+pub(crate) fn build_for_hwmon() -> Result<Kernel> {
+    // in its tree only what differs is compiled
+    APPLIANCE.build()?;
+    HARDWARE.build()
+}
+
+impl Variant {
+    fn build(&self) -> Result<Kernel> {
+        let pins = Pins::read(&board().join("kernel.version"))?;
+        let mut fragment = String::new();
+        for name in self.fragments {
+            fragment += &read(&crate::root().join(name))?;
+        }
+        let pin = pins.get(SOURCE)?;
+        let dir = cache::dir()?.join(format!("{}-{}", self.name, self.key(&pins, pin, &fragment)?));
+        if let Some(kernel) = Kernel::load(&dir) {
+            cached(self.name, format!("Linux {}", kernel.release));
+            return Ok(kernel);
+        }
+        let source = source(pin)?;
+        let work = cache::dir()?.join(format!("kernel-work-{}", pin.version));
+        let tree = compile::Tree::lock(source, work, &pins.timestamp)?;
+        if let Some(kernel) = Kernel::load(&dir) {
+            cached(
+                self.name,
+                format!("Linux {}, which another build has just made", kernel.release),
+            );
+            return Ok(kernel);
+        }
+        let names = self.fragments.join(" and ");
+        step(self.name, format!("configure (tinyconfig and {names})"), || {
+            tree.configure(&names, &fragment)
+        })?;
+        let log = crate::build_dir()?.join(format!("{}.log", self.name));
+        step(
+            self.name,
+            format!(
+                "compile Linux {} (15 to 20 min on two free cores, less where much is compiled already)",
+                pin.version
+            ),
+            || {
+                tree.compile(&log, self.told)?;
+                tree.save(&dir)
+            },
+        )?;
+        Kernel::load(&dir).with_context(|| format!("the kernel's build left nothing in {}", dir.display()))
     }
-    let source = source(pin)?;
-    let work = cache::dir()?.join(format!("kernel-work-{}", pin.version));
-    let tree = compile::Tree::lock(source, work, &pins.timestamp)?;
-    if let Some(kernel) = Kernel::load(&dir) {
-        cached(
-            "kernel",
-            format!("Linux {}, which another build has just made", kernel.release),
-        );
-        return Ok(kernel);
+
+    /// Everything that the image depends on, and nothing that differs between two checkouts.
+    fn key(&self, pins: &Pins, pin: &Pin, fragment: &str) -> Result<String> {
+        let compiler = output(Command::new("gcc").arg("--version"))?;
+        let linker = output(Command::new("ld").arg("--version"))?;
+        let mut key = Key::default()
+            .text("recipe", RECIPE)
+            .text("source", &pin.sha256)
+            .text("timestamp", &pins.timestamp)
+            .text("fragment", fragment)
+            .text("compiler", compiler.lines().next().unwrap_or_default())
+            .text("linker", linker.lines().next().unwrap_or_default());
+        for told in self.told {
+            key = key.text("told", told);
+        }
+        Ok(key.finish())
     }
-    step(
-        "kernel",
-        "configure (tinyconfig and board/x86_64/kernel.fragment)",
-        || tree.configure(&fragment),
-    )?;
-    let log = crate::build_dir()?.join("kernel.log");
-    step(
-        "kernel",
-        format!("compile Linux {} (15 to 20 min on two free cores)", pin.version),
-        || {
-            tree.compile(&log)?;
-            tree.save(&dir)
-        },
-    )?;
-    Kernel::load(&dir).with_context(|| format!("the kernel's build left nothing in {}", dir.display()))
 }
 
 /// Where the kernel comes from.
@@ -113,20 +171,6 @@ fn board() -> PathBuf {
 
 fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Everything that the image depends on, and nothing that differs between two checkouts.
-fn key(pins: &Pins, pin: &Pin, fragment: &str) -> Result<String> {
-    let compiler = output(Command::new("gcc").arg("--version"))?;
-    let linker = output(Command::new("ld").arg("--version"))?;
-    Ok(Key::default()
-        .text("recipe", RECIPE)
-        .text("source", &pin.sha256)
-        .text("timestamp", &pins.timestamp)
-        .text("fragment", fragment)
-        .text("compiler", compiler.lines().next().unwrap_or_default())
-        .text("linker", linker.lines().next().unwrap_or_default())
-        .finish())
 }
 
 /// The unpacked source tree of the pinned package.

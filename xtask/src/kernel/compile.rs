@@ -42,8 +42,8 @@ impl Tree {
         })
     }
 
-    /// Writes the configuration: `tinyconfig`, then `fragment`; fails when an option of the fragment is lost.
-    pub(super) fn configure(&self, fragment: &str) -> Result<()> {
+    /// Writes the configuration: `tinyconfig`, then `fragment` of the files `names`; fails when an option of it is lost.
+    pub(super) fn configure(&self, names: &str, fragment: &str) -> Result<()> {
         let log = crate::build_dir()?.join("kernel-config.log");
         exec_logged(self.make().arg("tinyconfig"), &log)?;
         let config = self.work.join(".config");
@@ -53,8 +53,7 @@ impl Tree {
         let lost = fragment::lost(fragment, &read(&config)?);
         if !lost.is_empty() {
             bail!(
-                "Kconfig did not take {} of the options in board/x86_64/kernel.fragment (a dependency is missing, \
-                 or the name is wrong):\n  {}",
+                "Kconfig did not take {} of the options in {names} (a dependency is missing, or the name is wrong):\n  {}",
                 lost.len(),
                 lost.join("\n  ")
             );
@@ -62,13 +61,14 @@ impl Tree {
         Ok(())
     }
 
-    /// Compiles bzImage with every core, the output in `log`, and prints how far it is.
-    pub(super) fn compile(&self, log: &Path) -> Result<()> {
+    /// Compiles bzImage with every core and what make is told besides, the output in `log`, and prints how far it is.
+    pub(super) fn compile(&self, log: &Path, told: &[&str]) -> Result<()> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let out = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut make = self.make();
         make.arg(format!("-j{cores}"))
             .arg("bzImage")
+            .args(told)
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out);
