@@ -1,6 +1,7 @@
 //! The QEMU machine that boots the image: one description for `make run` and for the tests.
 
 mod accel;
+mod bare;
 mod bays;
 mod debugger;
 mod guest;
@@ -14,6 +15,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
+pub(crate) use bare::Bare;
 pub(crate) use bays::Bay;
 pub(crate) use debugger::Debugger;
 pub(crate) use guest::{Forwards, Guest};

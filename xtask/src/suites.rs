@@ -6,6 +6,7 @@ mod bom;
 mod browser;
 mod builders;
 mod check;
+mod chips;
 mod disk;
 mod exporters;
 mod factory;
@@ -103,6 +104,12 @@ const SUITES: &[Suite] = &[
         about: "the hardware monitor on the booted image, and what it costs",
         long: true,
         run: hardware::run,
+    },
+    Suite {
+        name: "chips",
+        about: "the hardware monitor on a kernel with simulated chips, disks and ports",
+        long: true,
+        run: chips::run,
     },
     Suite {
         name: "ivybridge",

@@ -190,7 +190,7 @@ impl Controller {
             .wait_for("hardware", SOON, |hardware| {
                 let known = hardware["chassis"]["parts"].as_array()?;
                 let ok = |id: &&str| known.iter().any(|part| part["id"] == **id && part["state"] == "ok");
-                (parts.iter().all(|part| ok(part)) && alarm_of(hardware, fault.component).is_none()).then_some(())
+                (parts.iter().all(ok) && alarm_of(hardware, fault.component).is_none()).then_some(())
             })
             .context("all parts, well")?;
         for line in fault.breaks {
