@@ -6,6 +6,7 @@ pub mod corpus;
 pub mod datagram;
 pub mod file;
 pub mod nic;
+mod pages;
 pub mod ring;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use model::Timestamp;
 
 pub use ahead::fetch_line;
+pub use pages::favour_large_pages;
 
 /// One captured frame, borrowed from its source's buffer.
 #[derive(Debug, Clone, Copy)]

@@ -147,6 +147,7 @@ impl PortPlan {
                 max_held: layer7.max_held.min(share(self.flows_max) * 64),
                 ..layer7
             }),
+            on_memory: capture::favour_large_pages,
             ..meter::Config::live(self.link, self.home.clone())
         }
     }

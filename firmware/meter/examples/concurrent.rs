@@ -12,6 +12,7 @@ fn main() {
     let mut random = Random::new(0x5eed);
     let before = resident_kib();
     let mut config = Config::live(LinkId(1), HomeNetworks::private());
+    config.on_memory = capture::favour_large_pages;
     config.idle = None;
     config.active = None;
     let mut meter = Meter::new(config);

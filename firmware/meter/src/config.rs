@@ -30,6 +30,8 @@ pub struct Config {
     pub deltas: bool,
     /// How flows are looked into; `None` leaves their applications to their ports. Its link is the meter's.
     pub layer7: Option<l7::Config>,
+    /// Gets the memory of flows, address and octets, before it is used: `capture::favour_large_pages`, or nothing.
+    pub on_memory: fn(*const u8, usize),
 }
 
 impl Config {
@@ -50,6 +52,7 @@ impl Config {
                 max_inspections: 1 << 16,
                 ..l7::Config::default()
             }),
+            on_memory: |_, _| {},
         }
     }
 
@@ -71,6 +74,7 @@ impl Config {
                 logs: false,
                 ..l7::Config::default()
             }),
+            on_memory: |_, _| {},
         }
     }
 }

@@ -429,7 +429,7 @@ impl Meter {
             }
             None => {
                 self.links.push(crate::index::NONE);
-                self.flows.push(flow)
+                self.flows.push(flow, self.config.on_memory)
             }
         };
         self.index.insert(place.hash, number);

@@ -26,7 +26,10 @@ impl Metering {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             timed: config.idle.is_some() || config.active.is_some(),
-            meter: Meter::new(config),
+            meter: Meter::new(Config {
+                on_memory: capture::favour_large_pages,
+                ..config
+            }),
             latest: Timestamp::EPOCH,
             flows: 0,
             summary: Summary::default(),

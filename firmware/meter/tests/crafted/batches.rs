@@ -1,5 +1,7 @@
 //! Packets that are counted together say what they say one by one, whatever waits for layer 7 meanwhile.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use dissect::l7;
 use meter::craft::{Conversation, Ends, Opening, Random};
 use meter::{Config, Meter, Observed, Sink};
@@ -155,4 +157,22 @@ fn they_say_what_they_say_one_by_one() {
         assert!(said.1.len() > 100, "{} lines", said.1.len());
         assert_eq!(said_together, said);
     }
+}
+
+/// The memory of flows is shown before a flow is in it, once for many.
+#[test]
+fn the_memory_of_flows_is_shown() {
+    static OCTETS: AtomicUsize = AtomicUsize::new(0);
+    let mut config = Config::offline();
+    config.on_memory = |_, octets| {
+        OCTETS.fetch_add(octets, Ordering::Relaxed);
+    };
+    let mut meter = Meter::new(config);
+    assert_eq!(OCTETS.load(Ordering::Relaxed), 0);
+    let frames = traffic(7);
+    for observed in packets(&frames) {
+        meter.observe(&observed.packet, observed.payload, observed.time, &mut Said::default());
+    }
+    let shown = OCTETS.load(Ordering::Relaxed);
+    assert!((320 * 200..=16 << 20).contains(&shown), "{shown}");
 }
