@@ -175,6 +175,10 @@ impl Sink for Taken {
         }
     }
 
+    fn wants_facts(&self) -> bool {
+        matches!(self.wanted, Wanted::Flows)
+    }
+
     fn log(&mut self, log: LogRecord) {
         self.logs.push(log);
     }

@@ -138,6 +138,17 @@ impl Identities {
         }
     }
 
+    /// Fetches an entry, and the text of one that was fetched before.
+    #[inline]
+    pub(crate) fn fetch(&self, far: u32, near: u32, fetch: fn(*const u8)) {
+        if let Some(entry) = self.entries.get(far as usize) {
+            fetch(std::ptr::from_ref(entry).cast());
+        }
+        if let Some(entry) = self.entries.get(near as usize) {
+            fetch(entry.packed.as_ptr());
+        }
+    }
+
     /// The identity of a number, or nothing known.
     pub(crate) fn get(&self, number: u32) -> Option<L7> {
         self.entries.get(number as usize).map(|entry| unpack(&entry.packed))

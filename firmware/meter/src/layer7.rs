@@ -54,6 +54,12 @@ impl Layer7 {
         }
     }
 
+    /// Fetches an identity that is taken soon, and the text of one that was fetched before.
+    #[inline]
+    pub(crate) fn fetch_identity(&self, far: u32, near: u32) {
+        self.identities.fetch(far, near, self.fetch);
+    }
+
     pub(crate) fn statistics(&self) -> Statistics {
         self.inspector.statistics()
     }
@@ -130,13 +136,16 @@ impl Layer7 {
         } else {
             None
         };
-        let mut l7 = fresh.or_else(|| self.identities.get(flow.identity));
+        let wanted = sink.wants_facts();
+        let mut l7 = fresh
+            .or_else(|| wanted.then(|| self.identities.get(flow.identity)).flatten())
+            .filter(|_| wanted);
         if ends {
             self.identities.release(flow.identity);
             flow.identity = NOBODY;
         }
         let odd = flow.odd();
-        if odd.is_any() {
+        if wanted && odd.is_any() {
             let details = &mut l7.get_or_insert_default().details;
             for (is, word) in [(odd.overlaps, OVERLAP), (odd.tiny, TINY), (odd.too_long, TOO_LONG)] {
                 if is {

@@ -23,6 +23,8 @@ const READ_AHEAD: usize = 32;
 const FETCH_AHEAD: usize = 16;
 /// Packets whose inspections and payloads are fetched before layer 7 looks at them.
 const LOOK_AHEAD: usize = 4;
+/// Flows whose identities are fetched before they are closed all together.
+const FLUSH_AHEAD: u32 = 16;
 /// Flows that one call of [`Meter::advance`] looks at.
 const ADVANCE_MAX: usize = 8192;
 /// A clock that goes back further was set anew; less is packets out of order.
@@ -563,6 +565,12 @@ impl Meter {
         }
         #[allow(clippy::cast_possible_truncation, reason = "max_flows is below u32::MAX")]
         for number in 0..self.flows.len() as u32 {
+            if let Some(layer7) = &self.layer7
+                && number.saturating_add(FLUSH_AHEAD) < self.flows.len() as u32
+            {
+                let [far, near] = [FLUSH_AHEAD, FLUSH_AHEAD / 2].map(|ahead| self.flows[number + ahead].identity);
+                layer7.fetch_identity(far, near);
+            }
             if !self.flows[number].is_used() {
                 continue;
             }

@@ -7,6 +7,11 @@ pub trait Sink {
     /// Takes a flow's record, or that of a part of it.
     fn record(&mut self, record: FlowRecord);
 
+    /// Whether facts of layer 7 beside the application are wanted in records; asked for each.
+    fn wants_facts(&self) -> bool {
+        true
+    }
+
     /// Takes an application's transaction (see [`model::LogSource::is_application`]).
     fn log(&mut self, log: LogRecord);
 }

@@ -127,6 +127,10 @@ impl<S: Sink> Sink for Counted<'_, S> {
         self.sink.record(record);
     }
 
+    fn wants_facts(&self) -> bool {
+        self.sink.wants_facts()
+    }
+
     fn log(&mut self, log: LogRecord) {
         self.sink.log(log);
     }

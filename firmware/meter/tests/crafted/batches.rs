@@ -18,6 +18,8 @@ const FIN_ACK: u8 = 17;
 struct Said {
     records: Vec<FlowRecord>,
     logs: Vec<LogRecord>,
+    /// Facts are not wanted.
+    bare: bool,
 }
 
 impl Sink for Said {
@@ -27,6 +29,10 @@ impl Sink for Said {
 
     fn log(&mut self, log: LogRecord) {
         self.logs.push(log);
+    }
+
+    fn wants_facts(&self) -> bool {
+        !self.bare
     }
 }
 
@@ -157,6 +163,30 @@ fn they_say_what_they_say_one_by_one() {
         assert!(said.1.len() > 100, "{} lines", said.1.len());
         assert_eq!(said_together, said);
     }
+}
+
+/// Whoever wants no facts gets all else as others do, the application above all.
+#[test]
+fn facts_that_nobody_wants_are_left_out() {
+    let frames = traffic(6);
+    let mut config = Config::offline();
+    config.layer7 = Some(l7::Config::default());
+    let mut all = [false, true].map(|bare| Said {
+        bare,
+        ..Said::default()
+    });
+    for said in &mut all {
+        let mut meter = Meter::new(config.clone());
+        for observed in packets(&frames) {
+            meter.observe(&observed.packet, observed.payload, observed.time, said);
+        }
+        meter.flush(said);
+    }
+    let [mut said, bare] = all;
+    assert!(bare.records.iter().all(|record| record.l7.is_none()));
+    let with_facts = said.records.iter_mut().filter_map(|record| record.l7.take()).count();
+    assert!(with_facts > 200, "{with_facts}");
+    assert_eq!(bare.sorted(), said.sorted());
 }
 
 /// The memory of flows is shown before a flow is in it, once for many.
