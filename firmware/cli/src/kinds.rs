@@ -174,7 +174,7 @@ impl Kind {
     }
 
     /// Every kind.
-    pub(crate) const ALL: [Self; 50] = [
+    pub(crate) const ALL: [Self; 51] = [
         Self::Seconds,
         Self::Count,
         Self::Name,
