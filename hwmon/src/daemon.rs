@@ -1,5 +1,6 @@
 //! `hwmon --daemon`: asks every source again and again, keeps what must outlast a restart, and answers the other programs.
 
+mod herald;
 mod keeper;
 mod lights;
 mod monitor;
@@ -13,11 +14,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
+use api::client::Client;
 use api::hardware::{Courses, HwmonRequest};
 use api::server::{self, Peer, Reply};
 use api::{Failure, FailureKind, Service};
 use clap::Args;
 use hwmon::board::Board;
+use hwmon::outbox::Outbox;
 use hwmon::series::{FINE_STEP, Span};
 use hwmon::sysfs::Root;
 use hwmon::uevent::{Heard, Listener};
@@ -82,11 +85,37 @@ struct Shared {
     keeper: Keeper,
     root: Option<Root>,
     starts: selftests::Starts,
+    /// Edges on their way to the alarm list; locked after the monitor.
+    outbox: Mutex<Outbox>,
+    /// The alarm list is told at once.
+    news: tokio::sync::Notify,
     /// Who is late is asked at once: something changed.
     hurry: tokio::sync::Notify,
 }
 
 impl Shared {
+    fn new(monitor: Monitor, keeper: Keeper, root: Option<Root>) -> Self {
+        Self {
+            outbox: Mutex::new(Outbox::resume(run_number(), keeper.outbox())),
+            monitor: Mutex::new(monitor),
+            keeper,
+            root,
+            starts: selftests::Starts::default(),
+            news: tokio::sync::Notify::new(),
+            hurry: tokio::sync::Notify::new(),
+        }
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps alarms and edges as they are now.
+    fn keep(&self, monitor: &Monitor) {
+        let outbox = self.outbox().kept();
+        self.keeper.keep_state(monitor.state(), outbox);
+    }
+
     fn monitor(&self) -> MutexGuard<'_, Monitor> {
         self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,6 +124,12 @@ impl Shared {
 /// Seconds since 1970.
 fn now() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
+}
+
+/// The number of a run that begins now.
+fn run_number() -> u64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or_default()
 }
 
 fn board(path: &Path) -> Board {
@@ -113,13 +148,9 @@ async fn watch(options: &Options, sysfs: &Path) -> anyhow::Result<()> {
     let root = Root::open(sysfs)
         .inspect_err(|e| log::error!(EVENT = "unreadable"; "{e}"))
         .ok();
-    let shared = Arc::new(Shared {
-        monitor: Mutex::new(monitor),
-        keeper,
-        root,
-        starts: selftests::Starts::default(),
-        hurry: tokio::sync::Notify::new(),
-    });
+    let shared = Arc::new(Shared::new(monitor, keeper, root));
+    // the next run's number must be greater than this one's
+    shared.keep(&shared.monitor());
     let path = options.run_dir.join(Service::Hwmon.socket());
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -141,9 +172,11 @@ async fn watch(options: &Options, sysfs: &Path) -> anyhow::Result<()> {
             async move { answer(&shared, request, peer).await }
         })
     };
+    let client = Client::new(&options.run_dir);
     tokio::select! {
         () = answers => {}
         () = poll(&shared, sources, &turns) => {}
+        () = herald::tell(&shared, &client) => {}
         () = workers.beat() => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -152,8 +185,9 @@ async fn watch(options: &Options, sysfs: &Path) -> anyhow::Result<()> {
     log::info!(EVENT = "stopping"; "the hardware monitor stops");
     let mut monitor = shared.monitor();
     let (state, courses) = (monitor.state(), monitor.unsaved(now()));
+    let outbox = shared.outbox().kept();
     drop(monitor);
-    shared.keeper.finish(state, courses);
+    shared.keeper.finish(state, outbox, courses);
     Ok(())
 }
 
@@ -210,7 +244,8 @@ async fn poll(shared: &Shared, mut sources: Sources, turns: &service::Turns) {
             let events = monitor.judge(now);
             if !events.is_empty() {
                 events.iter().for_each(say);
-                shared.keeper.keep_state(monitor.state());
+                shared.post(&monitor, &events);
+                shared.keep(&monitor);
                 state_at = now + STATE_EVERY;
             }
         }
@@ -224,7 +259,7 @@ async fn poll(shared: &Shared, mut sources: Sources, turns: &service::Turns) {
         }
         if now >= state_at {
             state_at = now + STATE_EVERY;
-            shared.keeper.keep_state(monitor.state());
+            shared.keep(&monitor);
         }
     }
 }
@@ -301,7 +336,8 @@ async fn answer(shared: &Arc<Shared>, request: HwmonRequest, _: Peer) -> Reply {
                 ));
             }
             log::info!(EVENT = "acknowledged", USER = request.user.as_str(); "{} acknowledges {}", request.user, request.id);
-            shared.keeper.keep_state(monitor.state());
+            shared.post_seen(&monitor, &request.id);
+            shared.keep(&monitor);
             server::reply(())
         }
         HwmonRequest::Locate(request) => {

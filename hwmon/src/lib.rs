@@ -16,6 +16,7 @@ pub mod input;
 pub mod ipmi;
 pub mod memory;
 pub mod optics;
+pub mod outbox;
 pub mod policy;
 mod reading;
 pub mod report;

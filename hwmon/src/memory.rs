@@ -156,6 +156,25 @@ impl Memory {
         })
     }
 
+    /// Keeps two states by their names, in one transaction.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn keep_states<A: Serialize, B: Serialize>(
+        &self,
+        first: (&str, &A),
+        second: (&str, &B),
+    ) -> Result<(), MemoryError> {
+        self.write(|write| {
+            let mut table = write.open_table(STATES)?;
+            if let (Ok(a), Ok(b)) = (serde_json::to_vec(first.1), serde_json::to_vec(second.1)) {
+                table.insert(first.0, a.as_slice())?;
+                table.insert(second.0, b.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
     /// Forgets every state whose name begins with `prefix`: those of a drive that was replaced.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! The analyzer: stores what collectors send and answers questions about it. It is the only
 //! program that opens the redb files.
 
+mod alarms;
 mod answers;
 mod closer;
 mod countries;
+mod guests;
 mod ingest;
 mod interface_rows;
 mod known;
@@ -20,16 +22,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use api::alarms::AcknowledgeAlarm;
 use api::analyzer::AnalyzerRequest;
 use api::client::Client;
 use api::server::{self, Reply};
 use api::{Failure, FailureKind, INGEST_SOCKET, Service};
 use clap::Parser;
+use model::AlarmSource;
 use service::{NotifyState, Workers, tell};
 use store::{Folder, Grain, Keep, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::guests::Guests;
 use crate::links::Links;
 use crate::live::Live;
 use crate::recent::Recent;
@@ -187,11 +192,17 @@ async fn serve(
     tell(&[NotifyState::Ready, NotifyState::Status("storing and answering")]);
     log::info!(EVENT = "ready"; "the analyzer is ready; its data is in {}", show(&options.data));
     let readers = Readers::new();
+    let client = Client::new(&options.run_dir);
+    let guests = Guests::of_this_system();
     let answers = {
-        let shared = shared.clone();
-        server::serve(questions, move |request, _| {
-            let (shared, readers) = (shared.clone(), readers.clone());
-            async move { answer(request, shared, readers).await }
+        let (shared, client) = (shared.clone(), client.clone());
+        server::serve(questions, move |request, peer| {
+            let (shared, readers, client) = (shared.clone(), readers.clone(), client.clone());
+            let allowed = guests.check(peer, &request);
+            async move {
+                allowed?;
+                answer(request, shared, readers, client).await
+            }
         })
     };
     tokio::select! {
@@ -199,7 +210,7 @@ async fn serve(
         () = ingest::serve(ingest, shared.clone(), jobs.clone()) => {}
         () = workers.beat() => {}
         () = upkeep(shared.clone(), jobs) => {}
-        () = known::follow(Client::new(&options.run_dir), shared) => {}
+        () = known::follow(client, shared) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
@@ -261,8 +272,9 @@ impl Readers {
     }
 }
 
-async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Readers) -> Reply {
+async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Readers, client: Client) -> Reply {
     match request {
+        AnalyzerRequest::AcknowledgeAlarm(ref seen) => acknowledge(&shared, seen, &client).await?,
         AnalyzerRequest::Links(_) => return server::reply(answers::links(&shared)),
         AnalyzerRequest::PollQuery(poll) => return shared.questions.poll(poll).await.and_then(server::reply),
         AnalyzerRequest::CancelQuery(cancel) => {
@@ -294,6 +306,15 @@ async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Readers)
             AnalyzerRequest::Filter(q) => server::reply(answers::filter(&shared, &q)),
             AnalyzerRequest::Storage(_) => answers::storage(&shared).and_then(server::reply),
             AnalyzerRequest::ImportCountries(q) => answers::import_countries(&shared, &q).and_then(server::reply),
+            AnalyzerRequest::Alarms(q) => shared.alarms.ask(&shared.store, &q, now()).and_then(server::reply),
+            AnalyzerRequest::AcknowledgeAlarm(seen) => {
+                // that a drive was pulled may be over with it
+                let noted = shared.alarms.acknowledge(&shared.store, seen.id, &seen.user, now());
+                noted.and_then(|_| server::reply(()))
+            }
+            AnalyzerRequest::ReportHardware(report) => {
+                shared.alarms.report(&shared.store, &report).and_then(server::reply)
+            }
             // Answered above.
             AnalyzerRequest::Links(_) | AnalyzerRequest::PollQuery(_) | AnalyzerRequest::CancelQuery(_) => {
                 Err(failed())
@@ -303,6 +324,21 @@ async fn answer(request: AnalyzerRequest, shared: Arc<Shared>, readers: Readers)
         answered
     });
     work.await.map_err(|_| failed())?
+}
+
+/// A hardware alarm is acknowledged where it comes from, which decides whether it still is.
+async fn acknowledge(shared: &Shared, seen: &AcknowledgeAlarm, client: &Client) -> Result<(), Failure> {
+    let alarm = shared.alarms.find(seen.id)?;
+    match alarm.source {
+        AlarmSource::Hardware => {
+            let request = api::hardware::AcknowledgeRequest {
+                id: alarm.name,
+                user: seen.user.clone(),
+            };
+            let noted = client.call(request).await;
+            noted.map_err(|e| Failure::new(e.kind(), format!("nothing was acknowledged: {e}")))
+        }
+    }
 }
 
 fn show(path: &Path) -> std::path::Display<'_> {

@@ -7,6 +7,7 @@ use api::analyzer::{
     AnalyzerRequest, DeviceQuery, GaugeSeriesQuery, InterfaceSeriesQuery, InterfaceTopQuery, InterfacesQuery,
     LinksQuery, LogsQuery, RecordsQuery, Scope, SeriesQuery, StatusQuery, TopQuery,
 };
+use api::client::Client;
 use api::frame;
 use api::ingest::{self, BatchId, LinkInfo, LinkKind, Message, Receipt};
 use model::{
@@ -69,7 +70,13 @@ impl Desk {
     }
 
     async fn ask(&self, request: impl Into<AnalyzerRequest>) -> Value {
-        let answered = answer(request.into(), self.shared.clone(), self.readers.clone()).await;
+        let answered = answer(
+            request.into(),
+            self.shared.clone(),
+            self.readers.clone(),
+            Client::new(self.folder.path()),
+        )
+        .await;
         answered.unwrap_or_else(|e| panic!("{e}"))
     }
 }

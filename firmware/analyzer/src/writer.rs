@@ -12,6 +12,7 @@ use service::Turns;
 use store::{Batch, Content, Event, Outcome, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::alarms::AlarmList;
 use crate::countries::CountryFile;
 use crate::known::Known;
 use crate::links::Links;
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) recent: RwLock<Recent>,
     pub(crate) links: RwLock<Links>,
     pub(crate) known: Known,
+    pub(crate) alarms: AlarmList,
     pub(crate) countries: CountryFile,
     pub(crate) questions: Questions,
     pub(crate) started: Timestamp,
@@ -69,6 +71,7 @@ impl Shared {
     pub(crate) fn new(store: Store, folder: &Path, live: Live, recent: Recent, links: Links) -> Self {
         Self {
             known: Known::default(),
+            alarms: AlarmList::open(&store),
             countries: CountryFile::open(folder, &store),
             questions: Questions::new(),
             store,
@@ -133,6 +136,7 @@ pub(crate) fn run(shared: &Arc<Shared>, mut jobs: mpsc::Receiver<Job>, turns: &T
             keep_links(&shared.store, &links);
         }
         if upkeep {
+            shared.alarms.maintain(&shared.store, now());
             // Bounded, so that batches do not wait for long; the rest is done next time.
             for _ in 0..8 {
                 match shared.store.maintain(now()) {

@@ -6,6 +6,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::alarms::{AcknowledgeAlarm, Alarms, AlarmsQuery, HardwareReport, ReportReceipt};
 use crate::ingest::LinkInfo;
 use crate::service;
 
@@ -48,6 +49,12 @@ service! {
         Storage(StorageQuery) -> Storage,
         /// Replaces the database of countries.
         ImportCountries(ImportCountries) -> Countries,
+        /// Alarms.
+        Alarms(AlarmsQuery) -> Alarms,
+        /// Notes that somebody has seen an alarm.
+        AcknowledgeAlarm(AcknowledgeAlarm) -> (),
+        /// Takes what the hardware monitor says of its alarms.
+        ReportHardware(HardwareReport) -> ReportReceipt,
     }
 }
 

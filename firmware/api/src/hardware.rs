@@ -1,5 +1,6 @@
 //! Hardware: drives, supplies, fans, sensors, what is wrong with them and what to do. `hwmon` answers.
 
+pub use model::AlarmWords as Words;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -193,15 +194,6 @@ impl std::fmt::Display for Text {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.en)
     }
-}
-
-/// What an alarm is called, and what to do, in one language.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Words {
-    /// What is wrong.
-    pub title: String,
-    /// What to do.
-    pub todo: String,
 }
 
 /// An open alarm.

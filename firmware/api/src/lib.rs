@@ -1,6 +1,7 @@
 //! What the programs say to each other over Unix sockets: requests, answers, and both ends of the
 //! conversation. A socket's requests are one enum; each kind of request knows its answer's type.
 
+pub mod alarms;
 pub mod analyzer;
 pub mod client;
 pub mod collector;

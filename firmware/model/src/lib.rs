@@ -2,6 +2,7 @@
 //! and the block that carries records on the wire and on disk. No input or output happens here.
 
 mod addr;
+mod alarm;
 mod app;
 mod block;
 mod device;
@@ -19,6 +20,7 @@ mod time;
 mod window;
 
 pub use addr::{HomeNetworks, MacAddr, ParsePrefixError, Prefix};
+pub use alarm::{Acknowledged, Alarm, AlarmEnd, AlarmSeverity, AlarmSource, AlarmText, AlarmWords, Cleared};
 pub use app::App;
 pub use block::{
     Addresses, Block, BlockBuilder, BlockError, BlockHashes, BlockOutline, BlockRef, Codes, Column, Dictionary, Field,

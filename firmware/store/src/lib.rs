@@ -3,6 +3,7 @@
 //! What [`Store::append`] answers `Stored` for is on disk, whatever happens next. A batch is stored
 //! once, however often it comes. A full disk or a damaged file stops neither the rest nor answers.
 
+mod alarms;
 mod append;
 mod blocks;
 mod candidates;
@@ -32,7 +33,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use model::{
-    DeviceFacts, Dimension, Gauge, GaugeKind, InterfaceFacts, InterfaceId, InterfaceMinute, LinkId, Timestamp,
+    Alarm, DeviceFacts, Dimension, Gauge, GaugeKind, InterfaceFacts, InterfaceId, InterfaceMinute, LinkId, Timestamp,
     TopTable, Window,
 };
 
@@ -432,6 +433,22 @@ impl Store {
     /// When they cannot be read.
     pub fn state(&self) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
         self.state.all()
+    }
+
+    /// Gives alarms to `each`, the last number first, from the one below `before` on, until it says no.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn alarms(&self, before: Option<u64>, each: impl FnMut(Alarm) -> bool) -> Result<(), StoreError> {
+        self.state.alarms(before, each)
+    }
+
+    /// Writes and removes alarms, and keeps a small value under a name, in one go: all of it is on disk, or nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn put_alarms(&self, changed: &[Alarm], removed: &[u64], state: (&str, &[u8])) -> Result<(), StoreError> {
+        self.state.put_alarms(changed, removed, state)
     }
 
     /// Octets that the files take, and the names of those that were set aside.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use redb::{ReadableTable, TableDefinition};
+use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::StoreError;
 use crate::disk::Disk;
@@ -31,10 +31,13 @@ impl State {
     }
 
     pub(crate) fn put(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.file.write(|txn| {
-            txn.open_table(VALUES)?.insert(name, value)?;
-            Ok(())
-        })
+        self.file.write(|txn| self.put_in(txn, name, value))
+    }
+
+    /// The same as a part of a larger write.
+    pub(crate) fn put_in(&self, txn: &WriteTransaction, name: &str, value: &[u8]) -> Result<(), redb::Error> {
+        txn.open_table(VALUES)?.insert(name, value)?;
+        Ok(())
     }
 
     pub(crate) fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {

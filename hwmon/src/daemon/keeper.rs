@@ -6,18 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hwmon::memory::Memory;
+use hwmon::outbox::Kept;
 use hwmon::series::Unsaved;
 use hwmon::watch::WatchState;
+use serde::de::DeserializeOwned;
 
-/// The name of the watch's state in the file.
+/// The name of the watch's state in the file, and that of the edges that wait.
 const STATE: &str = "watch";
+const OUTBOX: &str = "outbox";
 /// Jobs that may wait.
 const QUEUE: usize = 8;
 /// How long the last write is waited for.
 const FINISH: Duration = Duration::from_secs(3);
 
 enum Job {
-    State(Box<WatchState>),
+    State(Box<(WatchState, Kept)>),
     Courses(Unsaved),
     Done(SyncSender<()>),
 }
@@ -64,14 +67,23 @@ impl Keeper {
 
     /// What was kept before, as far as it can be read.
     pub(crate) fn state(&self) -> WatchState {
-        let read = self.memory.as_ref().map(|memory| memory.state(STATE));
+        self.kept(STATE)
+    }
+
+    /// Edges that the alarm list has not confirmed.
+    pub(crate) fn outbox(&self) -> Kept {
+        self.kept(OUTBOX)
+    }
+
+    fn kept<T: Default + DeserializeOwned>(&self, name: &str) -> T {
+        let read = self.memory.as_ref().map(|memory| memory.state(name));
         match read {
             Some(Ok(Some(state))) => state,
             Some(Err(e)) => {
                 log::error!(EVENT = "unreadable"; "{e}");
-                WatchState::default()
+                T::default()
             }
-            None | Some(Ok(None)) => WatchState::default(),
+            None | Some(Ok(None)) => T::default(),
         }
     }
 
@@ -80,9 +92,9 @@ impl Keeper {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps the watch's state.
-    pub(crate) fn keep_state(&self, state: WatchState) {
-        self.queue(Job::State(Box::new(state)));
+    /// Keeps the watch's state, and the edges of alarms that wait, in one go.
+    pub(crate) fn keep_state(&self, state: WatchState, outbox: Kept) {
+        self.queue(Job::State(Box::new((state, outbox))));
     }
 
     /// Keeps courses.
@@ -101,9 +113,9 @@ impl Keeper {
     }
 
     /// Keeps all once more and waits for it, a little.
-    pub(crate) fn finish(&self, state: WatchState, courses: Unsaved) {
+    pub(crate) fn finish(&self, state: WatchState, outbox: Kept, courses: Unsaved) {
         self.keep_courses(courses);
-        self.keep_state(state);
+        self.keep_state(state, outbox);
         let (done, finished) = sync_channel(1);
         self.queue(Job::Done(done));
         let _ = finished.recv_timeout(FINISH);
@@ -124,7 +136,7 @@ fn set(trouble: &Mutex<Option<String>>, now: Option<String>) {
 fn write(memory: &Memory, queue: &Receiver<Job>, trouble: &Mutex<Option<String>>) {
     while let Ok(job) = queue.recv() {
         let kept = match job {
-            Job::State(state) => memory.keep_state(STATE, &*state),
+            Job::State(kept) => memory.keep_states((STATE, &kept.0), (OUTBOX, &kept.1)),
             Job::Courses(unsaved) => memory.keep_courses(&unsaved),
             Job::Done(done) => {
                 let _ = done.send(());
@@ -189,7 +201,7 @@ mod tests {
         let keeper = Keeper::open(folder.path());
         assert_eq!(keeper.trouble(), None);
         assert!(folder.path().join("state.damaged").exists());
-        keeper.finish(WatchState::default(), Unsaved::default());
+        keeper.finish(WatchState::default(), Kept::default(), Unsaved::default());
         drop(keeper);
         // a mark puts aside what could be opened
         std::fs::write(folder.path().join("state.suspect"), "").expect("written");
@@ -210,7 +222,7 @@ mod tests {
     fn without_a_folder_nothing_is_kept_and_that_is_said() {
         let keeper = Keeper::open(Path::new("/nowhere/at/all"));
         assert!(keeper.trouble().is_some());
-        keeper.keep_state(WatchState::default());
-        keeper.finish(WatchState::default(), Unsaved::default());
+        keeper.keep_state(WatchState::default(), Kept::default());
+        keeper.finish(WatchState::default(), Kept::default(), Unsaved::default());
     }
 }

@@ -71,7 +71,8 @@ fn health(alarms: &[said::Alarm], monitor: &Monitor) -> Health {
     }
 }
 
-fn alarm(board: &Board, alarm: &Alarm) -> said::Alarm {
+/// An alarm with its words.
+pub(super) fn alarm(board: &Board, alarm: &Alarm) -> said::Alarm {
     let [zh, en] = words(board, alarm).map(|words| said::Words {
         title: words.title,
         todo: words.todo,
