@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { PAGES as ALARM_PAGES, alarms } from './alarms.mjs';
 import { PAGES as FLOW_PAGES, flows } from './flows.mjs';
 import { PAGES as HARDWARE_PAGES, hardware } from './hardware.mjs';
 import { PAGES as LAYER7_PAGES, layer7 } from './layer7.mjs';
@@ -401,6 +402,7 @@ if (exporter !== undefined) {
 
 await layer7({ page, url, step, assert, eventually, button, navigate, noAlert, pictures });
 await hardware({ page, url, step, assert, eventually, navigate, noAlert });
+await alarms({ page, url, step, assert, eventually, navigate, noAlert, request: async (path) => (await context.request.get(`${url}/api/v1/${path}`)).json() });
 await flows({ page, url, step, assert, eventually, button, navigate, noAlert, pictures, patience: PATIENCE, number });
 
 const pages = { overview: /^(概览|Overview)$/, exporters: /^(网元|Exporters)$/, logs: /^(日志|Logs)$/, system: /^(系统|System)$/, settings: /^(设置|Settings)$/ };
@@ -432,7 +434,7 @@ for (const [language, name, theme] of looks) {
     });
     await photograph(`${where}-${language}-${theme}`);
   }
-  const deep = { collection: ['/exporters/collection', 'form table'], ...LAYER7_PAGES, ...FLOW_PAGES, ...HARDWARE_PAGES };
+  const deep = { collection: ['/exporters/collection', 'form table'], ...LAYER7_PAGES, ...FLOW_PAGES, ...HARDWARE_PAGES, ...ALARM_PAGES };
   if (number !== null) {
     Object.assign(deep, {
       'overview-exporters': ['/?scope=exporters', '[data-indicator="bits-total"]'],

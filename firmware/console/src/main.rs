@@ -1,6 +1,7 @@
 //! The console: HTTPS on 443, a redirect on 80; pages, sessions, and a client of supervisor, analyzer and collector.
 
 mod account;
+mod alarms;
 mod amend;
 mod assets;
 mod exporters;

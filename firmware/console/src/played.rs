@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use api::alarms::{AlarmCounts, Alarms};
 use api::analyzer::{AnalyzerRequest, Countries, FilterAnswer, Logs, Point, QueryState, Series, Started, Top};
 use api::collector::CollectorRequest;
 use api::server::{listen, reply, serve};
@@ -174,6 +175,20 @@ fn analyzer(request: &AnalyzerRequest, newest: u64) -> api::server::Reply {
         AnalyzerRequest::PollQuery(poll) if poll.id == QUESTION => reply(question(poll.wait_ms > 0)),
         AnalyzerRequest::PollQuery(_) => Err(Failure::new(FailureKind::NotFound, "there is no such question")),
         AnalyzerRequest::CancelQuery(_) => reply(()),
+        // What was asked for, said again.
+        AnalyzerRequest::Alarms(query) => reply(Alarms {
+            now: query.from.unwrap_or_default(),
+            counts: AlarmCounts {
+                critical: query.limit,
+                warning: u32::from(query.severity.is_some()),
+                unseen: u32::from(query.text == "bay 2"),
+            },
+            open: Vec::new(),
+            history: Vec::new(),
+            next: query.before,
+        }),
+        AnalyzerRequest::AcknowledgeAlarm(seen) if seen.id == 7 && seen.user == "admin" => reply(()),
+        AnalyzerRequest::AcknowledgeAlarm(_) => Err(Failure::new(FailureKind::NotFound, "there is no such alarm")),
         AnalyzerRequest::Filter(filter) => reply(FilterAnswer {
             filter: Some(filter.text.clone()),
             problem: None,

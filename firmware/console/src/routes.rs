@@ -21,7 +21,7 @@ use crate::failure::{ApiError, Kind};
 use crate::pulse::Pulse;
 use crate::session::{SessionKey, Sessions, Token};
 use crate::{
-    account, amend, assets, exporters, firmware, guard, hardware, live, logs, names, objects, ports, queries,
+    account, alarms, amend, assets, exporters, firmware, guard, hardware, live, logs, names, objects, ports, queries,
     signatures, storage, system, traffic,
 };
 
@@ -208,6 +208,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
                 .delete(storage::remove_countries)
                 .layer(DefaultBodyLimit::disable()),
         )
+        .route("/alarms", get(alarms::list))
+        .route("/alarms/count", get(alarms::count))
+        .route("/alarms/{id}/acknowledge", post(alarms::acknowledge))
         .route("/hardware", get(hardware::status))
         .route("/hardware/courses", post(hardware::courses))
         .route("/hardware/events", get(hardware::events))

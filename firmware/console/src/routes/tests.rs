@@ -1,5 +1,6 @@
 //! Requests to the whole router, with services that the test plays.
 
+mod alarms;
 mod objects;
 
 use std::sync::atomic::Ordering;
