@@ -1,5 +1,6 @@
 //! What `make test` and `make test-long` run: suites of named checks, each with its count.
 
+mod alarms;
 mod answers;
 mod appliance;
 mod bom;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::alarms;
 use super::exporters::{self, Exporters};
 use super::flows;
 use super::hardware;
@@ -58,6 +59,7 @@ fn whole(tally: &mut Tally, looks: Looks) -> Result<()> {
     flows::checks(tally, &session);
     layer7::checks(tally, &session);
     hardware::checks(tally, &session, &guest);
+    alarms::checks(tally, &session, &guest);
     tally.check("the data partition grew to the disk", grown(&session));
     tally.check(
         "the physical console asks for the password, then obeys",
