@@ -3,6 +3,7 @@
 //! In a pattern a lower-case word is typed as it is, `a|b` is a choice, an upper-case word is a value, `X...` is one
 //! or more of them, and `[word X]` may be left out.
 
+mod alarms;
 mod change;
 mod firmware;
 mod hardware;
@@ -31,6 +32,7 @@ pub(crate) enum Action {
     ShowHost,
     ShowCapture,
     ShowStorage,
+    ShowAlarms,
     ShowHardware,
     ShowSensors,
     ShowHardwareEvents,
@@ -169,6 +171,7 @@ const END: &[Command] = &[
 pub(crate) fn commands() -> impl Iterator<Item = &'static Command> {
     [
         show::SHOW,
+        alarms::ALARMS,
         hardware::HARDWARE,
         change::CHANGE,
         BOX,
@@ -187,6 +190,7 @@ pub(crate) const WORDS: &[(&str, Text)] = &[
     ("top", ("who or what carries most", "流量排行")),
     ("management", ("addresses of the management port", "管理口地址")),
     ("firmware", ("what is installed, and updates", "固件与升级")),
+    ("alarms", ("what is wrong, and what was", "当前告警与历史告警")),
     (
         "hardware",
         ("drives, supplies, fans and sensors", "磁盘、电源、风扇和传感器"),

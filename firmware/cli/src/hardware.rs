@@ -1,6 +1,6 @@
 //! Hardware: what is wrong and what to do, drives, readings, locating lights.
 
-use api::hardware::{AcknowledgeRequest, EventLogQuery, HardwareQuery, LocateRequest, TestDriveRequest, TestExtent};
+use api::hardware::{EventLogQuery, HardwareQuery, LocateRequest, TestDriveRequest, TestExtent};
 use settings::Language;
 
 use crate::commands::Action;
@@ -9,7 +9,7 @@ use crate::session::{Format, Session, user};
 use crate::show::Show;
 
 impl Session {
-    /// Shows the hardware, lights a bay, acknowledges an alarm.
+    /// Shows the hardware, or lights a bay.
     pub(crate) fn about_hardware(&self, parsed: &Parsed, format: Format) -> Result<String, String> {
         let show = Show(self.language);
         match parsed.action {
@@ -46,13 +46,6 @@ impl Session {
                     Language::English => format!("{} tests itself; see `show disks`.\n", started.drive),
                     Language::Chinese => format!("{} 已开始自检，进度见 show disks。\n", started.drive),
                 })
-            }
-            Action::AcknowledgeAlarm => {
-                let request = AcknowledgeRequest {
-                    id: parsed.values.first().cloned().unwrap_or_default(),
-                    user: user(),
-                };
-                self.print(format, self.ask(request)?, |()| self.done())
             }
             _ => self.print(format, self.ask(HardwareQuery {})?, |h| show.hardware(h)),
         }

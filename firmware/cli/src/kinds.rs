@@ -103,7 +103,7 @@ pub(crate) enum Kind {
     Bay,
     /// A drive: its bay's number, or its name.
     Disk,
-    /// A hardware alarm's name.
+    /// An alarm's number, or a hardware alarm's name.
     Alarm,
     /// A VLAN's number.
     Vlan,
@@ -380,7 +380,10 @@ impl Kind {
                 "a drive by its bay's number or its name, such as 2 or sda",
                 "磁盘的槽位号或名称，例如 2 或 sda",
             ),
-            Self::Alarm => ("a hardware alarm's name", "硬件告警的名称"),
+            Self::Alarm => (
+                "an alarm's number, or a hardware alarm's name",
+                "告警编号或硬件告警的名称",
+            ),
             Self::Figure => (
                 "flows, bytes, response, connect or retransmissions",
                 "flows、bytes、response、connect 或 retransmissions",

@@ -1,5 +1,6 @@
 //! The command line: the login shell of the appliance, and offline tools on any Linux machine.
 
+mod alarms;
 mod amounts;
 mod applog;
 mod ask;

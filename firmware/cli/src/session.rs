@@ -165,8 +165,8 @@ impl Session {
             | Action::ShowDisks
             | Action::LocateBay
             | Action::LocateBayOff
-            | Action::TestDisk
-            | Action::AcknowledgeAlarm => self.about_hardware(parsed, format)?,
+            | Action::TestDisk => self.about_hardware(parsed, format)?,
+            Action::ShowAlarms | Action::AcknowledgeAlarm => self.about_alarms(parsed, format)?,
             Action::ShowFirmware
             | Action::ShowSticks
             | Action::FetchFirmware

@@ -1,5 +1,6 @@
 //! What the `show` commands print.
 
+mod alarms;
 pub(crate) mod answer;
 mod applog;
 mod device;

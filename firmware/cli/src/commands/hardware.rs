@@ -67,13 +67,4 @@ pub(super) const HARDWARE: &[Command] = &[
             "启动快速自检，或读取全盘的扩展自检（需数小时）",
         ),
     ),
-    command(
-        "acknowledge ALARM",
-        Action::AcknowledgeAlarm,
-        false,
-        (
-            "note that a hardware alarm was seen, by its name in `show hardware`",
-            "确认硬件告警，名称见 show hardware",
-        ),
-    ),
 ];
