@@ -157,7 +157,7 @@ fn an_alarm_that_is_not_open_cannot_be_acknowledged() {
 }
 
 #[test]
-fn what_cannot_be_written_did_not_happen() {
+fn a_damaged_file_begins_anew_and_what_is_open_comes_back() {
     let (folder, store, list) = desk();
     list.report(&store, &report(Vec::new(), vec![said(1, true)])).unwrap();
     let path = folder.path().join("state.redb");
@@ -171,4 +171,60 @@ fn what_cannot_be_written_did_not_happen() {
     assert_eq!(list.counts(), AlarmCounts::default());
     list.report(&store, &report(Vec::new(), vec![said(1, true)])).unwrap();
     assert_eq!(list.counts().critical, 1);
+}
+
+#[tokio::test]
+async fn a_hardware_alarm_is_acknowledged_where_it_comes_from() {
+    use api::alarms::AcknowledgeAlarm;
+    use api::analyzer::AnalyzerRequest;
+    use api::client::Client;
+    use api::hardware::HwmonRequest;
+    use api::{Service, server};
+
+    use crate::links::Links;
+    use crate::live::Live;
+    use crate::recent::Recent;
+    use crate::writer::{Shared, now};
+
+    let (folder, store, _) = desk();
+    let shared = Shared::new(
+        store,
+        folder.path(),
+        Live::new(now()),
+        Recent::default(),
+        Links::default(),
+    );
+    let shared = Arc::new(shared);
+    shared
+        .alarms
+        .report(&shared.store, &report(Vec::new(), vec![said(1, true), said(2, true)]))
+        .unwrap();
+    let run = tempfile::tempdir().unwrap();
+    let acknowledge = |id| {
+        let request: AnalyzerRequest = AcknowledgeAlarm {
+            id,
+            user: "mei".to_owned(),
+        }
+        .into();
+        crate::answer(request, shared.clone(), crate::Readers::new(), Client::new(run.path()))
+    };
+    // nobody is there who could decide: nothing is acknowledged
+    assert_eq!(acknowledge(1).await.unwrap_err().kind, FailureKind::Unavailable);
+    assert_eq!(shared.alarms.counts().unseen, 2);
+    let path = run.path().join(Service::Hwmon.socket());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let hwmon = server::listen(&path, 0o600).unwrap();
+    let hwmon = tokio::spawn(server::serve(hwmon, |request: HwmonRequest, _| async move {
+        match request {
+            HwmonRequest::Acknowledge(seen) if seen.id == "bay-1.pending" && seen.user == "mei" => server::reply(()),
+            _ => Err(Failure::new(FailureKind::NotFound, "it is over")),
+        }
+    }));
+    acknowledge(1).await.unwrap();
+    assert_eq!(shared.alarms.find(1).unwrap().acknowledged.unwrap().by, "mei");
+    // the monitor refuses, or there is no such alarm
+    assert_eq!(acknowledge(2).await.unwrap_err().kind, FailureKind::NotFound);
+    assert_eq!(acknowledge(3).await.unwrap_err().kind, FailureKind::NotFound);
+    assert_eq!(shared.alarms.counts().unseen, 1);
+    hwmon.abort();
 }
