@@ -15,7 +15,7 @@ use super::readers::{Answer, Pace, Reader, Told};
 
 /// The kernel's files: quick, and where arrays, fans and supplies show first what happened to them.
 const SYSFS: Pace = Pace {
-    every: Duration::from_secs(4),
+    every: Duration::from_secs(3),
     patience: Duration::from_secs(8),
 };
 /// A drive answers within seconds, or not at all.
