@@ -47,7 +47,7 @@ pub fn words(board: &Board, alarm: &Alarm) -> [Words; 2] {
 /// A part's name: the board's, or else its kind and number.
 fn part(board: &Board, component: &Component, language: Language) -> String {
     let (zh, en, which) = match component {
-        Component::Bay(n) => ("硬盘位", "bay", n.to_string()),
+        Component::Bay(n) => ("槽位", "bay", n.to_string()),
         Component::Disk(name) => ("硬盘", "disk", name.clone()),
         Component::Supply(n) => {
             // a name of its own is what is printed on the chassis
@@ -129,10 +129,7 @@ fn problem(code: &str) -> Said {
         "timeouts_growing" => of("命令超时增多", "commands take too long more and more often"),
         "cable_growing" => of("线缆或背板通信错误增多", "errors on the cable or backplane are growing"),
         "removed" => of("硬盘已被拔出或失联", "its disk was pulled or lost"),
-        "bay" => of(
-            "管理控制器报告硬盘位异常",
-            "the management controller reports a problem",
-        ),
+        "bay" => of("管理控制器报告槽位异常", "the management controller reports a problem"),
         "offline" => of("系统已停用该硬盘", "the system has given the disk up"),
         // parts
         "absent" => of("未安装或已被拔出", "is missing"),
@@ -166,8 +163,8 @@ fn problem(code: &str) -> Said {
 }
 
 const PULL: Said = of(
-    "先确认数据有冗余或备份。用“定位”点亮 {part} 的指示灯，直接拔出坏盘并换上同等或更大容量的新盘：支持热插拔，无需停机，阵列会自动重建。",
-    "Make sure that the data is redundant or saved. Locate {part} by its light, pull the disk and put in one of the same size or larger: it can be swapped while the box runs, and the array rebuilds by itself.",
+    "先确认数据有冗余或备份。用“定位”点亮 {part} 的指示灯，直接拔出坏盘，换上同等或更大容量的空盘（无分区）：支持热插拔，无需停机，阵列会自动重建。",
+    "Make sure that the data is redundant or saved. Locate {part} by its light, pull the disk and put in an empty one (without partitions) of the same size or larger: it can be swapped while the box runs, and the array rebuilds by itself.",
 );
 
 fn todo(code: &str, component: Option<&Component>) -> Said {
@@ -198,12 +195,12 @@ fn todo(code: &str, component: Option<&Component>) -> Said {
             "Reseat the disk of {part}; if it goes on, replace cable or backplane, then the disk.",
         ),
         "removed" => of(
-            "若是有意拔出，确认此告警即可；否则重新插入硬盘，仍不识别时更换硬盘或硬盘位。",
+            "若是有意拔出，确认此告警即可；否则重新插入硬盘，仍不识别时更换硬盘或检修槽位。",
             "If it was meant, acknowledge this alarm. Else put the disk back; if it is not found, replace the disk or look at the bay.",
         ),
         "array" => of(
-            "查看哪一块成员盘失效并热插拔更换；重建期间避免断电，也不要再拔其他硬盘。",
-            "See which member has failed and swap it while the box runs; keep the power on during the rebuild, and pull no other disk.",
+            "查看哪一块成员盘失效，热插拔换上空盘（无分区）；重建期间避免断电，也不要再拔其他硬盘。",
+            "See which member has failed and swap it for an empty disk (without partitions) while the box runs; keep the power on during the rebuild, and pull no other disk.",
         ),
         "absent" => match component {
             Some(Component::Bay(_)) => of(
@@ -341,10 +338,7 @@ mod tests {
     #[test]
     fn a_disk_is_pulled_from_its_bay_in_both_languages() {
         let [zh, en] = words(&Board::unknown(), &alarm("bay 3", "self_assessment"));
-        assert!(
-            zh.title.starts_with("硬盘位 3：") && zh.todo.contains("热插拔"),
-            "{zh:?}"
-        );
+        assert!(zh.title.starts_with("槽位 3：") && zh.todo.contains("热插拔"), "{zh:?}");
         assert!(
             en.title.starts_with("bay 3: ") && en.todo.contains("Locate bay 3"),
             "{en:?}"

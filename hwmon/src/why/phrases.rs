@@ -21,14 +21,14 @@ phrases! {
     PLAIN "frame_plain" "{0}" "{0}";
 
     // nothing known
-    NOT_PRESENT "not_present" "不存在" "not present";
+    NOT_PRESENT "not_present" "不在位" "not present";
     TIMEOUT "timeout" "未及时应答" "no answer in time";
     UNSUPPORTED "unsupported" "设备不支持" "not supported by the device";
     DISABLED "disabled" "设备已关闭此功能" "turned off in the device";
     STANDBY "standby" "硬盘休眠中，未唤醒" "the disk sleeps and was not woken";
     DENIED "denied" "访问被拒绝" "access was refused";
     FAILED "failed" "设备应答错误" "the device answered with an error";
-    INVALID "invalid" "应答无意义，不予采信" "the answer makes no sense";
+    INVALID "invalid" "应答数据无效" "the answer makes no sense";
     NOT_REPORTED "not_reported" "未报告" "not reported";
 
     // readings of any kind
@@ -51,7 +51,7 @@ phrases! {
     N_OFFLINE "name_offline" "扫描时无法读取的扇区" "sectors that a scan could not read";
     N_UNCORRECTABLE "name_uncorrectable" "无法纠正的错误" "uncorrectable errors";
     N_END_TO_END "name_end_to_end" "端到端校验错误" "end-to-end errors";
-    N_SPIN_RETRIES "name_spin_retries" "重试起转" "attempts to spin up again";
+    N_SPIN_RETRIES "name_spin_retries" "起转重试次数" "attempts to spin up again";
     N_TIMEOUTS "name_timeouts" "超时的命令" "commands that took too long";
     N_REALLOCATIONS "name_reallocations" "替换扇区的操作" "attempts to replace sectors";
     N_CABLE "name_cable" "线缆传输错误" "errors on the cable";
@@ -63,8 +63,8 @@ phrases! {
     N_MEDIA "name_media" "介质和数据完整性错误" "media and data integrity errors";
     N_ENTRIES "name_entries" "错误日志条目" "entries in the error log";
     N_UNSAFE "name_unsafe" "异常断电" "shutdowns without notice";
-    N_HOT "name_hot" "超过警告温度的分钟" "minutes above the warning temperature";
-    N_CRITICAL_HOT "name_critical_hot" "超过临界温度的分钟" "minutes above the critical temperature";
+    N_HOT "name_hot" "超过警告温度的分钟数" "minutes above the warning temperature";
+    N_CRITICAL_HOT "name_critical_hot" "超过临界温度的分钟数" "minutes above the critical temperature";
 
     // drives: what such a count means
     COUNTED "counted" "{1}：{0}（{2}）" "{0} {1}: {2}";
@@ -72,18 +72,18 @@ phrases! {
     M_UNREAD_WAIT "means_unread_wait" "读取失败，等待替换" "they could not be read and wait to be replaced";
     M_UNWRITTEN "means_unwritten" "写入失败" "they could not be written";
     M_LOST "means_lost" "除非阵列中有冗余，否则数据已丢失" "they are lost unless the array has them";
-    M_REFUSED "means_refused" "通电以来主机读取失败的次数" "reads that the host was refused over the drive's life";
+    M_REFUSED "means_refused" "出厂以来主机读取失败的次数" "reads that the host was refused over the drive's life";
     M_DAMAGED "means_damaged" "数据在盘内损坏" "data was damaged inside the drive";
     M_WEAK "means_weak" "电机、轴承或供电不良" "motor, bearings or power are weak";
     M_SLOW "means_slow" "可能是线缆、供电或硬盘的问题，只看增长" "cable, power or drive; only their growth tells";
-    M_LIFE_COUNT "means_life_count" "通电以来累计" "counted over its life";
-    M_LIFE "means_life" "通电以来累计" "over the drive's life";
-    M_CABLE "means_cable" "线缆、背板或接头，通电以来累计，只看增长" "cable, backplane or connector over the drive's life; only their growth tells";
-    M_HOST "means_host" "线缆、背板或主机，通电以来累计，只看增长" "cable, backplane or host over the drive's life; only their growth tells";
-    M_COMMANDS "means_commands" "通电以来失败的命令，也可能由主机或线缆引起" "commands that failed over its life, also by the host's or the cable's fault";
-    M_UNKNOWN_COMMANDS "means_unknown_commands" "通电以来失败的命令，多为硬盘不支持的命令" "commands that failed over its life, mostly ones that it does not know";
+    M_LIFE_COUNT "means_life_count" "出厂以来累计" "counted over its life";
+    M_LIFE "means_life" "出厂以来累计" "over the drive's life";
+    M_CABLE "means_cable" "线缆、背板或接头，出厂以来累计，只看增长" "cable, backplane or connector over the drive's life; only their growth tells";
+    M_HOST "means_host" "线缆、背板或主机，出厂以来累计，只看增长" "cable, backplane or host over the drive's life; only their growth tells";
+    M_COMMANDS "means_commands" "出厂以来失败的命令，也可能由主机或线缆引起" "commands that failed over its life, also by the host's or the cable's fault";
+    M_UNKNOWN_COMMANDS "means_unknown_commands" "出厂以来失败的命令，多为硬盘不支持的命令" "commands that failed over its life, mostly ones that it does not know";
     M_SPARE_USED "means_spare_used" "已由备用扇区代替" "sectors that were replaced by spare ones";
-    M_NOT_READ_BACK "means_not_read_back" "通电以来无法读回的数据" "data that could not be read back over the drive's life";
+    M_NOT_READ_BACK "means_not_read_back" "出厂以来无法读回的数据" "data that could not be read back over the drive's life";
     M_POWER_CUT "means_power_cut" "曾被直接断电" "power was cut";
 
     // drives: verdicts
@@ -199,7 +199,7 @@ phrases! {
     BMC_STATES "bmc_states" "状态 {0}，此类传感器不作判断" "states {0} of a kind without a judgement";
     BMC_NO_STATE "bmc_no_state" "没有置位的状态" "no state is set";
     BMC_RECORD "bmc_record" "厂商自有记录：{0}" "the maker's own record: {0}";
-    BMC_OVER "bmc_over" "已恢复：{0}" "no longer: {0}";
+    BMC_OVER "bmc_over" "已解除：{0}" "no longer: {0}";
     BMC_EVENT "bmc_event" "事件 {0}，偏移 {1}，没有对应说明" "event {0}, offset {1}, of a kind without words";
 
     // its states
@@ -212,10 +212,10 @@ phrases! {
     S_DEGRADED_FULL "state_degraded_full" "由完全冗余降级" "redundancy degraded from full";
     S_DEGRADED_NONE "state_degraded_none" "由无冗余恢复为降级冗余" "redundancy degraded, from none";
     S_OK "state_ok" "正常" "ok";
-    S_NOT_CRITICAL "state_not_critical" "由正常转为不严重" "not critical, from ok";
+    S_NOT_CRITICAL "state_not_critical" "由正常转为轻微异常" "not critical, from ok";
     S_CRITICAL "state_critical" "由较轻转为严重" "critical, from less severe";
     S_NOT_RECOVERABLE_FROM "state_not_recoverable_from" "由较轻转为不可恢复" "not recoverable, from less severe";
-    S_LESS "state_less" "由较重转为不严重" "not critical, from more severe";
+    S_LESS "state_less" "由较重转为轻微异常" "not critical, from more severe";
     S_CRITICAL_FROM "state_critical_from" "由不可恢复转为严重" "critical, from not recoverable";
     S_NOT_RECOVERABLE "state_not_recoverable" "不可恢复" "not recoverable";
     S_MONITOR "state_monitor" "监视" "monitor";
@@ -270,7 +270,7 @@ phrases! {
     UNDER_LIMIT "under_limit" "{0}：{1}，低于限值 {2}" "{0}: {1}, below the limit of {2}";
     SOURCE_SILENT "source_silent" "{0} 没有应答" "{0} does not answer";
     DRIVE_SILENT "drive_silent" "硬盘没有应答" "the drive does not answer";
-    DRIVE_GONE "drive_gone" "{0} {1} 已不在" "{0} {1} is no longer there";
+    DRIVE_GONE "drive_gone" "{0} {1} 已不在位" "{0} {1} is no longer there";
     SOME_DRIVE "some_drive" "硬盘" "the drive";
     BAY_EMPTY "bay_empty" "没有硬盘" "there is no disk in it";
     PART_ABSENT "part_absent" "不在位" "it is not there";
