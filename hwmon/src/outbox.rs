@@ -8,7 +8,7 @@ use model::{AlarmEnd, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Edges that wait. Beyond it the oldest go: what is open, every report says anyway.
-pub const WAITING_MAX: usize = 256;
+pub const WAITING_MAX: usize = api::alarms::EDGES_MAX;
 
 /// What of an outbox must outlast a restart.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -6,7 +6,9 @@ use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use api::alarms::{AlarmCounts, Alarms, AlarmsQuery, HardwareReport, PAGE_MAX, ReportReceipt, TEXT_MAX};
+use api::alarms::{
+    AlarmCounts, Alarms, AlarmsQuery, EDGES_MAX, HardwareReport, PAGE_MAX, REPORTED_MAX, ReportReceipt, TEXT_MAX,
+};
 use api::{Failure, FailureKind};
 use model::{Alarm, Timestamp};
 use store::{Store, StoreError};
@@ -85,6 +87,14 @@ impl AlarmList {
 
     /// Takes a report; what is confirmed is on the disk.
     pub(crate) fn report(&self, store: &Store, report: &HardwareReport) -> Result<ReportReceipt, Failure> {
+        let sizes = [(report.edges.len(), EDGES_MAX), (report.open.len(), REPORTED_MAX)];
+        // a later run takes a greater number, and there is none
+        if report.run == u64::MAX || sizes.iter().any(|(length, most)| length > most) {
+            return Err(Failure::new(
+                FailureKind::BadRequest,
+                format!("a report has {EDGES_MAX} edges and {REPORTED_MAX} open alarms at most"),
+            ));
+        }
         self.change(store, |draft| draft.report(report))
     }
 

@@ -1,5 +1,6 @@
 //! Who may ask what: the hardware monitor reports its alarms and asks for nothing, all others ask and report none.
 
+use anyhow::Context as _;
 use api::analyzer::AnalyzerRequest;
 use api::server::Peer;
 use api::{Failure, FailureKind};
@@ -17,12 +18,15 @@ pub(crate) struct Guests {
 
 impl Guests {
     /// The users of this system.
-    pub(crate) fn of_this_system() -> Self {
-        let hwmon = User::from_name(HWMON).ok().flatten();
-        Self {
+    ///
+    /// # Errors
+    /// Where they cannot be looked up: to take that for no such user would let the hardware monitor ask for everything.
+    pub(crate) fn of_this_system() -> anyhow::Result<Self> {
+        let hwmon = User::from_name(HWMON).with_context(|| format!("cannot look up the user {HWMON}"))?;
+        Ok(Self {
             hwmon: hwmon.map(|user| user.uid.as_raw()),
             own: geteuid().as_raw(),
-        }
+        })
     }
 
     /// Refuses what the peer may not ask.

@@ -193,7 +193,7 @@ async fn serve(
     log::info!(EVENT = "ready"; "the analyzer is ready; its data is in {}", show(&options.data));
     let readers = Readers::new();
     let client = Client::new(&options.run_dir);
-    let guests = Guests::of_this_system();
+    let guests = Guests::of_this_system()?;
     let answers = {
         let (shared, client) = (shared.clone(), client.clone());
         server::serve(questions, move |request, peer| {

@@ -10,6 +10,10 @@ use crate::hardware;
 
 /// The most alarms of a page of those that are over.
 pub const PAGE_MAX: u32 = 1_000;
+/// The most edges of a report: more do not wait with the hardware monitor.
+pub const EDGES_MAX: usize = 256;
+/// The most open alarms of a report: more does the hardware monitor not have.
+pub const REPORTED_MAX: usize = 1_024;
 /// The longest text that is searched for, in octets.
 pub const TEXT_MAX: usize = 256;
 

@@ -9,7 +9,7 @@ use super::reminder::due;
 use crate::State;
 
 // a box has some hundred parts
-const OPEN_MAX: usize = 1_024;
+const OPEN_MAX: usize = api::alarms::REPORTED_MAX;
 
 /// What an alarm is about. A drive is known by its serial number, and by its slot only where it hides it, so that a replaced
 /// drive is a new one.
