@@ -1,6 +1,6 @@
 //! Tells the analyzer's alarm list what happens. It is a task of its own: whatever the analyzer does, nobody else waits.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::alarms::HardwareReport;
 use api::client::Client;
@@ -14,6 +14,8 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// After a failure; twice as long after each further one.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
+/// A failure is told after so long: at the start of the box the list comes a little later.
+const TELL_AFTER: Duration = Duration::from_secs(60);
 
 impl Shared {
     /// Puts edges into the outbox.
@@ -58,12 +60,12 @@ impl Shared {
 
 /// Reports what is new, and all of it now and then; for ever.
 pub(super) async fn tell(shared: &Shared, client: &Client) {
-    let (mut pause, mut silent) = (RETRY, false);
+    let (mut pause, mut failing, mut told) = (RETRY, None, false);
     loop {
         let wait = match client.call(shared.report()).await {
             Ok(receipt) => {
-                pause = RETRY;
-                if std::mem::take(&mut silent) {
+                (pause, failing) = (RETRY, None);
+                if std::mem::take(&mut told) {
                     log::info!(EVENT = "told"; "the alarm list takes the hardware's alarms again");
                 }
                 let confirmed = shared.outbox().confirmed(receipt);
@@ -80,7 +82,8 @@ pub(super) async fn tell(shared: &Shared, client: &Client) {
                 }
             }
             Err(e) => {
-                if !std::mem::replace(&mut silent, true) {
+                let since = *failing.get_or_insert_with(Instant::now);
+                if since.elapsed() >= TELL_AFTER && !std::mem::replace(&mut told, true) {
                     log::warn!(EVENT = "untold"; "the alarm list does not take the hardware's alarms, which wait: {e}");
                 }
                 let wait = pause;

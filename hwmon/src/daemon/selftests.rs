@@ -42,12 +42,8 @@ impl StartError {
     pub(crate) fn kind(&self) -> FailureKind {
         match self {
             Self::Unknown(_) => FailureKind::NotFound,
-            Self::Asked(_)
-            | Self::Drive {
-                source: TestError::Busy,
-                ..
-            } => FailureKind::Conflict,
-            Self::Drive { .. } | Self::Silent(_) => FailureKind::Unavailable,
+            // this program answers, and the drive does not do it now
+            Self::Asked(_) | Self::Drive { .. } | Self::Silent(_) => FailureKind::Conflict,
         }
     }
 }

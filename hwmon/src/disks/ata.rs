@@ -187,6 +187,10 @@ pub fn extended_self_tests(log: &[u8], hours: Option<u64>) -> Option<Vec<SelfTes
     }
     let newest = usize::from(le16(log, 2)?);
     let (pages, _) = log.as_chunks::<512>();
+    if newest > pages.len() * ENTRIES {
+        // it lies in pages that were not read: the other log tells
+        return None;
+    }
     Some(logged(newest, pages.len() * ENTRIES, hours, |at| {
         array::<4>(pages.get(at / ENTRIES)?, 4 + at % ENTRIES * 26)
     }))
