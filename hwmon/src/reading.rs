@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(json["state"], "unknown");
         assert_eq!(json["reason"], "not present");
         assert_eq!(json["reason_code"], "not_present");
-        assert_eq!(reading.reason().zh(), "不存在");
+        assert_eq!(reading.reason().zh(), "不在位");
     }
 
     #[test]
