@@ -30,9 +30,10 @@ pub(super) fn checks(tally: &mut Tally, session: &Session, guest: &Guest) {
     );
 }
 
-fn alarm<'a>(alarms: &'a Value, part: &str) -> Option<&'a Value> {
-    let part = alarms[part].as_array()?;
-    part.iter().find(|alarm| alarm["serial"] == SERIAL)
+/// The drive's open alarm that `is` what is looked for. It has several at a time, and those that nobody has seen come first.
+fn alarm<'a>(alarms: &'a Value, is: &dyn Fn(&Value) -> bool) -> Option<&'a Value> {
+    let open = alarms["open"].as_array()?;
+    open.iter().find(|alarm| alarm["serial"] == SERIAL && is(alarm))
 }
 
 fn from_beginning_to_end(session: &Session, guest: &Guest) -> Result<()> {
@@ -42,9 +43,7 @@ fn from_beginning_to_end(session: &Session, guest: &Guest) -> Result<()> {
     };
     let open = |what: &'static str, is: &dyn Fn(&Value) -> bool| {
         session
-            .wait_for("alarms", SOON, |alarms| {
-                alarm(alarms, "open").filter(|alarm| is(alarm)).cloned()
-            })
+            .wait_for("alarms", SOON, |alarms| alarm(alarms, is).cloned())
             .context(what)
     };
     // the medium is read-only (NVMe base specification, log 02h)
