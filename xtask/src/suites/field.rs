@@ -292,18 +292,26 @@ impl Bench {
         let began = Instant::now();
         let mut serial = guest.serial_console()?;
         serial.set_read_timeout(Some(Duration::from_millis(10)))?;
+        let mut press = |key: &[u8], then: Duration| -> Result<()> {
+            serial.write_all(key)?;
+            // what is not read fills the socket after some 280 single octets, and QEMU's port stands still
+            let pressed = Instant::now();
+            while pressed.elapsed() < then {
+                let _ = serial.read(&mut [0; 256]);
+            }
+            Ok(())
+        };
+        // as a terminal sends it
+        let down = b"\x1b[B";
         while !guest.serial().contains("Spanwatch recovery") {
             ensure!(began.elapsed() < BOOT_WITHIN, "no boot menu: {}", guest.serial());
-            // what is not read fills the socket after some 280 single octets, and QEMU's port stands still
-            while matches!(serial.read(&mut [0; 256]), Ok(1..)) {}
-            // the cursor key down, as a terminal sends it
-            serial.write_all(b"\x1b[B")?;
-            std::thread::sleep(Duration::from_millis(200));
+            press(down, Duration::from_millis(200))?;
         }
-        std::thread::sleep(Duration::from_secs(2));
-        serial.write_all(b"\x1b[B")?;
-        std::thread::sleep(Duration::from_secs(1));
-        serial.write_all(b"\r")?;
+        // the menu waits a second for the first key that reaches it; further down than the last entry there is nothing
+        for _ in 0..10 {
+            press(down, Duration::from_millis(200))?;
+        }
+        press(b"\r", Duration::from_secs(1))?;
         drop(serial);
         let mut recovery = Recovery::reached(&mut guest)?;
         recovery.type_line("2")?;
