@@ -59,6 +59,10 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     array::checks(tally, &session, &mut guest, &dir);
     tally.check("the hardware monitor takes little", cost(&session));
     tally.check("the box shuts down in order", guest.shut_down(Duration::from_secs(120)));
+    tally.check(
+        "an empty disk that is put in while the box is off is rebuilt when it starts",
+        array::exchanged_while_off(&image, &dir),
+    );
     Ok(())
 }
 

@@ -12,12 +12,15 @@ use serde_json::Value;
 use super::{SATA, SOON, alarm_of, drive};
 use crate::qemu::{Bay, Guest, Machine};
 use crate::step::exec;
-use crate::suites::session::Session;
+use crate::suites::session::{BOOT_WITHIN, Session};
 use crate::suites::tally::Tally;
 
 /// The bay of the NVMe member. The other one is the SATA disk.
 const MEMBER: u8 = 5;
 const ARRAY: &str = "array md127";
+/// The file of the NVMe disk, and of the one that takes its place.
+const NVME_MEMBER: &str = "member-nvme.img";
+const REPLACED: &str = "empty.img";
 /// How long a rebuild may take.
 const REBUILT_WITHIN: Duration = Duration::from_secs(900);
 
@@ -35,24 +38,49 @@ pub(super) fn machine(image: &Path, dir: &Path) -> Result<Machine> {
             .arg(&system)
             .arg("5"),
     )?;
-    let (sata, nvme) = (at("member-sata.img"), at("member-nvme.img"));
+    let (sata, nvme) = (at("member-sata.img"), at(NVME_MEMBER));
     members::make([&sata, &nvme])?;
-    Ok(Machine::new(image, dir)
-        .disk(system)
+    Ok(with_members(image, dir, sata, nvme))
+}
+
+fn with_members(image: &Path, dir: &Path, sata: PathBuf, nvme: PathBuf) -> Machine {
+    Machine::new(image, dir)
+        .disk(dir.join("system.img"))
         .bay(Bay::Sata(SATA), sata)
-        .bay(Bay::Nvme(MEMBER), nvme))
+        .bay(Bay::Nvme(MEMBER), nvme)
+}
+
+/// After [`checks`] the box is switched off, its failed SATA disk is exchanged for an empty one, and it is started again.
+pub(super) fn exchanged_while_off(image: &Path, dir: &Path) -> Result<()> {
+    let new = members::empty(dir.join("empty-sata.img"))?;
+    let mut guest = with_members(image, dir, new, dir.join(REPLACED)).start()?;
+    guest.wait_for_https(BOOT_WITHIN)?;
+    let session = Session::forwarded(guest.forwards()?);
+    session
+        .wait_for("hardware", REBUILT_WITHIN, is_whole)
+        .context("the array with its new disk")?;
+    let settings = session.show("settings")?.to_string();
+    ensure!(
+        settings.contains(&format!("without-{}", Bay::Sata(SATA).id())),
+        "what was set without the disk is lost: {settings}"
+    );
+    guest.shut_down(SOON)
 }
 
 /// What happens to a member in its life.
 pub(super) fn checks(tally: &mut Tally, session: &Session, guest: &mut Guest, dir: &Path) {
     tally.check("the data is on a RAID 1 of two bays", whole(session));
     tally.check(
+        "a member that is pulled by mistake and put back takes its place again",
+        put_back(session, guest, &dir.join(NVME_MEMBER)),
+    );
+    tally.check(
         "a member that fails is an alarm with what to do",
         failing(session, guest, Bay::Nvme(MEMBER)),
     );
     tally.check(
         "it is pulled, and an empty disk in its bay is a new disk: rebuilt, and the alarms are over",
-        replaced(session, guest, dir.join("empty.img")),
+        replaced(session, guest, dir.join(REPLACED)),
     );
     tally.check(
         "a SATA disk whose reads and writes fail is an alarm of the array, and keeps its own word",
@@ -73,6 +101,20 @@ fn is_whole(hardware: &Value) -> Option<()> {
 
 fn whole(session: &Session) -> Result<()> {
     session.wait_for("hardware", SOON, is_whole)
+}
+
+fn put_back(session: &Session, guest: &mut Guest, file: &Path) -> Result<()> {
+    let bay = Bay::Nvme(MEMBER);
+    guest.pull(bay)?;
+    session
+        .wait_for("hardware", SOON, |hardware| alarm_of(hardware, ARRAY).map(drop))
+        .context("an alarm of the array")?;
+    // it has to catch up with what was written without it
+    session.cli("set hostname pulled-by-mistake")?;
+    guest.put_in(bay, file, &bay.serial())?;
+    session
+        .wait_for("hardware", SOON, is_whole)
+        .context("the disk that is back")
 }
 
 fn failing(session: &Session, guest: &Guest, bay: Bay) -> Result<()> {
