@@ -37,14 +37,15 @@ fn of(told: Result<Option<f64>, NoData>) -> Vec<Reading> {
         _ => (State::Warning, phrases::CLOCK_UNSET),
     };
     vec![
-        Reading::fact("clock/synchronised", "clock is kept", Kind::State, Unit::Boolean, kept).judged(state, reason),
         Reading::fact(
-            "clock/age",
-            "time since the clock was set",
-            Kind::Duration,
-            Unit::Second,
-            age,
-        ),
+            "clock/synchronised",
+            phrases::R_CLOCK_KEPT,
+            Kind::State,
+            Unit::Boolean,
+            kept,
+        )
+        .judged(state, reason),
+        Reading::fact("clock/age", phrases::R_CLOCK_AGE, Kind::Duration, Unit::Second, age),
     ]
 }
 

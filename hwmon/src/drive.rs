@@ -9,6 +9,7 @@ pub use selftest::{Outcome, Running, SelfTest, SelfTests};
 use serde::Serialize;
 
 use crate::NoData;
+use crate::why::Why;
 
 /// The most attributes that are kept; a table has 30.
 pub const ATTRIBUTES_MAX: usize = 64;
@@ -53,7 +54,7 @@ pub enum Assessment {
     /// It says that it is well.
     Passed,
     /// It says that it fails, and perhaps how.
-    Failed(Option<String>),
+    Failed(Option<Why>),
     /// It says nothing.
     Missing(NoData),
 }

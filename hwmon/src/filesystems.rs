@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
 
-use crate::why::phrases;
+use crate::why::{Phrase, Why, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// The most file systems.
@@ -88,13 +88,13 @@ fn one(at: &Path) -> [Reading; 2] {
     let inodes = told.map(|s| (s.files().saturating_sub(s.files_free()) as f64, s.files() as f64));
     let path = at.display().to_string();
     [
-        share(&path, "fill", "space used", space),
-        share(&path, "inodes", "inodes used", inodes),
+        share(&path, "fill", phrases::R_SPACE, space),
+        share(&path, "inodes", phrases::R_INODES, inodes),
     ]
 }
 
 /// `used` of `all`; file systems that count nothing have no share.
-fn share(path: &str, id: &str, name: &str, told: Result<(f64, f64), NoData>) -> Reading {
+fn share(path: &str, id: &str, name: &'static Phrase, told: Result<(f64, f64), NoData>) -> Reading {
     let value = told.and_then(|(used, all)| {
         let percent = (used / all * 1_000.0).round() / 10.0;
         if all > 0.0 {
@@ -106,7 +106,7 @@ fn share(path: &str, id: &str, name: &str, told: Result<(f64, f64), NoData>) -> 
     let reading = Reading::fact(
         // an id's parts are divided by slashes
         format!("fs/{}/{id}", path.replace('/', "\\")),
-        format!("{path} {name}"),
+        Why::of(path, name),
         Kind::Share,
         Unit::Percent,
         value,
@@ -141,16 +141,16 @@ mod tests {
 
     #[test]
     fn a_share_is_judged_and_belongs_to_its_folder() {
-        let state = |used| share("/data", "fill", "space used", Ok((used, 1_000.0))).state();
+        let state = |used| share("/data", "fill", phrases::R_SPACE, Ok((used, 1_000.0))).state();
         assert_eq!(
             (state(969.0), state(970.0), state(990.0)),
             (State::Ok, State::Warning, State::Critical)
         );
         assert_eq!(
-            share("/", "inodes", "", Ok((0.0, 0.0))).value(),
+            share("/", "inodes", phrases::R_INODES, Ok((0.0, 0.0))).value(),
             Err(NoData::Unsupported)
         );
-        let reading = share("/data", "fill", "space used", Ok((1.0, 10.0)));
+        let reading = share("/data", "fill", phrases::R_SPACE, Ok((1.0, 10.0)));
         assert_eq!(Component::of(&reading), Component::FileSystem("/data".to_owned()));
         let live = readings(&[PathBuf::from("/"), PathBuf::from("/nowhere at all")]);
         assert_eq!(live.len(), 4);

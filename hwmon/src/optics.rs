@@ -80,7 +80,7 @@ fn one(file: &Path, now: SystemTime) -> Result<Vec<u8>, NoData> {
 fn there(port: &str, value: Result<f64, NoData>) -> Reading {
     Reading::fact(
         format!("sfp/{port}/module"),
-        format!("{port} transceiver"),
+        Why::of(port, phrases::R_MODULE),
         Kind::State,
         Unit::Boolean,
         value,

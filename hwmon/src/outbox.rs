@@ -118,6 +118,7 @@ mod tests {
             since: Timestamp::from_secs(n),
             acknowledged: None,
         }
+            part: api::hardware::Text::default(),
     }
 
     fn receipt(report: &HardwareReport) -> ReportReceipt {

@@ -145,7 +145,7 @@ pub struct Reading {
     /// Where it was read, unique within its report: `hwmon/coretemp/temp1`, `reallocated_sectors`.
     id: String,
     /// What people call it.
-    name: String,
+    name: Why,
     kind: Kind,
     #[serde(flatten, serialize_with = "value_or_missing")]
     value: Result<f64, NoData>,
@@ -187,7 +187,7 @@ impl Reading {
     #[must_use]
     pub fn fact(
         id: impl Into<String>,
-        name: impl Into<String>,
+        name: impl Into<Why>,
         kind: Kind,
         unit: Unit,
         value: Result<f64, NoData>,
@@ -233,9 +233,9 @@ impl Reading {
         &self.id
     }
 
-    /// What people call it.
+    /// What people call it. A name that hardware gives itself is the same in both languages.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &Why {
         &self.name
     }
 
@@ -265,6 +265,12 @@ impl Reading {
         self.state
     }
 
+    /// Its name and why it is so.
+    #[must_use]
+    pub fn told(&self) -> Why {
+        phrases::NAMED.with([self.name.clone().into(), self.reason.clone().into()])
+    }
+
     /// Why it is so.
     #[must_use]
     pub fn reason(&self) -> &Why {
@@ -278,8 +284,14 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_null_and_unknown_and_cannot_be_judged_ok() {
-        let reading = Reading::fact("fan1", "Fan 1", Kind::Fan, Unit::Rpm, Err(NoData::NotPresent))
-            .judged(State::Ok, phrases::WITHIN);
+        let reading = Reading::fact(
+            "fan1",
+            Why::given("Fan 1"),
+            Kind::Fan,
+            Unit::Rpm,
+            Err(NoData::NotPresent),
+        )
+        .judged(State::Ok, phrases::WITHIN);
         let json = serde_json::to_value(&reading).expect("json");
         assert_eq!(json["value"], serde_json::Value::Null);
         assert_eq!(json["missing"], "not_present");
@@ -291,15 +303,23 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_missing() {
-        let reading = Reading::fact("t", "T", Kind::Temperature, Unit::Celsius, Ok(f64::NAN));
+        let reading = Reading::fact("t", Why::given("T"), Kind::Temperature, Unit::Celsius, Ok(f64::NAN));
         assert_eq!(reading.value(), Err(NoData::Invalid));
         assert_eq!(reading.state(), State::Unknown);
     }
 
     #[test]
     fn whole_numbers_have_no_fraction() {
-        let json =
-            |v| serde_json::to_value(Reading::fact("t", "T", Kind::Temperature, Unit::Celsius, Ok(v))).expect("json");
+        let json = |v| {
+            serde_json::to_value(Reading::fact(
+                "t",
+                Why::given("T"),
+                Kind::Temperature,
+                Unit::Celsius,
+                Ok(v),
+            ))
+            .expect("json")
+        };
         assert_eq!(json(46.0)["value"].to_string(), "46");
         assert_eq!(json(46.5)["value"].to_string(), "46.5");
         assert_eq!(json(46.5)["missing"], serde_json::Value::Null);

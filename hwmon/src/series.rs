@@ -8,6 +8,7 @@ mod chunk;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use api::hardware::Text;
 use serde::{Deserialize, Serialize};
 
 use crate::memory::{Memory, MemoryError};
@@ -29,11 +30,26 @@ pub struct Label {
     /// The reading.
     pub id: String,
     /// Its name.
-    pub name: String,
+    #[serde(deserialize_with = "named")]
+    pub name: Text,
     /// Its unit.
     pub unit: Unit,
     /// When it last had a value.
     pub last: u64,
+}
+
+/// A name; files of earlier releases have the English one alone.
+fn named<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Text, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Named {
+        Both(Text),
+        English(String),
+    }
+    Ok(match Named::deserialize(from)? {
+        Named::Both(text) => text,
+        Named::English(en) => Text { zh: en.clone(), en },
+    })
 }
 
 /// Least, mean and greatest of a step.
@@ -315,6 +331,7 @@ impl Courses {
             let Ok(value) = reading.value() else { continue };
             let Some(ring) = self.ring(now, reading) else { continue };
             ring.label.last = now;
+            ring.label.name = reading.name().into();
             ring.push_fine(now, value);
             let number = ring.number;
             for tier in &mut ring.tiers {
@@ -341,7 +358,7 @@ impl Courses {
             let number = (0..=u16::MAX).find(|n| self.rings.values().all(|ring| ring.number != *n))?;
             let label = Label {
                 id: reading.id().to_owned(),
-                name: reading.name().to_owned(),
+                name: reading.name().into(),
                 unit: reading.unit(),
                 last: now,
             };

@@ -10,6 +10,8 @@ mod places;
 mod raid;
 mod watchdog;
 
+pub(crate) use chips::named;
+
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};

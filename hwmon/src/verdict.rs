@@ -90,7 +90,7 @@ impl Findings {
         means: &'static Phrase,
     ) {
         let Some(count) = count else { return };
-        let reading = counter(id, name.en(), count);
+        let reading = counter(id, name, count);
         self.read(match (count, weight) {
             (0, _) => reading.judged(State::Ok, phrases::NONE),
             (_, Weight::Note) => reading.judged(State::Info, means),
@@ -107,12 +107,12 @@ impl Findings {
     }
 }
 
-fn counter(id: &'static str, name: &str, count: u64) -> Reading {
+fn counter(id: &'static str, name: &'static Phrase, count: u64) -> Reading {
     #[allow(clippy::cast_precision_loss, reason = "a count beyond 2^53 is as good rounded")]
     Reading::fact(id, name, Kind::Counter, Unit::Count, Ok(count as f64))
 }
 
-fn percent(id: &'static str, name: &str, value: u32) -> Reading {
+fn percent(id: &'static str, name: &'static Phrase, value: u32) -> Reading {
     Reading::fact(id, name, Kind::Share, Unit::Percent, Ok(f64::from(value)))
 }
 
@@ -136,7 +136,7 @@ pub fn judge(drive: &Drive) -> Verdict {
     match &drive.assessment {
         Assessment::Failed(how) => {
             let text = match how {
-                Some(how) => phrases::SELF_FAILS_SAID.with([how.into()]),
+                Some(how) => phrases::SELF_FAILS_SAID.with([how.clone().into()]),
                 None => phrases::SELF_FAILS.into(),
             };
             findings.add(Weight::Failing, "self_assessment", text);
@@ -230,7 +230,7 @@ fn unknown_advice(why: NoData) -> &'static Phrase {
 
 fn used(drive: &Drive, findings: &mut Findings) {
     let Some(used) = drive.used else { return };
-    let reading = percent("life_used", "rated life used", used);
+    let reading = percent("life_used", phrases::R_LIFE_USED, used);
     if used >= LIFE_USED_WARNING {
         let phrase = if used >= 100 {
             phrases::LIFE_OVER
@@ -261,7 +261,7 @@ fn hot(drive: &Drive, solid_state: bool) -> i32 {
 fn temperature(drive: &Drive, solid_state: bool, findings: &mut Findings) {
     let reading = Reading::fact(
         "temperature",
-        "temperature",
+        phrases::R_TEMPERATURE,
         Kind::Temperature,
         Unit::Celsius,
         drive.temperature.map(f64::from),
@@ -298,7 +298,7 @@ fn hours(drive: &Drive, findings: &mut Findings) {
     let value = drive.hours.map(|h| h as f64);
     findings.read(Reading::fact(
         "power_on_hours",
-        "hours of service",
+        phrases::R_HOURS,
         Kind::Duration,
         Unit::Hour,
         value,
@@ -316,12 +316,16 @@ fn tests(drive: &Drive, findings: &mut Findings) {
                 (None, _) => "".into(),
             };
             match outcome {
-                Outcome::Failure(words) => {
+                Outcome::Failure(what) => {
                     let old = hours
                         .zip(drive.hours.ok())
                         .is_some_and(|(at, now)| now >= at.saturating_add(TEST_OLD));
                     let weight = if old { Weight::Warning } else { Weight::Failing };
-                    findings.add(weight, "self_test", phrases::TEST_FAILED.with([when, words.into()]));
+                    findings.add(
+                        weight,
+                        "self_test",
+                        phrases::TEST_FAILED.with([when, what.clone().into()]),
+                    );
                 }
                 _ => findings.add(Weight::Warning, "self_test", phrases::TEST_UNREAD.with([when])),
             }

@@ -18,7 +18,7 @@ mod parts;
 mod sensors;
 mod words;
 
-pub use words::{Words, words};
+pub use words::{Words, about, source, words};
 
 use std::collections::BTreeMap;
 
@@ -151,7 +151,7 @@ fn silence(now: u64, since: &mut BTreeMap<String, u64>, silent: &[String], findi
                 &component,
                 "no_answer",
                 State::Warning,
-                phrases::SOURCE_SILENT.with([source.into()]),
+                phrases::SOURCE_SILENT.with([words::source(source).into()]),
             ));
         }
     }

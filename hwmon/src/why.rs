@@ -22,7 +22,8 @@ impl Phrase {
     }
 
     /// With its values.
-    pub(crate) fn with<const N: usize>(&'static self, values: [Value; N]) -> Why {
+    #[must_use]
+    pub fn with<const N: usize>(&'static self, values: [Value; N]) -> Why {
         Why {
             phrase: self,
             values: values.into(),
@@ -32,7 +33,7 @@ impl Phrase {
 
 /// What stands in a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum Value {
     /// A number with its unit, a name, a device's own words: the same in every language.
     Plain(String),
     /// Another reason.
@@ -77,6 +78,23 @@ enum Language {
 }
 
 impl Why {
+    /// What hardware or its driver calls itself: the same in every language.
+    #[must_use]
+    pub fn given(name: impl Into<String>) -> Self {
+        phrases::PLAIN.with([Value::Plain(name.into())])
+    }
+
+    /// What a device says in its own words, which Chinese puts in quotes.
+    pub(crate) fn own_words(words: impl Into<Value>) -> Self {
+        phrases::OWN_WORDS.with([words.into()])
+    }
+
+    /// Something of a part that has a name of its own: `eth0 link`.
+    #[must_use]
+    pub fn of(part: impl Into<Value>, what: impl Into<Value>) -> Self {
+        phrases::OWNED.with([part.into(), what.into()])
+    }
+
     /// A word for programs, which stays the same over releases.
     #[must_use]
     pub fn code(&self) -> &'static str {

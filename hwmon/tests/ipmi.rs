@@ -270,7 +270,7 @@ fn the_event_log_is_read_piece_by_piece_and_a_supply_says_who_it_is() {
             assert!(begun.elapsed() < PATIENCE, "no event after {order}");
             std::thread::sleep(Duration::from_millis(50));
         };
-        assert_eq!((event.sensor.as_str(), event.text.en().as_str()), (sensor, text));
+        assert_eq!((event.sensor.en().as_str(), event.text.en().as_str()), (sensor, text));
         assert_eq!((event.state, event.begins), (State::Critical, true));
         seen = Some(event.cursor);
     }

@@ -53,7 +53,7 @@ export async function hardware({ page, url, step, assert, eventually, navigate, 
   });
   await step('sources say when they answered, and a box without a management controller says so', async () => {
     const sources = page.getByRole('region', { name: '数据来源' });
-    await sources.getByRole('cell', { name: 'sysfs', exact: true }).waitFor();
+    await sources.getByRole('cell', { name: '内核（sysfs）', exact: true }).waitFor();
     await page.getByRole('region', { name: 'BMC 事件日志' }).getByText('日志为空').waitFor();
     assert((await page.goto(`${url}/hardware?part=bay+1`)).ok(), 'the address');
     await page.getByTestId('part').waitFor();

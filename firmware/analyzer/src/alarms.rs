@@ -197,6 +197,8 @@ fn matches(alarm: &Alarm, query: &AlarmsQuery, words: &[String]) -> bool {
     }
     let texts = [
         alarm.component.as_str(),
+        &alarm.part.zh,
+        &alarm.part.en,
         alarm.serial.as_deref().unwrap_or_default(),
         &alarm.code,
         &alarm.name,

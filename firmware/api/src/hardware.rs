@@ -1,7 +1,7 @@
 //! Hardware: drives, supplies, fans, sensors, what is wrong with them and what to do. `hwmon` answers.
 
-pub use model::AlarmWords as Words;
 use model::Timestamp;
+pub use model::{AlarmText as Text, AlarmWords as Words};
 use serde::{Deserialize, Serialize};
 
 use crate::service;
@@ -180,22 +180,6 @@ pub struct Part {
     pub hot_swap: bool,
 }
 
-/// Words in both of the box's languages.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Text {
-    /// In Chinese.
-    pub zh: String,
-    /// In English.
-    pub en: String,
-}
-
-/// In English, as the journal has it.
-impl std::fmt::Display for Text {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.en)
-    }
-}
-
 /// An open alarm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
@@ -203,6 +187,9 @@ pub struct Alarm {
     pub id: String,
     /// The component: `bay 2`, `supply 1`, or a reading's id.
     pub component: String,
+    /// What people call the component.
+    #[serde(default)]
+    pub part: Text,
     /// The serial number of what is there, where it has one.
     pub serial: Option<String>,
     /// Its kind, a word that stays the same.
@@ -321,7 +308,7 @@ pub struct Reading {
     /// Its name over restarts.
     pub id: String,
     /// What people call it.
-    pub name: String,
+    pub name: Text,
     /// What it is about: `temperature`, `fan`, `voltage` and so on.
     pub kind: String,
     /// The value; `None` where it is missing.
@@ -343,12 +330,14 @@ pub struct Reading {
 pub struct Source {
     /// Its name: `sysfs`, `ipmi`, `sda`.
     pub name: String,
+    /// What people call it.
+    pub label: Text,
     /// When it last answered.
     pub answered: Option<Timestamp>,
     /// Milliseconds that the last answer took.
     pub took_ms: Option<u32>,
     /// Why there is no answer, or less than there should be, in words.
-    pub trouble: Option<String>,
+    pub trouble: Option<Text>,
 }
 
 /// Asks for readings over time.
@@ -381,7 +370,7 @@ pub struct Course {
     /// The reading.
     pub id: String,
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// Its unit.
     pub unit: String,
     /// Least, mean and greatest of each step; `None` where nothing was read.
@@ -398,7 +387,7 @@ pub struct EventLog {
     /// Entries, the newest first.
     pub entries: Vec<LogEntry>,
     /// Why there is none, or not all, in words.
-    pub trouble: Option<String>,
+    pub trouble: Option<Text>,
 }
 
 /// An entry of the management controller's event log.
@@ -409,7 +398,7 @@ pub struct LogEntry {
     /// When, by the controller's clock; `None` where it had none.
     pub at: Option<Timestamp>,
     /// Who: a sensor's name.
-    pub sensor: String,
+    pub sensor: Text,
     /// What.
     pub text: Text,
     /// Whether it begins (`true`) or ends.

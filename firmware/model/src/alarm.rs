@@ -41,13 +41,20 @@ pub struct AlarmWords {
     pub todo: String,
 }
 
-/// What a source said, in both languages.
+/// What a source said or calls something, in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AlarmText {
     /// In Chinese.
     pub zh: String,
     /// In English.
     pub en: String,
+}
+
+/// In English, as the journal has it.
+impl std::fmt::Display for AlarmText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.en)
+    }
 }
 
 /// That somebody has seen an alarm.
@@ -111,4 +118,6 @@ pub struct Alarm {
     pub acknowledged: Option<Acknowledged>,
     /// When it was over; `None`: it is open.
     pub cleared: Option<Cleared>,
+    /// What people call the component; empty where an earlier release wrote the alarm. It stays the last field: see the store.
+    pub part: AlarmText,
 }

@@ -12,7 +12,18 @@ use crate::value::{self, opened};
 /// Number → checksum, version and the alarm.
 const ALARMS: TableDefinition<u64, &[u8]> = TableDefinition::new("alarms");
 /// The version of the rows.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// An earlier one, without the last field: the component's name in both languages.
+const NAMELESS: u8 = 1;
+
+/// A row's alarm.
+fn alarm(row: &[u8]) -> Result<Alarm, redb::Error> {
+    match row.first() {
+        // two empty texts are two lengths of 0
+        Some(&NAMELESS) => value::decode(NAMELESS, &[row, &[0, 0]].concat()),
+        _ => value::decode(VERSION, row),
+    }
+}
 
 impl State {
     /// Gives alarms to `each`, the last number first, from the one below `before` on, until it says no.
@@ -23,8 +34,7 @@ impl State {
             };
             let below = before.map_or(Bound::Unbounded, Bound::Excluded);
             for entry in table.range::<u64>((Bound::Unbounded, below))?.rev() {
-                let alarm = value::decode(VERSION, value::unseal(entry?.1.value())?)?;
-                if !each(alarm) {
+                if !each(alarm(value::unseal(entry?.1.value())?)?) {
                     break;
                 }
             }
@@ -51,5 +61,46 @@ impl State {
             drop(table);
             self.put_in(txn, name, state)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{AlarmSeverity, AlarmSource, AlarmText, AlarmWords, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn rows_of_the_version_before_are_read_without_a_name() {
+        let mut kept = Alarm {
+            id: 7,
+            source: AlarmSource::Hardware,
+            name: "bay-2.pending".to_owned(),
+            component: "bay 2".to_owned(),
+            serial: Some("S1".to_owned()),
+            code: "pending".to_owned(),
+            severity: AlarmSeverity::Warning,
+            text: AlarmText::default(),
+            zh: AlarmWords::default(),
+            en: AlarmWords::default(),
+            raised: Timestamp::from_secs(1),
+            recurrences: 0,
+            acknowledged: None,
+            cleared: None,
+            part: AlarmText {
+                zh: "槽位 2".to_owned(),
+                en: "bay 2".to_owned(),
+            },
+        };
+        let row = value::encode(VERSION, &kept).unwrap();
+        assert_eq!(alarm(&row).unwrap(), kept);
+        // the name's octets are the row's end
+        let (name, mut before) = (postcard::to_allocvec(&kept.part).unwrap(), row);
+        assert!(before.ends_with(&name));
+        before.truncate(before.len() - name.len());
+        before[0] = NAMELESS;
+        kept.part = AlarmText::default();
+        assert_eq!(alarm(&before).unwrap(), kept);
+        assert!(alarm(&before[..before.len() - 1]).is_err() && alarm(&[]).is_err());
     }
 }

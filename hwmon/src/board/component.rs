@@ -97,7 +97,7 @@ impl Component {
 
     /// By the words of its name: controllers name their sensors freely, but all alike.
     fn of_name(reading: &Reading) -> Option<Self> {
-        let words = words(reading.name());
+        let words = words(&reading.name().en());
         let has = |word: &str| words.iter().any(|(w, _)| w == word);
         let number = |names: &[&str]| {
             let at = words.iter().position(|(w, _)| names.contains(&w.as_str()))?;
@@ -236,9 +236,17 @@ impl From<Component> for String {
 mod tests {
     use super::*;
     use crate::Unit;
+    use crate::why::Why;
 
     fn of(id: &str, name: &str) -> String {
-        Component::of(&Reading::fact(id, name, Kind::Temperature, Unit::Celsius, Ok(1.0))).to_string()
+        Component::of(&Reading::fact(
+            id,
+            Why::given(name),
+            Kind::Temperature,
+            Unit::Celsius,
+            Ok(1.0),
+        ))
+        .to_string()
     }
 
     #[test]

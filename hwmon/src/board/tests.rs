@@ -64,7 +64,7 @@ hysteresis = 5
 fn reading(id: &str) -> Reading {
     Reading::fact(
         id,
-        id.rsplit('/').next().expect("a name"),
+        crate::why::Why::given(id.rsplit('/').next().expect("a name")),
         Kind::Temperature,
         Unit::Celsius,
         Ok(1.0),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use api::hardware::EventLog;
+use api::hardware::{EventLog, Text};
 use hwmon::board::{Board, DiskPlace, PortPlace};
 use hwmon::drive::Drive;
 use hwmon::ipmi::sel::Event as LogEvent;
@@ -11,6 +11,7 @@ use hwmon::policy::{Alarm, Event, Subject};
 use hwmon::series::{Courses, Unsaved};
 use hwmon::verdict::judge;
 use hwmon::watch::{Sample, SeenDrive, Watch, WatchState};
+use hwmon::why::{Why, phrases};
 use hwmon::{Kind, NoData, Reading, Unit};
 
 use super::keeper::Keeper;
@@ -50,7 +51,7 @@ pub(crate) struct Monitor {
     /// Sources that are waited for too long.
     late: Vec<String>,
     heard: BTreeMap<String, Heard>,
-    failed: BTreeMap<String, String>,
+    failed: BTreeMap<String, Why>,
     courses: Courses,
     /// The controller's newest events, the newest last.
     log: VecDeque<LogEvent>,
@@ -239,13 +240,11 @@ impl Monitor {
     }
 
     /// Why a source gives nothing.
-    pub(crate) fn trouble(&self, source: &str) -> Option<String> {
-        let failed = self.failed.get(source).cloned();
+    pub(crate) fn trouble(&self, source: &str) -> Option<Text> {
+        let failed = self.failed.get(source).map(Text::from);
         failed.or_else(|| {
-            self.late
-                .iter()
-                .any(|late| late == source)
-                .then(|| "it has not answered in time".to_owned())
+            let late = self.late.iter().any(|late| late == source);
+            late.then(|| phrases::SOURCE_LATE.into())
         })
     }
 
@@ -289,10 +288,9 @@ impl Monitor {
 
     /// The management controller's event log.
     pub(crate) fn event_log(&self) -> EventLog {
-        let none = "this box has no management controller that answers (/dev/ipmi0)";
         let trouble = match self.heard.contains_key("ipmi") {
             true => self.trouble("ipmi"),
-            false => Some(none.to_owned()),
+            false => Some(phrases::NO_CONTROLLER.into()),
         };
         EventLog {
             entries: self.log.iter().rev().map(super::wire::entry).collect(),
@@ -307,11 +305,16 @@ fn temperature(seen: &SeenDrive) -> Reading {
     let value = seen.drive.temperature.map(f64::from);
     Reading::fact(
         temperature_id(seen),
-        format!("{name} temperature"),
+        named_temperature(name),
         Kind::Temperature,
         Unit::Celsius,
         value,
     )
+}
+
+/// What people call a drive's temperature.
+pub(crate) fn named_temperature(disk: &str) -> Why {
+    Why::of(disk, phrases::R_TEMPERATURE)
 }
 
 /// The id of a drive's temperature, which stays with the drive.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hwmon::Reading;
 use hwmon::drive::Drive;
 use hwmon::ipmi::sel::Event;
+use hwmon::why::Why;
 
 /// Octets of a reader's stack.
 const STACK: usize = 256 << 10;
@@ -26,7 +27,7 @@ pub(crate) enum Told {
         events: Vec<Event>,
     },
     /// Nothing, and why.
-    Failed(String),
+    Failed(Why),
 }
 
 /// An answer.
@@ -148,7 +149,7 @@ mod tests {
         let work = move || {
             // hangs like a drive until it is let go
             let _ = gate.recv();
-            Told::Failed("x".to_owned())
+            Told::Failed(Why::given("x"))
         };
         let mut reader = Reader::start("sda", PACE, answers, work).expect("a thread");
         let begin = Instant::now();

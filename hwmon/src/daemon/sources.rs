@@ -9,6 +9,7 @@ use hwmon::drive::Drive;
 use hwmon::ipmi::sel::Cursor;
 use hwmon::ipmi::{Controller, Device};
 use hwmon::sysfs::Root;
+use hwmon::why::{Why, phrases};
 use hwmon::{NoData, filesystems};
 
 use super::readers::{Answer, Pace, Reader, Told};
@@ -80,8 +81,7 @@ impl Sources {
         match root {
             Some(root) => sources.start("sysfs", SYSFS, move || Told::Readings(root.readings())),
             None => {
-                let failed = "there is no /sys: mount it".to_owned();
-                sources.start("sysfs", SYSFS, move || Told::Failed(failed.clone()));
+                sources.start("sysfs", SYSFS, || Told::Failed(phrases::NO_SYSFS.into()));
             }
         }
         sources.start("space", SPACE, || {
@@ -212,7 +212,7 @@ fn controller_reader(device: &Path) -> impl FnMut() -> Told + Send + 'static {
             Some(asked) => asked,
             None => match Device::open(&device, CONTROLLER_ANSWERS) {
                 Ok(opened) => controller.insert(Controller::new(opened)),
-                Err(e) => return Told::Failed(format!("{:#}", anyhow::Error::from(e))),
+                Err(e) => return Told::Failed(failed(e)),
             },
         };
         asked.within(CONTROLLER_ANSWERS);
@@ -238,10 +238,16 @@ fn controller_reader(device: &Path) -> impl FnMut() -> Told + Send + 'static {
             Err(e) => {
                 // opened anew: it may have been restarted
                 controller = None;
-                Told::Failed(format!("{:#}", anyhow::Error::from(e)))
+                Told::Failed(failed(e))
             }
         }
     }
+}
+
+/// An error with its causes, in its own words.
+fn failed(error: hwmon::ipmi::IpmiError) -> Why {
+    let said = format!("{:#}", anyhow::Error::from(error));
+    phrases::SOURCE_FAILED.with([said.into()])
 }
 
 /// Whether a disk can be asked how it is: virtual ones tell nothing.

@@ -6,13 +6,13 @@ use hwmon::drive::{Outcome, Protocol, SelfTest};
 use hwmon::policy::Alarm;
 use hwmon::series::{Answer, Courses};
 use hwmon::verdict::{Health, Weight};
-use hwmon::watch::{SeenDrive, words};
+use hwmon::watch::{SeenDrive, about, source, words};
 use hwmon::why::phrases;
 use hwmon::{NoData, Reading, State};
 use model::Timestamp;
 
 use super::lights::{self, Light};
-use super::monitor::{Monitor, alarm_id, temperature_id};
+use super::monitor::{Monitor, alarm_id, named_temperature, temperature_id};
 
 /// All that is known.
 pub(super) fn hardware(monitor: &Monitor, now: u64, lights: &[Light], unsaved: Option<String>) -> said::Hardware {
@@ -29,7 +29,7 @@ pub(super) fn hardware(monitor: &Monitor, now: u64, lights: &[Light], unsaved: O
         let heat = seen.verdict.readings.iter().find(|one| one.id() == "temperature");
         readings.extend(heat.map(|heat| {
             let mut told = reading(&seen.place.disk, temperature_id(seen), heat, monitor.courses());
-            told.name = format!("{} temperature", seen.place.disk);
+            told.name = named_temperature(&seen.place.disk).into();
             told
         }));
     }
@@ -80,6 +80,7 @@ pub(super) fn alarm(board: &Board, alarm: &Alarm) -> said::Alarm {
     said::Alarm {
         id: alarm_id(alarm),
         component: alarm.subject.place.clone(),
+        part: about(board, alarm).1,
         serial: alarm.subject.serial.clone(),
         code: alarm.code.clone(),
         state: alarm.state,
@@ -104,7 +105,7 @@ fn reading(source: &str, id: String, reading: &Reading, courses: &Courses) -> sa
         source: source.to_owned(),
         kept: courses.has(&id),
         id,
-        name: reading.name().to_owned(),
+        name: reading.name().into(),
         kind: word(&reading.kind()),
         value: reading.value().ok(),
         missing: reading.value().err().map(|missing| word(&missing)),
@@ -185,6 +186,7 @@ fn sources(monitor: &Monitor) -> Vec<said::Source> {
             let heard = monitor.heard().get(name);
             said::Source {
                 name: name.clone(),
+                label: source(name).into(),
                 answered: heard.map(|heard| Timestamp::from_secs(heard.at)),
                 took_ms: heard.map(|heard| heard.took_ms),
                 trouble: monitor.trouble(name),
@@ -404,12 +406,7 @@ fn of_readings(readings: &[&Reading]) -> (said::PartState, Text) {
             State::Critical => said::PartState::Critical,
             _ => said::PartState::Warning,
         };
-        let text = Text::from(worst.reason());
-        let reason = Text {
-            zh: format!("{}：{}", worst.name(), text.zh),
-            en: format!("{}: {}", worst.name(), text.en),
-        };
-        return (state, reason);
+        return (state, worst.told().into());
     }
     if readings.iter().any(|r| r.value().is_ok()) {
         return (said::PartState::Ok, Text::default());
@@ -426,7 +423,7 @@ pub(super) fn entry(event: &hwmon::ipmi::sel::Event) -> said::LogEntry {
     said::LogEntry {
         number: event.cursor.record,
         at: event.time.map(|at| Timestamp::from_secs(u64::from(at))),
-        sensor: event.sensor.clone(),
+        sensor: (&event.sensor).into(),
         text: (&event.text).into(),
         asserted: event.begins,
         state: event.state,

@@ -3,6 +3,7 @@
 use super::octets::{le16, le32, le64, le128, text};
 use crate::NoData;
 use crate::drive::{Assessment, Identity, Nvme, Outcome, Running, SelfTest, TemperatureLimits};
+use crate::why::{Why, phrases};
 
 /// What Identify Controller (figure 276) tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,13 +144,13 @@ pub fn self_tests(log: &[u8]) -> Vec<SelfTest> {
     let (entries, _) = log.get(4..).unwrap_or_default().as_chunks::<28>();
     for entry in entries.iter().take(20) {
         let [status, segment, ..] = entry;
-        let failure = |words: String| Some(Outcome::Failure(words));
+        let failure = |what: Why| Some(Outcome::Failure(what));
         let outcome = match status & 0x0f {
             0 if status >> 4 != 0 => Some(Outcome::Passed),
             1..=4 | 8 | 9 => Some(Outcome::Aborted),
-            5 => failure("Fatal or unknown test error".to_owned()),
-            6 => failure("Completed: unknown failed segment".to_owned()),
-            7 => failure(format!("Completed: failed segment {segment}")),
+            5 => failure(phrases::TEST_FATAL.into()),
+            6 => failure(phrases::TEST_SOME_SEGMENT.into()),
+            7 => failure(phrases::TEST_SEGMENT.with([(*segment).into()])),
             // Fh: never used
             _ => None,
         };

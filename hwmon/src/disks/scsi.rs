@@ -2,6 +2,7 @@
 
 use super::octets::{be, text};
 use crate::drive::{Assessment, Outcome, SelfTest};
+use crate::why::{Phrase, Why, phrases};
 
 /// The most parameters of a log page.
 const PARAMETERS_MAX: usize = 512;
@@ -144,25 +145,25 @@ pub fn informational(page: &[u8]) -> Option<(Assessment, Option<i32>)> {
     let value = parameter(page, 0x2f, 0)?;
     let (asc, ascq) = (*value.first()?, *value.get(1)?);
     let celsius = value.get(2).copied().filter(|t| !matches!(t, 0 | 0xff)).map(i32::from);
+    let failed =
+        |what: &'static Phrase| Assessment::Failed(Some(what.with([format!("{asc:02x}h/{ascq:02x}h").into()])));
     let assessment = match asc {
-        0x5d => Assessment::Failed(Some(format!(
-            "failure prediction threshold exceeded ({asc:02x}h/{ascq:02x}h)"
-        ))),
-        0x0b => Assessment::Failed(Some(format!("{} ({asc:02x}h/{ascq:02x}h)", warning(ascq)))),
+        0x5d => failed(phrases::SENSE_PREDICTED),
+        0x0b => failed(warning(ascq)),
         _ => Assessment::Passed,
     };
     Some((assessment, celsius))
 }
 
 /// Additional sense codes 0Bh.
-fn warning(ascq: u8) -> &'static str {
+fn warning(ascq: u8) -> &'static Phrase {
     match ascq {
-        0x01 => "warning: specified temperature exceeded",
-        0x02 => "warning: enclosure degraded",
-        0x03 => "warning: background self-test failed",
-        0x04 => "warning: background pre-scan found a medium error",
-        0x05 => "warning: background scan found a medium error",
-        _ => "warning",
+        0x01 => phrases::SENSE_HEAT,
+        0x02 => phrases::SENSE_ENCLOSURE,
+        0x03 => phrases::SENSE_SELF_TEST,
+        0x04 => phrases::SENSE_PRE_SCAN,
+        0x05 => phrases::SENSE_SCAN,
+        _ => phrases::SENSE_WARNING,
     }
 }
 
@@ -194,15 +195,15 @@ pub fn self_tests(page: &[u8]) -> Vec<SelfTest> {
             // the rest was never used
             break;
         }
-        let failure = |words: &str| Some(Outcome::Failure(words.to_owned()));
+        let failure = |what: Why| Some(Outcome::Failure(what));
         let outcome = match result {
             0 => Some(Outcome::Passed),
             1 | 2 => Some(Outcome::Aborted),
-            3 => failure("Fatal or unknown test error"),
-            4 => failure("Completed, segment failed"),
-            5 => failure("Failed in first segment"),
-            6 => failure("Failed in second segment"),
-            7 => failure("Failed in segment"),
+            3 => failure(phrases::TEST_FATAL.into()),
+            4 => failure(phrases::TEST_SOME_SEGMENT.into()),
+            5 => failure(phrases::TEST_SEGMENT.with([1u8.into()])),
+            6 => failure(phrases::TEST_SEGMENT.with([2u8.into()])),
+            7 => failure(phrases::TEST_SOME_SEGMENT.into()),
             15 => Some(Outcome::Running),
             _ => None,
         };

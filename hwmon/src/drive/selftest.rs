@@ -1,6 +1,8 @@
 //! Self-tests: what the drive found when it was asked to look.
 
-// The most self-tests that are kept; a drive keeps 21.
+use crate::why::{Phrase, Why, phrases};
+
+/// The most self-tests that are kept; a drive keeps 21.
 const TESTS_MAX: usize = 64;
 
 /// How a self-test ended.
@@ -15,7 +17,7 @@ pub enum Outcome {
     /// Something could not be read.
     ReadFailure,
     /// Another part failed: electronics, servo, a segment that is not named.
-    Failure(String),
+    Failure(Why),
 }
 
 impl Outcome {
@@ -34,7 +36,7 @@ impl Outcome {
         } else if starts("completed: read failure") {
             Some(Self::ReadFailure)
         } else if starts("completed") || starts("failed in") || starts("fatal or unknown") {
-            Some(Self::Failure(words.to_owned()))
+            Some(Self::Failure(failure(words, &lower)))
         } else {
             None
         }
@@ -43,16 +45,16 @@ impl Outcome {
     /// The upper half of ATA's self-test execution status octet (ACS-3, table 137).
     #[must_use]
     pub fn from_ata(status: u8) -> Option<Self> {
-        let failure = |part: &str| Some(Self::Failure(format!("Completed: {part}")));
+        let failure = |what: &'static Phrase| Some(Self::Failure(what.into()));
         match status >> 4 {
             0 => Some(Self::Passed),
             1 | 2 => Some(Self::Aborted),
-            3 => Some(Self::Failure("Fatal or unknown error".to_owned())),
-            4 => failure("unknown failure"),
-            5 => failure("electrical failure"),
-            6 => failure("servo/seek failure"),
+            3 => failure(phrases::TEST_FATAL),
+            4 => failure(phrases::TEST_UNKNOWN),
+            5 => failure(phrases::TEST_ELECTRICAL),
+            6 => failure(phrases::TEST_SERVO),
             7 => Some(Self::ReadFailure),
-            8 => failure("handling damage"),
+            8 => failure(phrases::TEST_HANDLING),
             15 => Some(Self::Running),
             _ => None,
         }
@@ -60,6 +62,22 @@ impl Outcome {
 
     fn is_failure(&self) -> bool {
         matches!(self, Self::ReadFailure | Self::Failure(_))
+    }
+}
+
+/// What failed, by smartctl's words.
+fn failure(words: &str, lower: &str) -> Why {
+    let has = |part: &str| lower.contains(part);
+    match () {
+        () if has("fatal or unknown") => phrases::TEST_FATAL.into(),
+        () if has("unknown failure") => phrases::TEST_UNKNOWN.into(),
+        () if has("electrical") => phrases::TEST_ELECTRICAL.into(),
+        () if has("servo") => phrases::TEST_SERVO.into(),
+        () if has("handling") => phrases::TEST_HANDLING.into(),
+        () if has("first segment") => phrases::TEST_SEGMENT.with([1u8.into()]),
+        () if has("second segment") => phrases::TEST_SEGMENT.with([2u8.into()]),
+        () if has("segment") => phrases::TEST_SOME_SEGMENT.into(),
+        () => Why::own_words(words),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fru::{self, Fru};
 use super::sel::{self, Cursor, Event};
 use super::{IpmiError, Question, Sensor, parse_sdr, reading};
-use crate::why::phrases;
+use crate::why::{Phrase, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// The most records of a repository.
@@ -333,7 +333,7 @@ fn power(told: &[u8]) -> Option<Reading> {
     let value = if on { Ok(watts) } else { Err(NoData::Disabled) };
     Some(Reading::fact(
         "ipmi/dcmi/power",
-        "power of the box",
+        phrases::R_BOX_POWER,
         Kind::Power,
         Unit::Watt,
         value,
@@ -342,7 +342,7 @@ fn power(told: &[u8]) -> Option<Reading> {
 
 fn chassis(told: &[u8]) -> Vec<Reading> {
     let [power, _, misc, ..] = told else { return Vec::new() };
-    let fault = |id: &str, name: &str, octet: u8, bit: u8, state: State| {
+    let fault = |id: &str, name: &'static Phrase, octet: u8, bit: u8, state: State| {
         let set = octet >> bit & 1 == 1;
         let (state, reason) = if set {
             (state, phrases::BMC_CHASSIS)
@@ -351,7 +351,7 @@ fn chassis(told: &[u8]) -> Vec<Reading> {
         };
         Reading::fact(
             format!("ipmi/chassis/{id}"),
-            format!("chassis: {name}"),
+            name,
             Kind::State,
             Unit::Boolean,
             Ok(f64::from(u8::from(set))),
@@ -359,11 +359,17 @@ fn chassis(told: &[u8]) -> Vec<Reading> {
         .judged(state, reason)
     };
     vec![
-        fault("power_overload", "power overload", *power, 1, State::Critical),
-        fault("power_fault", "power fault", *power, 3, State::Critical),
-        fault("intrusion", "opened", *misc, 0, State::Info),
-        fault("drive_fault", "disk fault", *misc, 2, State::Warning),
-        fault("cooling_fault", "cooling fault", *misc, 3, State::Critical),
+        fault(
+            "power_overload",
+            phrases::R_CHASSIS_OVERLOAD,
+            *power,
+            1,
+            State::Critical,
+        ),
+        fault("power_fault", phrases::R_CHASSIS_POWER, *power, 3, State::Critical),
+        fault("intrusion", phrases::R_CHASSIS_OPENED, *misc, 0, State::Info),
+        fault("drive_fault", phrases::R_CHASSIS_DRIVE, *misc, 2, State::Warning),
+        fault("cooling_fault", phrases::R_CHASSIS_COOLING, *misc, 3, State::Critical),
     ]
 }
 

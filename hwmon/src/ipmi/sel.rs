@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::sdr::Sensor;
 use super::states::{crossed, table};
 use crate::State;
-use crate::why::{Why, phrases};
+use crate::why::{Phrase, Why, phrases};
 
 /// How far the log was read: the last record and its time, by which a log that was cleared is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -24,7 +24,7 @@ pub struct Event {
     /// Seconds since 1970 by the controller's clock, which may be wrong; `None` before that was set, and without one.
     pub time: Option<u32>,
     /// The sensor, or what else it is about.
-    pub sensor: String,
+    pub sensor: Why,
     /// How bad it is. The end of something bad is [`State::Info`].
     pub state: State,
     /// Whether it begins; otherwise it ends.
@@ -58,7 +58,7 @@ pub fn event(record: &[u8], sensors: &[Sensor]) -> Option<Event> {
         return Some(Event {
             cursor,
             time,
-            sensor: format!("record of kind {kind:02x}h"),
+            sensor: phrases::BMC_RECORD_KIND.with([format!("{kind:02x}h").into()]),
             state: State::Info,
             begins: true,
             text: phrases::BMC_RECORD.with([octets.join(" ").into()]),
@@ -72,7 +72,10 @@ pub fn event(record: &[u8], sensors: &[Sensor]) -> Option<Event> {
     Some(Event {
         cursor,
         time,
-        sensor: sensor.map_or_else(|| format!("{} {number:02x}h", kind_of(about)), |s| s.name.clone()),
+        sensor: match sensor {
+            Some(sensor) => Why::given(sensor.name.as_str()),
+            None => Why::of(kind_of(about), format!("{number:02x}h")),
+        },
         state: if begins { state } else { State::Info },
         begins,
         text: if begins {
@@ -115,31 +118,31 @@ fn meaning(event: u8, kind: u8, data: [u8; 3], sensor: Option<&Sensor>) -> (Stat
 }
 
 /// Names of sensor types (table 42-3).
-fn kind_of(kind: u8) -> &'static str {
+fn kind_of(kind: u8) -> &'static Phrase {
     match kind {
-        0x01 => "temperature",
-        0x02 => "voltage",
-        0x03 => "current",
-        0x04 => "fan",
-        0x05 => "chassis",
-        0x07 => "processor",
-        0x08 => "power supply",
-        0x09 => "power unit",
-        0x0c => "memory",
-        0x0d => "drive bay",
-        0x0f => "firmware",
-        0x10 => "event log",
-        0x12 => "system event",
-        0x13 => "critical interrupt",
-        0x19 => "chip set",
-        0x1b => "cable",
-        0x1d => "system boot",
-        0x20 => "operating system stop",
-        0x22 => "power state",
-        0x23 => "watchdog",
-        0x28 => "controller",
-        0x29 => "battery",
-        _ => "sensor",
+        0x01 => phrases::K_TEMPERATURE,
+        0x02 => phrases::K_VOLTAGE,
+        0x03 => phrases::K_CURRENT,
+        0x04 => phrases::K_FAN,
+        0x05 => phrases::K_CHASSIS,
+        0x07 => phrases::K_PROCESSOR,
+        0x08 => phrases::K_SUPPLY,
+        0x09 => phrases::K_POWER_UNIT,
+        0x0c => phrases::K_MEMORY,
+        0x0d => phrases::K_BAY,
+        0x0f => phrases::K_FIRMWARE,
+        0x10 => phrases::K_LOG,
+        0x12 => phrases::K_SYSTEM,
+        0x13 => phrases::K_INTERRUPT,
+        0x19 => phrases::K_CHIP_SET,
+        0x1b => phrases::K_CABLE,
+        0x1d => phrases::K_BOOT,
+        0x20 => phrases::K_OS_STOP,
+        0x22 => phrases::K_POWER_STATE,
+        0x23 => phrases::K_WATCHDOG,
+        0x28 => phrases::K_CONTROLLER,
+        0x29 => phrases::K_BATTERY,
+        _ => phrases::K_SENSOR,
     }
 }
 
@@ -159,7 +162,7 @@ mod tests {
         let begun = event(&record(0x08, 3, 0x6f, [1, 0xff, 0xff]), &[]).expect("an event");
         assert_eq!((begun.cursor.record, begun.time), (7, Some(1_700_000_000)));
         assert_eq!(
-            (begun.state, begun.sensor.as_str()),
+            (begun.state, begun.sensor.en().as_str()),
             (State::Critical, "power supply 03h")
         );
         assert_eq!(begun.text.en(), "failed: replace it");
@@ -185,7 +188,7 @@ mod tests {
         let sensors = super::super::sdr::parse(&octets);
         let hot = event(&record(1, 0x30, 0x01, [0x59, 85, 80]), &sensors).expect("an event");
         assert_eq!(hot.text.en(), "at or above its upper critical limit of 80 °C: 85 °C");
-        assert_eq!((hot.sensor.as_str(), hot.state), ("Inlet", State::Critical));
+        assert_eq!((hot.sensor.en().as_str(), hot.state), ("Inlet", State::Critical));
         let bare = event(&record(1, 0x31, 0x01, [0x57, 85, 80]), &sensors).expect("an event");
         assert_eq!(
             (bare.text.en().as_str(), bare.state),

@@ -120,7 +120,7 @@ pub fn reading(sensor: &Sensor, answer: Result<&[u8], NoData>) -> Reading {
     } else {
         sensor.unit
     };
-    let fact = |value| Reading::fact(id, sensor.name.clone(), kind, unit, value);
+    let fact = |value| Reading::fact(id, Why::given(sensor.name.as_str()), kind, unit, value);
     let (raw, flags, states) = match answer {
         Ok([raw, flags, rest @ ..]) => {
             let low = rest.first().copied().unwrap_or(0);

@@ -1,6 +1,7 @@
 //! QSFP, QSFP+ and QSFP28: SFF-8636. As Linux lays them out: the lower page, then the upper pages 00h to 03h of 128 octets each.
 
 use super::{Module, Side, dark, judged, name, rounded, word};
+use crate::why::{Phrase, Why, phrases};
 use crate::{Kind, NoData, Reading, Unit};
 
 /// Upper page 03h, the thresholds.
@@ -25,7 +26,7 @@ pub(super) fn module(octets: &[u8]) -> Module {
 /// A quantity that the module measures.
 struct Quantity {
     id: &'static str,
-    name: &'static str,
+    name: &'static Phrase,
     kind: Kind,
     unit: Unit,
     /// Of one, as the module counts.
@@ -50,9 +51,9 @@ impl Quantity {
         let (id, name) = match lane {
             Some(lane) => (
                 format!("sfp/{port}/{}{lane}", self.id),
-                format!("{port} {} {lane}", self.name),
+                Why::of(port, phrases::LANE.with([self.name.into(), lane.into()])),
             ),
-            None => (format!("sfp/{port}/{}", self.id), format!("{port} {}", self.name)),
+            None => (format!("sfp/{port}/{}", self.id), Why::of(port, self.name)),
         };
         let reading = Reading::fact(id, name, self.kind, self.unit, value.ok_or(NoData::Unsupported));
         // byte 2, bit 2: there are no upper pages but 00h
@@ -74,7 +75,7 @@ impl Quantity {
 
 const TEMPERATURE: Quantity = Quantity {
     id: "temperature",
-    name: "temperature",
+    name: phrases::R_TEMPERATURE,
     kind: Kind::Temperature,
     unit: Unit::Celsius,
     scale: CELSIUS,
@@ -83,7 +84,7 @@ const TEMPERATURE: Quantity = Quantity {
 };
 const VOLTAGE: Quantity = Quantity {
     id: "voltage",
-    name: "voltage",
+    name: phrases::R_VOLTAGE,
     kind: Kind::Voltage,
     unit: Unit::Volt,
     scale: VOLT,
@@ -92,7 +93,7 @@ const VOLTAGE: Quantity = Quantity {
 };
 const RECEIVED: Quantity = Quantity {
     id: "received",
-    name: "light received, lane",
+    name: phrases::R_LIGHT_RECEIVED,
     kind: Kind::Power,
     unit: Unit::Watt,
     scale: WATT,
@@ -101,7 +102,7 @@ const RECEIVED: Quantity = Quantity {
 };
 const BIAS: Quantity = Quantity {
     id: "bias",
-    name: "laser current, lane",
+    name: phrases::R_BIAS,
     kind: Kind::Current,
     unit: Unit::Ampere,
     scale: AMPERE,
@@ -110,7 +111,7 @@ const BIAS: Quantity = Quantity {
 };
 const SENT: Quantity = Quantity {
     id: "sent",
-    name: "light sent, lane",
+    name: phrases::R_LIGHT_SENT,
     kind: Kind::Power,
     unit: Unit::Watt,
     scale: WATT,

@@ -1,6 +1,7 @@
 //! SFP, SFP+ and SFP28: SFF-8472. The first 256 octets say who the module is, the second what it measures.
 
 use super::{Module, Side, dark, judged, name, rounded, word};
+use crate::why::{Phrase, Why, phrases};
 use crate::{Kind, NoData, Reading, Unit};
 
 /// Where the second page begins.
@@ -18,7 +19,7 @@ pub(super) fn module(octets: &[u8]) -> Module {
 /// One measured quantity: temperature, voltage, current, and light.
 struct Quantity {
     id: &'static str,
-    name: &'static str,
+    name: &'static Phrase,
     kind: Kind,
     unit: Unit,
     /// Its thresholds and its value on the second page.
@@ -33,7 +34,7 @@ struct Quantity {
 const QUANTITIES: [Quantity; 5] = [
     quantity(
         "temperature",
-        "temperature",
+        phrases::R_TEMPERATURE,
         (Kind::Temperature, Unit::Celsius),
         0,
         96,
@@ -42,7 +43,7 @@ const QUANTITIES: [Quantity; 5] = [
     ),
     quantity(
         "voltage",
-        "voltage",
+        phrases::R_VOLTAGE,
         (Kind::Voltage, Unit::Volt),
         8,
         98,
@@ -51,7 +52,7 @@ const QUANTITIES: [Quantity; 5] = [
     ),
     quantity(
         "bias",
-        "laser current",
+        phrases::R_BIAS,
         (Kind::Current, Unit::Ampere),
         16,
         100,
@@ -60,7 +61,7 @@ const QUANTITIES: [Quantity; 5] = [
     ),
     quantity(
         "sent",
-        "light sent",
+        phrases::R_LIGHT_SENT,
         (Kind::Power, Unit::Watt),
         24,
         102,
@@ -69,7 +70,7 @@ const QUANTITIES: [Quantity; 5] = [
     ),
     quantity(
         "received",
-        "light received",
+        phrases::R_LIGHT_RECEIVED,
         (Kind::Power, Unit::Watt),
         32,
         104,
@@ -80,7 +81,7 @@ const QUANTITIES: [Quantity; 5] = [
 
 const fn quantity(
     id: &'static str,
-    name: &'static str,
+    name: &'static Phrase,
     (kind, unit): (Kind, Unit),
     limits: usize,
     value: usize,
@@ -121,7 +122,7 @@ impl Quantity {
     fn read(&self, interface: &str, page: &[u8], external: bool) -> Reading {
         let value = self.value(page, external).ok_or(NoData::Unsupported);
         let id = format!("sfp/{interface}/{}", self.id);
-        let reading = Reading::fact(id, format!("{interface} {}", self.name), self.kind, self.unit, value);
+        let reading = Reading::fact(id, Why::of(interface, self.name), self.kind, self.unit, value);
         let limit = |n: usize| word(page, self.limits + n * 2).map(|raw| self.number(raw));
         // byte 110: bit 1 says that no light comes in, bit 7 that the laser is off
         let status = page.get(110).copied().unwrap_or(0);

@@ -2,7 +2,13 @@ use super::*;
 use proptest::prelude::*;
 
 fn reading(id: &str, value: f64) -> Reading {
-    Reading::fact(id, id, Kind::Temperature, Unit::Celsius, Ok(value))
+    Reading::fact(
+        id,
+        crate::why::Why::given(id),
+        Kind::Temperature,
+        Unit::Celsius,
+        Ok(value),
+    )
 }
 
 fn memory() -> (tempfile::TempDir, Memory) {
@@ -42,8 +48,20 @@ fn gaps_stay_gaps_and_states_have_no_course() {
         t + 30,
         &[
             reading("t", 21.0),
-            Reading::fact("link", "link", Kind::State, Unit::Boolean, Ok(1.0)),
-            Reading::fact("gone", "gone", Kind::Fan, Unit::Rpm, Err(crate::NoData::NotPresent)),
+            Reading::fact(
+                "link",
+                crate::why::Why::given("link"),
+                Kind::State,
+                Unit::Boolean,
+                Ok(1.0),
+            ),
+            Reading::fact(
+                "gone",
+                crate::why::Why::given("gone"),
+                Kind::Fan,
+                Unit::Rpm,
+                Err(crate::NoData::NotPresent),
+            ),
         ],
     );
     assert!(courses.has("t") && !courses.has("link") && !courses.has("gone"));

@@ -7,6 +7,7 @@ use crate::drive::{
     ATTRIBUTES_MAX, Assessment, Ata, Attribute, Drive, Identity, Nvme, Outcome, Protocol, Raw, Scsi, SelfTest,
     WhenFailed, label,
 };
+use crate::why::Why;
 use crate::{Error, NoData, input};
 
 const MAKE: &str = "smartctl --json -x DEVICE";
@@ -320,7 +321,7 @@ fn assessment(root: &Value, missing: NoData) -> Assessment {
     let sct = at(root, &["ata_sct_status", "smart_status", "passed"]).as_bool();
     // bit 3 of the exit status: "SMART status check returned DISK FAILING"
     if passed == Some(false) || sct == Some(false) || status & 8 != 0 {
-        return Assessment::Failed(words(at(root, &["smart_status", "scsi", "ie_string"])));
+        return Assessment::Failed(words(at(root, &["smart_status", "scsi", "ie_string"])).map(Why::own_words));
     }
     if passed == Some(true) {
         return Assessment::Passed;
@@ -376,7 +377,9 @@ mod tests {
             "scsi_self_test_0": {"code": {"value": 2, "string": "Background long"}, "result": {"value": 4, "string": "Completed, segment failed"},
             "power_on_time": {"hours": 33}}, "scsi_grown_defect_list": 7}"#,
         );
-        assert!(matches!(&drive.assessment, Assessment::Failed(Some(how)) if how.starts_with("HARDWARE IMPENDING")));
+        assert!(
+            matches!(&drive.assessment, Assessment::Failed(Some(how)) if how.en().starts_with("HARDWARE IMPENDING"))
+        );
         assert_eq!(drive.scsi.and_then(|s| s.grown_defects), Some(7));
         assert_eq!(drive.tests.standing_failure().and_then(|t| t.hours), Some(33));
     }

@@ -6,6 +6,7 @@ mod scsi;
 
 use super::{DRIVES_MAX, grouped, trouble};
 use crate::drive::{Assessment, Drive, Identity, Protocol, TemperatureLimits, label};
+use crate::why::Why;
 use crate::{Error, NoData};
 
 /// The most lines that are read of one drive; `-x` prints some 500.
@@ -193,7 +194,7 @@ impl Reader {
             // a SCSI drive says how it fails
             let how = (!upper.starts_with("FAILED")).then(|| label(verdict)).flatten();
             if !matches!(self.drive.assessment, Assessment::Failed(Some(_))) {
-                self.drive.assessment = Assessment::Failed(how);
+                self.drive.assessment = Assessment::Failed(how.map(Why::own_words));
             }
         }
         true

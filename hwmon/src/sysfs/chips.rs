@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Root;
-use crate::why::{Why, phrases};
+use crate::why::{Phrase, Why, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// One measured quantity of a chip.
@@ -14,20 +14,26 @@ struct Quantity {
     unit: Unit,
     /// What the attribute's number is to be divided by.
     scale: f64,
-    what: &'static str,
+    what: &'static Phrase,
 }
 
 const QUANTITIES: [Quantity; 7] = [
-    quantity("temp", Kind::Temperature, Unit::Celsius, 1e3, "temperature"),
-    quantity("in", Kind::Voltage, Unit::Volt, 1e3, "voltage"),
-    quantity("fan", Kind::Fan, Unit::Rpm, 1.0, "fan"),
-    quantity("curr", Kind::Current, Unit::Ampere, 1e3, "current"),
-    quantity("power", Kind::Power, Unit::Watt, 1e6, "power"),
-    quantity("energy", Kind::Energy, Unit::Joule, 1e6, "energy"),
-    quantity("humidity", Kind::Humidity, Unit::Percent, 1e3, "humidity"),
+    quantity("temp", Kind::Temperature, Unit::Celsius, 1e3, phrases::R_TEMPERATURE),
+    quantity("in", Kind::Voltage, Unit::Volt, 1e3, phrases::R_VOLTAGE),
+    quantity("fan", Kind::Fan, Unit::Rpm, 1.0, phrases::R_FAN),
+    quantity("curr", Kind::Current, Unit::Ampere, 1e3, phrases::R_CURRENT),
+    quantity("power", Kind::Power, Unit::Watt, 1e6, phrases::R_POWER),
+    quantity("energy", Kind::Energy, Unit::Joule, 1e6, phrases::R_ENERGY),
+    quantity("humidity", Kind::Humidity, Unit::Percent, 1e3, phrases::R_HUMIDITY),
 ];
 
-const fn quantity(prefix: &'static str, kind: Kind, unit: Unit, scale: f64, what: &'static str) -> Quantity {
+/// What the sensors are called whose names the kernel begins so: `temp`, `in`, `fan`.
+pub(crate) fn named(prefix: &str) -> Option<&'static Phrase> {
+    let found = QUANTITIES.iter().find(|quantity| quantity.prefix == prefix);
+    found.map(|quantity| quantity.what)
+}
+
+const fn quantity(prefix: &'static str, kind: Kind, unit: Unit, scale: f64, what: &'static Phrase) -> Quantity {
     Quantity {
         prefix,
         kind,
@@ -112,7 +118,7 @@ impl Chip<'_> {
         for number in self.numbers("intrusion") {
             let value = self.raw(&format!("intrusion{number}_alarm"));
             let id = format!("hwmon/{}/intrusion{number}", self.id);
-            let name = format!("{} chassis opened", self.name);
+            let name = Why::of(self.name, phrases::R_OPENED);
             out.push(
                 Reading::fact(id, name, Kind::State, Unit::Boolean, value).judged(State::Info, phrases::INTRUSION),
             );
@@ -163,8 +169,8 @@ impl Chip<'_> {
             .and_then(|path| self.root.text(path).ok())
             .and_then(|label| crate::drive::label(&label));
         let name = match label {
-            Some(label) => format!("{} {label}", self.name),
-            None => format!("{} {} {number}", self.name, quantity.what),
+            Some(label) => Why::given(format!("{} {label}", self.name)),
+            None => phrases::NUMBERED.with([self.name.into(), quantity.what.into(), number.into()]),
         };
         let id = format!("hwmon/{}/{prefix}{number}", self.id);
         let reading = Reading::fact(id, name, quantity.kind, quantity.unit, value);

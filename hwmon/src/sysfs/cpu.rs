@@ -36,14 +36,14 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
     for (package, count) in packages {
         let (id, name) = (
             format!("cpu/package{package}/throttled"),
-            format!("processor {package} throttled"),
+            phrases::R_THROTTLED.with([package.into()]),
         );
         out.push(Reading::fact(id, name, Kind::Counter, Unit::Count, count).judged(State::Info, told));
     }
     if let Some(count) = cores {
         let reading = Reading::fact(
             "cpu/cores/throttled",
-            "processor cores throttled",
+            phrases::R_CORES_THROTTLED,
             Kind::Counter,
             Unit::Count,
             Ok(count),

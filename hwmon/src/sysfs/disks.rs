@@ -11,16 +11,19 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
         };
         // drivers/scsi/scsi_sysfs.c, drivers/nvme/host/core.c
         let (state, reason): (State, Why) = match words.as_str() {
-            "running" | "live" | "created" => (State::Ok, phrases::PLAIN.with([words.as_str().into()])),
+            "running" | "live" => (State::Ok, phrases::DISK_RUNNING.into()),
+            "created" => (State::Ok, phrases::DISK_STARTING.into()),
             "offline" | "transport-offline" | "dead" => (State::Critical, phrases::DISK_GONE.into()),
             "blocked" | "quiesce" | "resetting" | "connecting" => (State::Warning, phrases::DISK_SILENT.into()),
-            _ => (State::Info, phrases::PLAIN.with([words.as_str().into()])),
+            "new" => (State::Info, phrases::DISK_STARTING.into()),
+            "cancel" | "deleted" | "deleting" => (State::Info, phrases::DISK_LEAVING.into()),
+            other => (State::Info, phrases::DISK_STATE.with([other.into()])),
         };
         let value = Ok(f64::from(u8::from(state == State::Ok)));
         out.push(
             Reading::fact(
                 format!("disk/{disk}/answers"),
-                format!("{disk} answers"),
+                Why::of(disk.as_str(), phrases::R_ANSWERS),
                 Kind::State,
                 Unit::Boolean,
                 value,
@@ -40,7 +43,7 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
         out.push(
             Reading::fact(
                 format!("fs/{device}/errors"),
-                format!("{device} file system errors"),
+                Why::of(device.as_str(), phrases::R_FS_ERRORS),
                 Kind::Counter,
                 Unit::Count,
                 count,

@@ -2,7 +2,7 @@
 //! two readings are known; one says only whether there were any.
 
 use super::Root;
-use crate::why::phrases;
+use crate::why::{Why, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
@@ -97,7 +97,7 @@ fn corrected(id: String, name: &str, count: Result<f64, NoData>, out: &mut Vec<R
         Ok(n) if n > 0.0 => (State::Info, phrases::MEMORY_CORRECTED),
         _ => (State::Ok, phrases::NONE),
     };
-    let name = format!("{name} corrected memory errors");
+    let name = Why::of(name, phrases::R_MEMORY_CORRECTED);
     out.push(Reading::fact(id, name, Kind::Counter, Unit::Count, count).judged(state, reason));
 }
 
@@ -106,6 +106,6 @@ fn uncorrected(id: String, name: &str, count: Result<f64, NoData>, out: &mut Vec
         Ok(n) if n > 0.0 => (State::Critical, phrases::MEMORY_LOST),
         _ => (State::Ok, phrases::NONE),
     };
-    let name = format!("{name} uncorrected memory errors");
+    let name = Why::of(name, phrases::R_MEMORY_UNCORRECTED);
     out.push(Reading::fact(id, name, Kind::Counter, Unit::Count, count).judged(state, reason));
 }

@@ -1,7 +1,7 @@
 //! Network ports: class/net. Which ports must have a link is the board's to say.
 
 use super::Root;
-use crate::why::phrases;
+use crate::why::{Why, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// IFF_UP of linux/if.h: the port is switched on.
@@ -16,17 +16,17 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
         }
         link(root, &port, &folder, out);
         for (file, name) in [
-            ("rx_errors", "receive errors"),
-            ("rx_crc_errors", "CRC errors"),
-            ("rx_missed_errors", "frames missed by the card"),
-            ("tx_errors", "send errors"),
+            ("rx_errors", phrases::R_RX_ERRORS),
+            ("rx_crc_errors", phrases::R_CRC_ERRORS),
+            ("rx_missed_errors", phrases::R_MISSED),
+            ("tx_errors", phrases::R_TX_ERRORS),
         ] {
             let count = root.count(&format!("{folder}/statistics/{file}"));
             if count != Err(NoData::NotPresent) {
                 out.push(
                     Reading::fact(
                         format!("net/{port}/{file}"),
-                        format!("{port} {name}"),
+                        Why::of(port.as_str(), name),
                         Kind::Counter,
                         Unit::Count,
                         count,
@@ -56,7 +56,7 @@ fn link(root: &Root, port: &str, folder: &str, out: &mut Vec<Reading>) {
     };
     let reading = Reading::fact(
         format!("net/{port}/link"),
-        format!("{port} link"),
+        Why::of(port, phrases::R_LINK),
         Kind::State,
         Unit::Boolean,
         carrier,
@@ -75,7 +75,7 @@ fn link(root: &Root, port: &str, folder: &str, out: &mut Vec<Reading>) {
     };
     out.push(Reading::fact(
         format!("net/{port}/speed"),
-        format!("{port} speed"),
+        Why::of(port, phrases::R_SPEED),
         Kind::Rate,
         Unit::BitPerSecond,
         speed,
@@ -99,7 +99,7 @@ fn members(root: &Root, port: &str, folder: &str, out: &mut Vec<Reading>) {
         out.push(
             Reading::fact(
                 format!("net/{port}/{member}"),
-                format!("{port} member {member}"),
+                phrases::R_MEMBER_PORT.with([port.into(), member.into()]),
                 Kind::State,
                 Unit::Boolean,
                 value,

@@ -2,16 +2,16 @@
 //! (Documentation/ABI/testing/sysfs-bus-pci-devices-aer_stats).
 
 use super::Root;
-use crate::why::phrases;
+use crate::why::{Why, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
     for device in root.names("bus/pci/devices") {
         let folder = format!("bus/pci/devices/{device}");
         for (file, name, bad) in [
-            ("aer_dev_correctable", "corrected PCIe errors", State::Info),
-            ("aer_dev_nonfatal", "uncorrected PCIe errors", State::Warning),
-            ("aer_dev_fatal", "fatal PCIe errors", State::Critical),
+            ("aer_dev_correctable", phrases::R_PCI_CORRECTED, State::Info),
+            ("aer_dev_nonfatal", phrases::R_PCI_UNCORRECTED, State::Warning),
+            ("aer_dev_fatal", phrases::R_PCI_FATAL, State::Critical),
         ] {
             let Ok(text) = root.text(&format!("{folder}/{file}")) else {
                 continue;
@@ -25,7 +25,7 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
             out.push(
                 Reading::fact(
                     format!("pci/{device}/{file}"),
-                    format!("{device} {name}"),
+                    Why::of(device.as_str(), name),
                     Kind::Counter,
                     Unit::Count,
                     count,

@@ -58,7 +58,7 @@ fn every_quantity_has_its_unit_and_its_limits() {
     let one = |part: &str| find(&readings, &format!("hwmon/pmbus@7-0058/{part}"));
     let told = |part: &str| (one(part).value(), one(part).unit(), one(part).state());
     assert_eq!(told("in1"), (Ok(230.5), crate::Unit::Volt, State::Ok));
-    assert_eq!(one("in1").name(), "pmbus vin");
+    assert_eq!(one("in1").name().en(), "pmbus vin");
     assert_eq!(told("curr1"), (Ok(1.17), crate::Unit::Ampere, State::Critical));
     assert_eq!(told("power1"), (Ok(270.0), crate::Unit::Watt, State::Info));
     assert_eq!(told("power2"), (Ok(1.5), crate::Unit::Watt, State::Info));
@@ -105,7 +105,7 @@ fn memory_is_told_by_its_labels() {
     let readings = root.readings();
     let corrected = find(&readings, "edac/mc0/dimm3/corrected");
     assert_eq!((corrected.value(), corrected.state()), (Ok(7.0), State::Info));
-    assert!(corrected.name().starts_with("CPU0_DIMM_B1"));
+    assert!(corrected.name().en().starts_with("CPU0_DIMM_B1"));
     assert_eq!(find(&readings, "edac/mc0/dimm3/uncorrected").state(), State::Critical);
     assert_eq!(find(&readings, "edac/mc0/uncorrected").state(), State::Ok);
 }

@@ -1,7 +1,7 @@
 //! Watchdogs: class/watchdog (Documentation/ABI/testing/sysfs-class-watchdog).
 
 use super::Root;
-use crate::why::phrases;
+use crate::why::{Why, phrases};
 use crate::{Kind, NoData, Reading, State, Unit};
 
 /// WDIOF_CARDRESET of linux/watchdog.h: the last boot was the watchdog's.
@@ -27,7 +27,7 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
         out.push(
             Reading::fact(
                 format!("watchdog/{watchdog}/active"),
-                format!("{identity} active"),
+                Why::of(&identity, phrases::R_WATCHDOG_ACTIVE),
                 Kind::State,
                 Unit::Boolean,
                 value,
@@ -46,7 +46,7 @@ pub(super) fn read(root: &Root, out: &mut Vec<Reading>) {
         out.push(
             Reading::fact(
                 format!("watchdog/{watchdog}/reset"),
-                format!("{identity} reset the box"),
+                Why::of(&identity, phrases::R_WATCHDOG_RESET),
                 Kind::State,
                 Unit::Boolean,
                 reset,

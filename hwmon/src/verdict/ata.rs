@@ -143,8 +143,8 @@ fn raw(attribute: &Attribute, meaning: Meaning, drive: &Drive, solid_state: bool
         Meaning::Rate if drive.seagate() && !solid_state => {
             if let Some((errors, _)) = attribute.raw.seagate_rate() {
                 let (id, name) = match attribute.id {
-                    1 => ("read_errors", "read errors"),
-                    _ => ("seek_errors", "seek errors"),
+                    1 => ("read_errors", phrases::R_READ_ERRORS),
+                    _ => ("seek_errors", phrases::R_SEEK_ERRORS),
                 };
                 findings.read(counter(id, name, errors).judged(State::Info, phrases::SEAGATE));
             }
@@ -157,7 +157,7 @@ fn life(attribute: &Attribute, findings: &mut Findings) {
     let Some(left) = attribute.value.filter(|v| *v <= 100) else {
         return;
     };
-    let reading = percent("life_left", "rated life left", u32::from(left));
+    let reading = percent("life_left", phrases::R_LIFE_LEFT, u32::from(left));
     if u32::from(left) <= 100 - LIFE_USED_WARNING {
         let name = format!("{} {}", attribute.id, attribute.name);
         let text = phrases::LIFE_LEFT.with([left.into(), name.into()]);

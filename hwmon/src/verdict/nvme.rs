@@ -32,7 +32,7 @@ pub(super) fn judge(nvme: &Nvme, findings: &mut Findings) -> bool {
         );
     }
     if let Some(spare) = nvme.spare {
-        let reading = percent("spare", "spare blocks left", u32::from(spare));
+        let reading = percent("spare", phrases::R_SPARE, u32::from(spare));
         match nvme.spare_threshold {
             Some(threshold) if spare < threshold => {
                 let text = phrases::SPARE_LOW.with([spare.into(), threshold.into()]);

@@ -201,12 +201,12 @@ fn self_tests_are_judged() {
     old.hours = Ok(9_000);
     old.tests.push(SelfTest {
         extended: false,
-        outcome: Outcome::Failure("Completed: electrical failure".to_owned()),
+        outcome: Outcome::Failure(phrases::TEST_ELECTRICAL.into()),
         hours: Some(90),
     });
     assert_eq!(health(&old), Health::Warning);
     assert_eq!(
-        with(Outcome::Failure("Completed: electrical failure".to_owned())).health,
+        with(Outcome::Failure(phrases::TEST_ELECTRICAL.into())).health,
         Health::Failing
     );
 }

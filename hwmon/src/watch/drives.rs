@@ -205,7 +205,7 @@ impl Known {
             if grown < rule.daily {
                 continue;
             }
-            let text = Text::from(phrases::DRIVE_MORE.with([grown.into(), reading.name().into()]));
+            let text = Text::from(phrases::DRIVE_MORE.with([grown.into(), reading.name().clone().into()]));
             match self.said.iter_mut().find(|s| s.code == rule.code) {
                 Some(said) => {
                     said.text = Text {

@@ -9,7 +9,7 @@ use super::{Sample, counters, finding};
 use crate::board::{Board, Component, Limits};
 use crate::policy::{Finding, Limit, Rate, Trigger};
 use crate::why::{Why, phrases};
-use crate::{Kind, NoData, Reading, State};
+use crate::{Kind, NoData, Reading, State, Unit};
 
 /// Readings that are remembered.
 const SENSORS_MAX: usize = 4_096;
@@ -187,10 +187,13 @@ impl Sensor {
             } else {
                 reading.reason().clone()
             };
+            let name = reading.name().clone().into();
+            // of what is or is not, the reason says all
+            if reading.unit() == Unit::Boolean {
+                return phrases::NAMED.with([name, reason.into()]).into();
+            }
             let value = format!("{value}{}", reading.unit().symbol());
-            phrases::NAMED_VALUE
-                .with([reading.name().into(), value.into(), reason.into()])
-                .into()
+            phrases::NAMED_VALUE.with([name, value.into(), reason.into()]).into()
         };
         if told <= self.level {
             self.worse = None;
@@ -277,7 +280,7 @@ impl Sensor {
                 Ok(value) => format!("{value}{unit}").into(),
                 Err(missing) => missing.why().into(),
             };
-            let text = side.with([reading.name().into(), value, format!("{bound}{unit}").into()]);
+            let text = side.with([reading.name().clone().into(), value, format!("{bound}{unit}").into()]);
             findings.push(finding(&self.component, code, state, text));
         }
     }
@@ -294,7 +297,7 @@ impl Sensor {
         let value = reading.value().ok().map(|v| v as u64);
         let grown = self.rate.get_or_insert_default().observe(now, value);
         if grown >= rule.daily {
-            let text = phrases::MORE_IN_A_DAY.with([reading.name().into(), grown.into()]);
+            let text = phrases::MORE_IN_A_DAY.with([reading.name().clone().into(), grown.into()]);
             findings.push(finding(&self.component, rule.code, State::Warning, text));
         }
     }
@@ -310,7 +313,7 @@ impl Sensor {
                 &self.component,
                 "link",
                 State::Critical,
-                phrases::NAMED.with([reading.name().into(), phrases::NONE.into()]),
+                phrases::NAMED.with([reading.name().clone().into(), phrases::NONE.into()]),
             ));
         }
     }
@@ -323,7 +326,7 @@ impl Sensor {
         );
         let lost = self.lost.is_some_and(|since| now.saturating_sub(since) >= LOST);
         if matters && lost && self.worked {
-            let text = phrases::NAMED.with([reading.name().into(), reading.reason().clone().into()]);
+            let text = reading.told();
             findings.push(finding(&self.component, "lost", State::Warning, text));
         }
     }

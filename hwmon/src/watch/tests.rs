@@ -40,7 +40,8 @@ fn read(id: &str, kind: Kind, value: Result<f64, NoData>, state: State) -> (Stri
     let name = id.rsplit('/').next().expect("a name");
     (
         source,
-        Reading::fact(id, name, kind, Unit::Count, value).judged(state, crate::why::phrases::NONE),
+        Reading::fact(id, crate::why::Why::given(name), kind, Unit::Count, value)
+            .judged(state, crate::why::phrases::NONE),
     )
 }
 

@@ -1,7 +1,10 @@
 //! What people read of an alarm, in Chinese and English: what is wrong, and what to do.
 
+use api::hardware::Text;
+
 use crate::board::{Board, Component};
 use crate::policy::Alarm;
+use crate::why::{Phrase, Value, Why, phrases};
 
 /// An alarm in one language.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -12,82 +15,122 @@ pub struct Words {
     pub todo: String,
 }
 
-/// A language of the box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Language {
-    Chinese,
-    English,
-}
-
 /// An alarm's words, Chinese and English. What was measured stands in the alarm's own text.
 #[must_use]
 pub fn words(board: &Board, alarm: &Alarm) -> [Words; 2] {
-    let component: Option<Component> = alarm.subject.place.parse().ok();
-    let problem = problem(&alarm.code);
-    let todo = todo(&alarm.code, component.as_ref());
-    let say = |language: Language| {
-        let part = component
-            .as_ref()
-            .map_or_else(|| alarm.subject.place.clone(), |c| part(board, c, language));
-        let (title, todo) = match language {
-            Language::Chinese => (problem.zh, todo.zh),
-            Language::English => (problem.en, todo.en),
-        };
+    let (component, part) = about(board, alarm);
+    let (problem, todo) = (problem(&alarm.code), todo(&alarm.code, component.as_ref()));
+    [
         Words {
-            title: match language {
-                Language::Chinese => format!("{part}：{title}"),
-                Language::English => format!("{part}: {title}"),
-            },
-            todo: todo.replace("{part}", &part),
-        }
+            title: format!("{}：{}", part.zh, problem.zh),
+            todo: spaced(todo.zh, &part.zh),
+        },
+        Words {
+            title: format!("{}: {}", part.en, problem.en),
+            todo: todo.en.replace("{part}", &part.en),
+        },
+    ]
+}
+
+/// A Chinese text with the part's name in it: blanks stand only between Chinese and other letters.
+fn spaced(text: &str, part: &str) -> String {
+    let chinese = |c: Option<char>| c.is_some_and(|c| !c.is_ascii());
+    let before = if chinese(part.chars().next()) {
+        " {part}"
+    } else {
+        "{part}"
     };
-    [say(Language::Chinese), say(Language::English)]
+    let text = text.replace(before, "{part}");
+    let after = if chinese(part.chars().last()) {
+        "{part} "
+    } else {
+        "{part}"
+    };
+    text.replace(after, "{part}").replace("{part}", part)
+}
+
+/// What an alarm is about, and what people call that.
+#[must_use]
+pub fn about(board: &Board, alarm: &Alarm) -> (Option<Component>, Text) {
+    let component: Option<Component> = alarm.subject.place.parse().ok();
+    let part = component
+        .as_ref()
+        .map_or_else(|| Why::given(alarm.subject.place.as_str()), |c| part(board, c));
+    (component, part.into())
 }
 
 /// A part's name: the board's, or else its kind and number.
-fn part(board: &Board, component: &Component, language: Language) -> String {
-    let (zh, en, which) = match component {
-        Component::Bay(n) => ("槽位", "bay", n.to_string()),
-        Component::Disk(name) => ("硬盘", "disk", name.clone()),
+fn part(board: &Board, component: &Component) -> Why {
+    let one = |phrase: &'static Phrase, which: Value| phrase.with([which]);
+    match component {
+        Component::Bay(n) => one(phrases::PART_BAY, (*n).into()),
+        Component::Disk(name) => one(phrases::PART_DISK, name.into()),
         Component::Supply(n) => {
             // a name of its own is what is printed on the chassis
-            let own = board
-                .supplies()
-                .iter()
-                .find(|s| s.number == *n && s.name != format!("PSU {n}"));
-            if let Some(own) = own {
-                return own.name.clone();
+            let own = board.supplies().iter().find(|s| s.number == *n);
+            match own.filter(|s| s.name != format!("PSU {n}")) {
+                Some(own) => Why::given(own.name.as_str()),
+                None => one(phrases::PART_SUPPLY, (*n).into()),
             }
-            ("电源", "power supply", n.to_string())
         }
-        Component::Supplies => ("电源", "power supplies", String::new()),
+        Component::Supplies => phrases::PART_SUPPLIES.into(),
         Component::Fan(n) => {
-            let own = board
-                .fans()
-                .iter()
-                .find(|f| f.number == *n && f.name != format!("Fan {n}"));
-            if let Some(own) = own {
-                return own.name.clone();
+            let own = board.fans().iter().find(|f| f.number == *n);
+            match own.filter(|f| f.name != format!("Fan {n}")) {
+                Some(own) => Why::given(own.name.as_str()),
+                None => one(phrases::PART_FAN, (*n).into()),
             }
-            ("风扇", "fan", n.to_string())
         }
-        Component::Fans => ("风扇", "fans", String::new()),
-        Component::Port(name) => ("网口", "port", name.clone()),
-        Component::Memory(name) => ("内存", "memory", name.clone()),
-        Component::Processor(n) => ("处理器", "processor", n.to_string()),
-        Component::Room => ("进风口", "air inlet", String::new()),
-        Component::Array(name) => ("磁盘阵列", "array", name.clone()),
-        Component::FileSystem(name) => ("文件系统", "file system", name.clone()),
-        Component::Card(name) => ("扩展卡", "card", name.clone()),
-        Component::Controller => ("管理控制器（BMC）", "management controller", String::new()),
-        Component::Clock => ("时钟", "clock", String::new()),
-        Component::Sensor(id) => ("传感器", "sensor", id.rsplit('/').next().unwrap_or(id).to_owned()),
+        Component::Fans => phrases::PART_FANS.into(),
+        Component::Port(name) => one(phrases::PART_PORT, name.into()),
+        Component::Memory(name) => one(phrases::PART_MEMORY, name.into()),
+        Component::Processor(n) => one(phrases::PART_PROCESSOR, (*n).into()),
+        Component::Room => phrases::PART_ROOM.into(),
+        Component::Array(name) => one(phrases::PART_ARRAY, name.into()),
+        // an id's parts are divided by slashes, so those of a path are not
+        Component::FileSystem(name) => one(phrases::PART_FILE_SYSTEM, name.replace('\\', "/").into()),
+        Component::Card(name) => one(phrases::PART_CARD, name.into()),
+        Component::Controller => phrases::PART_CONTROLLER.into(),
+        Component::Clock => phrases::PART_CLOCK.into(),
+        Component::Sensor(id) => sensor(id),
+    }
+}
+
+/// A sensor's name, from its reading's id or that of its source.
+fn sensor(id: &str) -> Why {
+    let parts: Vec<&str> = id.split('/').collect();
+    match parts.as_slice() {
+        [from] => phrases::PART_SOURCE.with([source(from).into()]),
+        ["watchdog", watchdog, ..] => phrases::PART_WATCHDOG.with([(*watchdog).into()]),
+        ["cpu", ..] => phrases::PART_PROCESSORS.into(),
+        ["ipmi", "chassis", ..] => phrases::PART_CHASSIS.into(),
+        ["ipmi", "dcmi", ..] => phrases::R_BOX_POWER.into(),
+        ["hwmon", chip, sensor] => {
+            let chip = chip.split('@').next().unwrap_or(chip);
+            let quantity = sensor.trim_end_matches(|c: char| c.is_ascii_digit());
+            let number = sensor.strip_prefix(quantity).unwrap_or_default();
+            match crate::sysfs::named(quantity) {
+                Some(what) => phrases::NUMBERED.with([chip.into(), what.into(), number.into()]),
+                None => phrases::PART_SENSOR.with([format!("{chip} {sensor}").into()]),
+            }
+        }
+        [.., last] => phrases::PART_SENSOR.with([(*last).into()]),
+        [] => phrases::K_SENSOR.into(),
+    }
+}
+
+/// Who is asked for readings, by the name among [`Sample::silent`](super::Sample::silent): a disk's name is its own.
+#[must_use]
+pub fn source(name: &str) -> Why {
+    let phrase = match name {
+        "sysfs" => phrases::SOURCE_KERNEL,
+        "ipmi" => phrases::SOURCE_CONTROLLER,
+        "space" => phrases::SOURCE_SPACE,
+        "optics" => phrases::SOURCE_OPTICS,
+        "clock" => phrases::SOURCE_CLOCK,
+        disk => return Why::given(disk),
     };
-    let kind = match language {
-        Language::Chinese => zh,
-        Language::English => en,
-    };
-    format!("{kind} {which}").trim_end().to_owned()
+    phrase.into()
 }
 
 /// The same in both languages.
@@ -339,6 +382,7 @@ mod tests {
     fn a_disk_is_pulled_from_its_bay_in_both_languages() {
         let [zh, en] = words(&Board::unknown(), &alarm("bay 3", "self_assessment"));
         assert!(zh.title.starts_with("槽位 3：") && zh.todo.contains("热插拔"), "{zh:?}");
+        assert!(zh.todo.contains("点亮槽位 3 的指示灯"), "{zh:?}");
         assert!(
             en.title.starts_with("bay 3: ") && en.todo.contains("Locate bay 3"),
             "{en:?}"

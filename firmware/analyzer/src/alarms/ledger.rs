@@ -300,6 +300,10 @@ impl Draft<'_> {
     fn alarm(&self, id: u64, recurrences: u32, said: &hardware::Alarm) -> Alarm {
         let key = Key::said(said);
         let words = |words: &AlarmWords| AlarmWords {
+        let text = |text: &AlarmText, most: usize| AlarmText {
+            zh: clipped(&text.zh, most),
+            en: clipped(&text.en, most),
+        };
             title: clipped(&words.title, WORDS_MAX),
             todo: clipped(&words.todo, WORDS_MAX),
         };
@@ -314,10 +318,7 @@ impl Draft<'_> {
                 hardware::State::Critical => AlarmSeverity::Critical,
                 _ => AlarmSeverity::Warning,
             },
-            text: AlarmText {
-                zh: clipped(&said.text.zh, WORDS_MAX),
-                en: clipped(&said.text.en, WORDS_MAX),
-            },
+            text: text(&said.text, WORDS_MAX),
             zh: words(&said.zh),
             en: words(&said.en),
             raised: said.since,
@@ -325,6 +326,7 @@ impl Draft<'_> {
             acknowledged: None,
             cleared: None,
         }
+            part: text(&said.part, NAME_MAX),
     }
 
     fn clear(&mut self, key: &Key, cleared: Cleared) {

@@ -11,6 +11,10 @@ fn said(n: u64, critical: bool) -> hardware::Alarm {
     hardware::Alarm {
         id: format!("bay-{n}.pending"),
         component: format!("bay {n}"),
+        part: hardware::Text {
+            zh: format!("槽位 {n}"),
+            en: format!("bay {n}"),
+        },
         serial: Some(format!("SER{n}")),
         code: "pending".to_owned(),
         state: if critical {

@@ -117,9 +117,16 @@ impl Show {
         let source = match alarm.source {
             AlarmSource::Hardware => self.say("hardware", "硬件"),
         };
-        match &alarm.serial {
-            Some(serial) => format!("{source}: {} ({serial})", alarm.component),
-            None => format!("{source}: {}", alarm.component),
+        // alarms of earlier releases have no name for it
+        let part = match self.text(&alarm.part) {
+            named if named.is_empty() => alarm.component.clone(),
+            named => named,
+        };
+        match (&alarm.serial, self.0) {
+            (Some(serial), Language::English) => format!("{source}: {part} ({serial})"),
+            (Some(serial), Language::Chinese) => format!("{source}：{part}（{serial}）"),
+            (None, Language::English) => format!("{source}: {part}"),
+            (None, Language::Chinese) => format!("{source}：{part}"),
         }
     }
 
@@ -144,6 +151,10 @@ mod tests {
             source: AlarmSource::Hardware,
             name: "bay-2.pending".to_owned(),
             component: "bay 2".to_owned(),
+            part: AlarmText {
+                zh: "槽位 2".to_owned(),
+                en: "bay 2".to_owned(),
+            },
             serial: Some("WD-77".to_owned()),
             code: "pending".to_owned(),
             severity: AlarmSeverity::Warning,
@@ -188,6 +199,7 @@ mod tests {
                 Alarm {
                     acknowledged: Some(seen.clone()),
                     serial: None,
+                    part: AlarmText::default(),
                     ..alarm(7)
                 },
             ],

@@ -76,10 +76,14 @@ impl Show {
         ]);
         for source in &hardware.sources {
             table.row([
-                source.name.clone(),
+                self.text(&source.label),
                 or_dash(source.answered, time),
                 or_dash(source.took_ms, |ms| format!("{ms} ms")),
-                source.trouble.clone().unwrap_or_default(),
+                source
+                    .trouble
+                    .as_ref()
+                    .map(|trouble| self.text(trouble))
+                    .unwrap_or_default(),
             ]);
         }
         text.push_str(&table.render());
@@ -195,8 +199,8 @@ impl Show {
         ]);
         for reading in &hardware.readings {
             table.row([
-                reading.source.clone(),
-                reading.name.clone(),
+                self.source(hardware, &reading.source),
+                self.text(&reading.name),
                 self.quantity(reading),
                 self.grade(reading.state).to_owned(),
                 self.text(&reading.reason),
@@ -225,7 +229,7 @@ impl Show {
                 table.row([
                     entry.number.to_string(),
                     or_dash(entry.at, time),
-                    entry.sensor.clone(),
+                    self.text(&entry.sensor),
                     self.grade(entry.state).to_owned(),
                     self.text(&entry.text),
                     edge.to_owned(),
@@ -234,18 +238,24 @@ impl Show {
             text = table.render();
         }
         match &log.trouble {
-            Some(trouble) => text.push_str(&format!("{trouble}\n")),
+            Some(trouble) => text.push_str(&format!("{}\n", self.text(trouble))),
             None if log.entries.is_empty() => text.push_str(self.say("The log is empty.\n", "日志为空。\n")),
             None => {}
         }
         text
     }
 
-    fn text(self, text: &Text) -> String {
+    pub(super) fn text(self, text: &Text) -> String {
         match self.0 {
             Language::Chinese => text.zh.clone(),
             Language::English => text.en.clone(),
         }
+    }
+
+    /// What people call a reading's source.
+    fn source(self, hardware: &Hardware, name: &str) -> String {
+        let known = hardware.sources.iter().find(|source| source.name == name);
+        known.map_or_else(|| name.to_owned(), |source| self.text(&source.label))
     }
 
     fn quantity(self, reading: &Reading) -> String {
@@ -326,7 +336,10 @@ mod tests {
             entries: vec![api::hardware::LogEntry {
                 number: 7,
                 at: Some(model::Timestamp::from_secs(1_700_000_000)),
-                sensor: "PSU2 Status".to_owned(),
+                sensor: Text {
+                    zh: "PSU2 Status".to_owned(),
+                    en: "PSU2 Status".to_owned(),
+                },
                 text: Text {
                     zh: "输入丢失或超范围".to_owned(),
                     en: "input lost or out of range".to_owned(),

@@ -7,7 +7,7 @@ export type Severity = 'warning' | 'critical';
 export type Source = 'hardware';
 export const SOURCES: Source[] = ['hardware'];
 export interface Alarm {
-  id: number; source: Source; name: string; component: string; serial: string | null; code: string; severity: Severity; text: Text; zh: Words; en: Words;
+  id: number; source: Source; name: string; component: string; part: Text; serial: string | null; code: string; severity: Severity; text: Text; zh: Words; en: Words;
   raised: number; recurrences: number; acknowledged: { at: number; by: string } | null; cleared: { at: number; how: 'over' | 'replaced' | 'unseen' } | null;
 }
 export interface Counts { critical: number; warning: number; unseen: number }

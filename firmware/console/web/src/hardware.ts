@@ -15,7 +15,7 @@ export interface Part {
 }
 export interface Words { title: string; todo: string }
 export interface Alarm {
-  id: string; component: string; serial: string | null; code: string; state: State; text: Text; zh: Words; en: Words; since: number; acknowledged: string | null;
+  id: string; component: string; part: Text; serial: string | null; code: string; state: State; text: Text; zh: Words; en: Words; since: number; acknowledged: string | null;
 }
 export interface Drive {
   name: string; bay: number | null; model: string | null; serial: string | null; firmware: string | null; capacity_octets: number | null; protocol: string;
@@ -24,16 +24,16 @@ export interface Drive {
   tested: { extent: Extent; outcome: 'passed' | 'aborted' | 'unreadable' | 'failed'; hours: number | null } | null;
 }
 export interface Reading {
-  source: string; id: string; name: string; kind: string; value: number | null; missing: string | null; unit: string; state: State; reason: Text; kept: boolean;
+  source: string; id: string; name: Text; kind: string; value: number | null; missing: string | null; unit: string; state: State; reason: Text; kept: boolean;
 }
-export interface Source { name: string; answered: number | null; took_ms: number | null; trouble: string | null }
+export interface Source { name: string; label: Text; answered: number | null; took_ms: number | null; trouble: Text | null }
 export interface Hardware {
   now: number; health: Health; chassis: { board: string | null; front: Grid; rear: Grid; parts: Part[] }; alarms: Alarm[]; drives: Drive[]; readings: Reading[];
   sources: Source[]; unsaved: string | null;
 }
-export interface Courses { from: number; step_s: number; courses: { id: string; name: string; unit: string; points: ([number, number, number] | null)[] }[] }
-export interface LogEntry { number: number; at: number | null; sensor: string; text: Text; asserted: boolean; state: State }
-export interface EventLog { entries: LogEntry[]; trouble: string | null }
+export interface Courses { from: number; step_s: number; courses: { id: string; name: Text; unit: string; points: ([number, number, number] | null)[] }[] }
+export interface LogEntry { number: number; at: number | null; sensor: Text; text: Text; asserted: boolean; state: State }
+export interface EventLog { entries: LogEntry[]; trouble: Text | null }
 
 /** In the page's language. */
 export const said = (text: Text): string => (lang.now === 'zh-CN' ? text.zh : text.en);

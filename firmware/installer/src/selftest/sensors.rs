@@ -129,8 +129,14 @@ mod tests {
     fn what_the_controller_finds_wrong_is_looked_at_and_so_is_its_silence() {
         use hwmon::why::phrases;
         use hwmon::{Kind, Unit};
-        let lost = Reading::fact("ipmi/1", "PS Redundancy", Kind::State, Unit::Boolean, Ok(1.0))
-            .judged(State::Critical, phrases::S_REDUNDANCY_LOST);
+        let lost = Reading::fact(
+            "ipmi/1",
+            hwmon::why::Why::given("PS Redundancy"),
+            Kind::State,
+            Unit::Boolean,
+            Ok(1.0),
+        )
+        .judged(State::Critical, phrases::S_REDUNDANCY_LOST);
         let part_of = |told| part(Vec::new(), told);
         let found = part_of(Ok(vec![lost]));
         assert_eq!(found.verdict, Verdict::Warning);

@@ -345,7 +345,7 @@ fn a_sas_disk_tells_by_its_log_pages() {
         (Some("W123456"), Some(10_500))
     );
     assert_eq!(drive.identity.capacity, Some(65_536 * 512));
-    assert!(matches!(&drive.assessment, Assessment::Failed(Some(how)) if how.contains("5dh/10h")));
+    assert!(matches!(&drive.assessment, Assessment::Failed(Some(how)) if how.en().contains("5dh/10h")));
     assert_eq!(
         (drive.temperature, drive.limits.critical, drive.hours),
         (Ok(33), Some(60), Ok(60))
@@ -465,7 +465,7 @@ mod hostile {
         assert_eq!((read.len(), read[0].extended), (2, true));
         assert_eq!(
             read[0].outcome,
-            Outcome::Failure("Completed: failed segment 3".to_owned())
+            Outcome::Failure(crate::why::phrases::TEST_SEGMENT.with([3u8.into()]))
         );
         assert_eq!(nvme::running(&tests), None);
         (tests[0], tests[1]) = (2, 40);

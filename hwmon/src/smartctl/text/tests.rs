@@ -60,7 +60,7 @@ fn a_sas_drive_is_read_whole() {
     assert_eq!(drive.identity.model.as_deref(), Some("SEAGATE ST4000NM0023"));
     assert_eq!(drive.identity.serial.as_deref(), Some("Z1Z00000"));
     assert_eq!(drive.identity.capacity, Some(4_000_787_030_016));
-    assert!(matches!(&drive.assessment, Assessment::Failed(Some(how)) if how.contains("asc=5d")));
+    assert!(matches!(&drive.assessment, Assessment::Failed(Some(how)) if how.en().contains("asc=5d")));
     assert_eq!(drive.temperature, Ok(34));
     assert_eq!(drive.limits.critical, Some(60));
     assert_eq!(drive.hours, Ok(33_994));

@@ -26,6 +26,7 @@ fn said(alarm: &hwmon::policy::Alarm) -> hardware::Alarm {
     hardware::Alarm {
         id: format!("{}.{}", alarm.subject.place.replace(' ', "-"), alarm.code),
         component: alarm.subject.place.clone(),
+        part: hardware::Text::default(),
         serial: alarm.subject.serial.clone(),
         code: alarm.code.clone(),
         state: match alarm.state {
@@ -357,6 +358,7 @@ fn those_that_are_over_go_by_number_and_age() {
     world.judge(&[0, 0, 0, 0]);
     let mut draft = ledger.draft();
     draft.report(&world.report());
+        part: AlarmText::default(),
     let written = draft.finish().unwrap();
     assert_eq!(written.removed, [1], "the oldest makes room");
     assert_eq!(written.changed[0].id, most + 1, "no number comes twice");

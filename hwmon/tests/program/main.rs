@@ -1,5 +1,7 @@
 //! The program, as others run it: what it prints, its exit status, and how it refuses bad files.
 
+mod chinese;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
