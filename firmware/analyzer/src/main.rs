@@ -46,6 +46,8 @@ const SOCKET_MODE: u32 = 0o660;
 const READERS: usize = 3;
 /// Those of them that may search through blocks for seconds: a core stays for what is stored meanwhile.
 const SEARCHERS: usize = 1;
+/// Changes of the alarm list at a time, beside the readers: an alarm waits for no question.
+const ALARM_WRITERS: usize = 1;
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Stores flow records and answers questions about them.
@@ -97,7 +99,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     writer::Reported::default().events(&shared.store);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(READERS + 3)
+        .max_blocking_threads(READERS + ALARM_WRITERS + 3)
         .enable_all()
         .build()
         .context("cannot start")?;
@@ -246,6 +248,7 @@ async fn upkeep(shared: Arc<Shared>, jobs: mpsc::Sender<Job>) {
 struct Readers {
     all: Arc<Semaphore>,
     searching: Arc<Semaphore>,
+    alarms: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -253,11 +256,15 @@ impl Readers {
         Self {
             all: Arc::new(Semaphore::new(READERS)),
             searching: Arc::new(Semaphore::new(SEARCHERS)),
+            alarms: Arc::new(Semaphore::new(ALARM_WRITERS)),
         }
     }
 
     /// Waits for the places that the request needs; `None` when the program stops.
     async fn place(&self, request: &AnalyzerRequest) -> Option<[Option<OwnedSemaphorePermit>; 2]> {
+        if let AnalyzerRequest::ReportHardware(_) | AnalyzerRequest::AcknowledgeAlarm(_) = request {
+            return Some([Some(self.alarms.clone().acquire_owned().await.ok()?), None]);
+        }
         let searches = match request {
             AnalyzerRequest::InterfaceTop(_) | AnalyzerRequest::Logs(_) => true,
             AnalyzerRequest::Records(q) => q.scope.is_some() || q.interface.is_some(),

@@ -487,3 +487,37 @@ async fn what_nobody_may_send_hurts_nobody() {
     desk.ask(StatusQuery {}).await;
     desk.ask(InterfacesQuery::default()).await;
 }
+
+#[tokio::test]
+async fn alarms_wait_for_no_question() {
+    use api::alarms::{AcknowledgeAlarm, HardwareReport};
+
+    let readers = Readers::new();
+    let places = u32::try_from(crate::READERS).unwrap();
+    // as many long questions as are read at a time
+    let _reading = readers.all.clone().acquire_many_owned(places).await.unwrap();
+    let at_once = async |request: AnalyzerRequest| {
+        tokio::select! {
+            biased;
+            place = readers.place(&request) => place,
+            () = std::future::ready(()) => None,
+        }
+    };
+    assert!(at_once(StatusQuery {}.into()).await.is_none(), "a question more waits");
+    let report = || HardwareReport {
+        run: 1,
+        at: Timestamp::EPOCH,
+        edges_so_far: 0,
+        edges: Vec::new(),
+        open: Vec::new(),
+    };
+    let place = at_once(report().into()).await;
+    assert!(place.is_some(), "a report does not wait");
+    assert!(at_once(report().into()).await.is_none(), "one change at a time");
+    drop(place);
+    let seen = AcknowledgeAlarm {
+        id: 1,
+        user: "mei".to_owned(),
+    };
+    assert!(at_once(seen.into()).await.is_some(), "nor does who has seen an alarm");
+}
