@@ -50,9 +50,18 @@ impl Outbox {
         }
     }
 
-    /// Takes another number: the list knows a later run than this.
-    pub fn renew(&mut self, run: u64) {
-        (self.run, self.edges) = (run, 0);
+    /// Takes another number, `run` or a greater one: the list knows the run `newer`, which is no earlier than this. Where it is
+    /// this one's number, it was another run's before, and the edges that wait get numbers that the list does not know.
+    pub fn renew(&mut self, newer: u64, run: u64) {
+        let run = run.max(newer.saturating_add(1));
+        let mut edges = 0;
+        if newer == self.run {
+            for edge in self.waiting.iter_mut().filter(|edge| edge.id.run == newer) {
+                edges += 1;
+                edge.id = EdgeId { run, number: edges };
+            }
+        }
+        (self.run, self.edges) = (run, edges);
     }
 
     /// Takes an edge: the alarm after it, and how it ended where it did.
@@ -109,6 +118,7 @@ mod tests {
         Alarm {
             id: format!("bay-{n}.pending"),
             component: format!("bay {n}"),
+            part: api::hardware::Text::default(),
             serial: None,
             code: "pending".to_owned(),
             state: State::Warning,
@@ -118,7 +128,6 @@ mod tests {
             since: Timestamp::from_secs(n),
             acknowledged: None,
         }
-            part: api::hardware::Text::default(),
     }
 
     fn receipt(report: &HardwareReport) -> ReportReceipt {
@@ -146,7 +155,7 @@ mod tests {
         assert_eq!(ids, [(1, 2), (2, 1)]);
         assert_eq!((report.run, report.edges_so_far), (2, 1));
         // under another number, edges are still those that they were
-        outbox.renew(7);
+        outbox.renew(6, 3);
         outbox.push(at, alarm(3), None);
         let again = outbox.report(at, vec![alarm(2), alarm(3)]);
         assert_eq!(again.edges.get(..2), Some(report.edges.as_slice()));

@@ -126,6 +126,7 @@ pub struct HardwareReport {
 pub struct ReportReceipt {
     /// The last edge that was in it: up to this all are on the disk.
     pub last: Option<EdgeId>,
-    /// It was passed over, since a run of this number reported already: who still runs takes a greater one.
+    /// It was passed over, since a run of this number reported already, or more under this very number: who still runs takes
+    /// a greater one, and its edges wait on.
     pub newer: Option<u64>,
 }

@@ -73,9 +73,9 @@ pub(super) async fn tell(shared: &Shared, client: &Client) {
                     shared.keep(&shared.monitor());
                 }
                 match receipt.newer {
-                    // the clock went back
+                    // the clock went back, or what was kept is lost
                     Some(newer) => {
-                        shared.outbox().renew(run_number().max(newer.saturating_add(1)));
+                        shared.outbox().renew(newer, run_number());
                         RETRY
                     }
                     None => AGAIN,

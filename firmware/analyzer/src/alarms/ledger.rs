@@ -199,7 +199,8 @@ impl Draft<'_> {
                 return receipt(Some(run));
             }
             if report.run == run && report.edges_so_far < so_far {
-                return receipt(None);
+                // overtaken, or another run under a number that is taken: its edges were perhaps never seen
+                return receipt(Some(run));
             }
         }
         for edge in &report.edges {
@@ -299,11 +300,11 @@ impl Draft<'_> {
 
     fn alarm(&self, id: u64, recurrences: u32, said: &hardware::Alarm) -> Alarm {
         let key = Key::said(said);
-        let words = |words: &AlarmWords| AlarmWords {
         let text = |text: &AlarmText, most: usize| AlarmText {
             zh: clipped(&text.zh, most),
             en: clipped(&text.en, most),
         };
+        let words = |words: &AlarmWords| AlarmWords {
             title: clipped(&words.title, WORDS_MAX),
             todo: clipped(&words.todo, WORDS_MAX),
         };
@@ -325,8 +326,8 @@ impl Draft<'_> {
             recurrences,
             acknowledged: None,
             cleared: None,
-        }
             part: text(&said.part, NAME_MAX),
+        }
     }
 
     fn clear(&mut self, key: &Key, cleared: Cleared) {
