@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use api::alarms::HardwareReport;
-use api::client::Client;
+use api::client::{CallError, Client};
 use hwmon::policy::{Change, Event};
 use model::{AlarmEnd, Timestamp};
 
@@ -83,7 +83,7 @@ pub(super) async fn tell(shared: &Shared, client: &Client) {
             }
             Err(e) => {
                 let since = *failing.get_or_insert_with(Instant::now);
-                if since.elapsed() >= TELL_AFTER && !std::mem::replace(&mut told, true) {
+                if !absent(&e) && since.elapsed() >= TELL_AFTER && !std::mem::replace(&mut told, true) {
                     log::warn!(EVENT = "untold"; "the alarm list does not take the hardware's alarms, which wait: {e}");
                 }
                 let wait = pause;
@@ -96,6 +96,11 @@ pub(super) async fn tell(shared: &Shared, client: &Client) {
             () = shared.news.notified() => {}
         }
     }
+}
+
+/// Whether no analyzer runs here at all, as on a box whose role has none: then nobody is to be told.
+fn absent(error: &CallError) -> bool {
+    matches!(error, CallError::Connect { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
 }
 
 #[cfg(test)]
@@ -160,6 +165,19 @@ mod tests {
         drop(monitor);
         assert_eq!(shared.outbox().waiting().len(), 1);
         telling.abort();
+    }
+
+    #[tokio::test]
+    async fn a_box_without_an_analyzer_is_told_from_one_that_does_not_answer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shared = shared(folder.path());
+        let client = Client::new(folder.path());
+        let asked = client.call(shared.report()).await.expect_err("nobody there");
+        assert!(absent(&asked), "{asked}");
+        // one that has stopped leaves its socket
+        drop(listener(folder.path()));
+        let asked = client.call(shared.report()).await.expect_err("nobody listens");
+        assert!(!absent(&asked), "{asked}");
     }
 
     #[tokio::test]
