@@ -1,7 +1,9 @@
 //! What a disk says of its own health: its own commands and the verdict of the hardware monitor.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use hwmon::board::DiskPlace;
+use hwmon::sysfs::Root;
 use hwmon::verdict::{Health, Verdict, Weight, judge};
 use serde_json::{Value, json};
 
@@ -19,7 +21,15 @@ pub(crate) struct Condition {
 impl Condition {
     /// Asks a disk by the kernel's name of it: `sda`, `nvme0n1`. One that cannot be asked is [`Health::Unknown`].
     pub(crate) fn read(name: &str) -> Self {
-        Self::of(&judge(&hwmon::disks::read(&asked(name))))
+        let places = Root::open(Path::new("/sys"))
+            .map(|root| root.disks())
+            .unwrap_or_default();
+        let found = places.into_iter().find(|place| place.disk == name);
+        let place = found.unwrap_or_else(|| DiskPlace {
+            disk: name.to_owned(),
+            ..DiskPlace::default()
+        });
+        Self::of(&judge(&hwmon::disks::read(&hwmon::disks::device(&place))))
     }
 
     fn of(verdict: &Verdict) -> Self {
@@ -50,29 +60,11 @@ impl Condition {
     }
 }
 
-/// The device that answers for a disk: an `NVMe` drive's controller, `nvme0` of `nvme0n1`.
-fn asked(name: &str) -> PathBuf {
-    let controller = name
-        .strip_prefix("nvme")
-        .and_then(|rest| rest.split_once('n'))
-        .filter(|(number, _)| !number.is_empty() && number.bytes().all(|c| c.is_ascii_digit()))
-        .map(|(number, _)| format!("nvme{number}"));
-    Path::new("/dev").join(controller.as_deref().unwrap_or(name))
-}
-
 #[cfg(test)]
 mod tests {
     use hwmon::drive::{Assessment, Drive};
 
     use super::*;
-
-    #[test]
-    fn the_controller_answers_for_its_disk() {
-        assert_eq!(asked("nvme0n1"), Path::new("/dev/nvme0"));
-        assert_eq!(asked("nvme12n3"), Path::new("/dev/nvme12"));
-        assert_eq!(asked("sda"), Path::new("/dev/sda"));
-        assert_eq!(asked("vdn1"), Path::new("/dev/vdn1"));
-    }
 
     #[test]
     fn a_disk_that_says_it_fails_must_not_be_used_and_one_that_says_nothing_may() {
