@@ -1,6 +1,7 @@
 //! The sockets' two ends: what collectors send comes back in answers, and what nobody may send hurts nobody.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::sync::Arc;
 
 use api::analyzer::{
@@ -30,6 +31,12 @@ use crate::{Readers, answer, ingest as served};
 const R1: LinkId = LinkId::of_exporter(1);
 const UPLINK: InterfaceId = InterfaceId { exporter: R1, index: 7 };
 
+/// What the analyzer's parts share, with nothing in it but what the store has.
+pub(crate) fn shared(store: Store, folder: &Path) -> Arc<Shared> {
+    let (live, recent, links) = (Live::new(now()), Recent::default(), Links::default());
+    Arc::new(Shared::new(store, folder, live, recent, links))
+}
+
 /// An analyzer on a folder of its own.
 struct Desk {
     shared: Arc<Shared>,
@@ -41,14 +48,7 @@ impl Desk {
     fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(Arc::new(Folder::open(folder.path()).unwrap()), Keep::default(), now()).unwrap();
-        let shared = Shared::new(
-            store,
-            folder.path(),
-            Live::new(now()),
-            Recent::default(),
-            Links::default(),
-        );
-        let shared = Arc::new(shared);
+        let shared = shared(store, folder.path());
         let (jobs, queue) = mpsc::channel(writer::QUEUE);
         let turns = Workers::default().add("writer");
         let writing = shared.clone();

@@ -185,20 +185,8 @@ async fn a_hardware_alarm_is_acknowledged_where_it_comes_from() {
     use api::hardware::HwmonRequest;
     use api::{Service, server};
 
-    use crate::links::Links;
-    use crate::live::Live;
-    use crate::recent::Recent;
-    use crate::writer::{Shared, now};
-
     let (folder, store, _) = desk();
-    let shared = Shared::new(
-        store,
-        folder.path(),
-        Live::new(now()),
-        Recent::default(),
-        Links::default(),
-    );
-    let shared = Arc::new(shared);
+    let shared = crate::tests::shared(store, folder.path());
     shared
         .alarms
         .report(&shared.store, &report(Vec::new(), vec![said(1, true), said(2, true)]))
