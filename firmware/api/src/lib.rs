@@ -12,6 +12,7 @@ pub mod frame;
 pub mod hardware;
 pub mod ingest;
 pub mod labels;
+pub mod metrics;
 pub mod server;
 pub mod sheet;
 pub mod supervisor;

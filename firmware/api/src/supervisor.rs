@@ -10,6 +10,9 @@ use crate::firmware::{
     CancelRequest, FetchRequest, FirmwareQuery, FirmwareStatus, Health, HealthReport, InstallRequest, RebootRequest,
     ReceiveAnswer, ReceiveRequest, SticksRequest, VerifyRequest,
 };
+use crate::metrics::{
+    ChangeMetricsRequest, MetricsAccess, MetricsProved, MetricsQuery, MetricsToken, ProveMetricsRequest,
+};
 use crate::service;
 
 service! {
@@ -57,6 +60,12 @@ service! {
         RestartFirmware(RebootRequest) -> FirmwareStatus,
         /// What the health gate found.
         Health(HealthReport) -> Health,
+        /// Whether metrics are answered, and who read them.
+        Metrics(MetricsQuery) -> MetricsAccess,
+        /// A new token for them, or none.
+        ChangeMetrics(ChangeMetricsRequest) -> MetricsToken,
+        /// Checks a token.
+        ProveMetrics(ProveMetricsRequest) -> MetricsProved,
     }
 }
 

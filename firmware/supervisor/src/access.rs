@@ -66,12 +66,13 @@ pub(crate) fn check(caller: Caller, request: &SupervisorRequest, set_up: bool) -
         Caller::Console => !matches!(request, R::SetupCode(_) | R::Health(_)),
         Caller::Admin => !matches!(
             request,
-            R::SetupCode(_) | R::Setup(_) | R::Authenticate(_) | R::Health(_)
+            R::SetupCode(_) | R::Setup(_) | R::Authenticate(_) | R::Health(_) | R::ProveMetrics(_)
         ),
         // After the set-up the program on the physical console asks for the administrator's password first.
         Caller::Physical => {
-            !matches!(request, R::Setup(_) | R::Health(_))
-                && (set_up || !matches!(request, R::ChangePassword(_)) && !changes_firmware(request))
+            !matches!(request, R::Setup(_) | R::Health(_) | R::ProveMetrics(_))
+                && (set_up
+                    || !matches!(request, R::ChangePassword(_) | R::ChangeMetrics(_)) && !changes_firmware(request))
         }
         Caller::Gate => matches!(request, R::Settings(_) | R::Health(_)),
         Caller::Collector | Caller::Analyzer => matches!(request, R::Settings(_)),
@@ -163,6 +164,37 @@ mod tests {
         assert!(check(Caller::Physical, &restart, false).is_err());
         assert!(check(Caller::Physical, &restart, true).is_ok());
         assert!(check(Caller::Collector, &restart, true).is_err());
+    }
+
+    #[test]
+    fn metrics_tokens_are_checked_for_the_console_and_made_for_administrators() {
+        use api::metrics::{ChangeMetricsRequest, ProveMetricsRequest};
+        let prove = SupervisorRequest::ProveMetrics(ProveMetricsRequest {
+            token: None,
+            source: [192, 0, 2, 1].into(),
+        });
+        let change = SupervisorRequest::ChangeMetrics(ChangeMetricsRequest {
+            on: true,
+            user: String::new(),
+        });
+        assert!(check(Caller::Console, &prove, true).is_ok());
+        for caller in [
+            Caller::Admin,
+            Caller::Physical,
+            Caller::Collector,
+            Caller::Analyzer,
+            Caller::Gate,
+            Caller::Stranger,
+        ] {
+            assert!(check(caller, &prove, true).is_err(), "{caller:?}");
+        }
+        for caller in [Caller::Console, Caller::Admin, Caller::Physical] {
+            assert!(check(caller, &change, true).is_ok(), "{caller:?}");
+        }
+        for caller in [Caller::Collector, Caller::Analyzer, Caller::Gate, Caller::Stranger] {
+            assert!(check(caller, &change, true).is_err(), "{caller:?}");
+        }
+        assert!(check(Caller::Physical, &change, false).is_err());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::access::{self, Caller, Identities};
 use crate::accounts::{ADMIN, Accounts};
 use crate::firmware::Order;
 use crate::lockout::Lockout;
+use crate::metrics::Metrics;
 use crate::vault::{Unconfirmed, Vault};
 use crate::{command, firewall, firmware, ports, reset, setup_code, system, units};
 
@@ -54,6 +55,8 @@ pub(crate) struct State {
     /// The setup code; `None` once the set-up is done.
     pub(crate) setup_code: Option<String>,
     pub(crate) lockout: Lockout,
+    /// Who may read metrics.
+    pub(crate) metrics: Metrics,
     pub(crate) ports: Vec<NetworkPort>,
     /// What was found damaged at the start.
     pub(crate) damage: Vec<String>,
@@ -127,6 +130,7 @@ impl Engine {
                 accounts,
                 setup_code: code,
                 lockout: Lockout::default(),
+                metrics: Metrics::new(loaded.metrics),
                 ports: Vec::new(),
                 damage,
                 failures: BTreeMap::new(),
@@ -197,6 +201,9 @@ impl Engine {
                 let user = who(caller, &request.user);
                 reply(self.office()?.order(|to| Order::Restart(request.at, user, to)).await?)
             }
+            R::Metrics(_) => reply(self.metrics().await),
+            R::ChangeMetrics(request) => reply(self.change_metrics(request, caller).await?),
+            R::ProveMetrics(request) => reply(self.prove_metrics(request).await?),
             R::Health(report) => {
                 let problem = report.problem.or(self.failed_unit().await);
                 reply(self.office()?.order(|to| Order::Health(problem, to)).await?)

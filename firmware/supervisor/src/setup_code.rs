@@ -1,16 +1,15 @@
 //! The code that proves that whoever sets the box up can see its screen or serial port.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
+
+use crate::random;
 
 /// 32 symbols that are not mistaken for each other: no I, O, 0, 1.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// A new random code: 40 bits, written `XXXX-XXXX`.
 pub(crate) fn generate() -> io::Result<String> {
-    let mut random = [0_u8; 8];
-    File::open("/dev/urandom")?.read_exact(&mut random)?;
-    Ok(from_random(random))
+    Ok(from_random(random::octets()?))
 }
 
 fn from_random(random: [u8; 8]) -> String {

@@ -67,7 +67,7 @@ fn login(password: &str) -> AuthenticateRequest {
     }
 }
 
-async fn set_up_engine(disk: &Fragile) -> Engine {
+pub(crate) async fn set_up_engine(disk: &Fragile) -> Engine {
     let engine = engine(disk);
     let code = code(&engine).await;
     engine.set_up(setup(&code)).await.unwrap();

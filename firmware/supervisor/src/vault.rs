@@ -8,11 +8,13 @@ use settings::{Settings, SettingsError};
 
 use crate::accounts::Accounts;
 use crate::disk::{self, Disk};
+use crate::metrics::TokenHash;
 
 const SETTINGS: &str = "settings.json";
 const PREVIOUS: &str = "settings.previous.json";
 const UNCONFIRMED: &str = "unconfirmed.json";
 const ACCOUNTS: &str = "accounts.json";
+const METRICS: &str = "metrics.json";
 const SETUP_CODE: &str = "setup-code";
 const RECOVERED: &str = "password-recovered";
 
@@ -33,6 +35,7 @@ pub(crate) struct Loaded {
     pub(crate) settings: Settings,
     pub(crate) unconfirmed: Option<Unconfirmed>,
     pub(crate) accounts: Accounts,
+    pub(crate) metrics: Option<TokenHash>,
     pub(crate) setup_code: Option<String>,
     /// What was damaged and what was done about it, in words.
     pub(crate) troubles: Vec<String>,
@@ -56,6 +59,7 @@ impl Vault {
         let unconfirmed =
             json(UNCONFIRMED, &mut troubles, self).and_then(|text| self.parse(UNCONFIRMED, &text, &mut troubles));
         let accounts = json(ACCOUNTS, &mut troubles, self).and_then(|text| self.parse(ACCOUNTS, &text, &mut troubles));
+        let metrics = json(METRICS, &mut troubles, self).and_then(|text| self.parse(METRICS, &text, &mut troubles));
         let setup_code = self
             .load_text(SETUP_CODE, &mut troubles)
             .map(|text| text.trim().to_owned());
@@ -63,6 +67,7 @@ impl Vault {
             settings,
             unconfirmed,
             accounts: accounts.unwrap_or_default(),
+            metrics,
             setup_code,
             troubles,
         }
@@ -166,6 +171,14 @@ impl Vault {
     /// Puts accounts on the disk.
     pub(crate) fn save_accounts(&mut self, accounts: &Accounts) -> io::Result<()> {
         disk::replace(&mut *self.disk, ACCOUNTS, &json(accounts)?, 0o600)
+    }
+
+    /// Keeps the hash of the metrics' token over restarts; `None` forgets it.
+    pub(crate) fn save_metrics(&mut self, token: Option<&TokenHash>) -> io::Result<()> {
+        match token {
+            Some(token) => disk::replace(&mut *self.disk, METRICS, &json(token)?, 0o600),
+            None => self.disk.remove(METRICS).and_then(|()| self.disk.sync()),
+        }
     }
 
     /// Keeps the setup code over restarts; `None` forgets it.
@@ -273,12 +286,13 @@ mod tests {
     #[test]
     fn two_damaged_files_give_the_defaults_and_say_so() {
         let disk = Fragile::default();
-        for name in [SETTINGS, PREVIOUS, ACCOUNTS, UNCONFIRMED] {
+        for name in [SETTINGS, PREVIOUS, ACCOUNTS, UNCONFIRMED, METRICS] {
             disk.files.lock().unwrap().insert(name.to_owned(), vec![0xff, 0]);
         }
         let loaded = Vault::new(disk).load();
         assert_eq!(loaded.settings, Settings::default());
-        assert_eq!(loaded.troubles.len(), 5, "{:?}", loaded.troubles);
+        assert!(loaded.metrics.is_none());
+        assert_eq!(loaded.troubles.len(), 6, "{:?}", loaded.troubles);
     }
 
     #[test]

@@ -17,11 +17,12 @@ use crate::disk::{self, Disk};
 const BEFORE: &str = "before-trial.json";
 const AFTER: &str = "after-trial.json";
 /// The files that are kept.
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "settings.json",
     "settings.previous.json",
     "unconfirmed.json",
     "accounts.json",
+    "metrics.json",
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
