@@ -219,6 +219,15 @@ pub struct DriveReason {
     pub text: Text,
 }
 
+/// What a drive counts of sectors or errors over its life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriveCount {
+    /// A word that stays the same: `reallocated`, `pending`, `media_errors`.
+    pub code: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// A drive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Drive {
@@ -250,6 +259,9 @@ pub struct Drive {
     pub hours: Option<u64>,
     /// Part of the rated life that is used, in percent.
     pub used: Option<u32>,
+    /// What it counts of sectors and errors; what it does not count is not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counts: Vec<DriveCount>,
     /// The self-test that runs now.
     pub testing: Option<Testing>,
     /// The newest self-test that has ended.

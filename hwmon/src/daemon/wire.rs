@@ -8,7 +8,7 @@ use hwmon::series::{Answer, Courses};
 use hwmon::verdict::{Health, Weight};
 use hwmon::watch::{SeenDrive, about, source, words};
 use hwmon::why::phrases;
-use hwmon::{NoData, Reading, State};
+use hwmon::{NoData, Reading, State, Unit};
 use model::Timestamp;
 
 use super::lights::{self, Light};
@@ -146,12 +146,29 @@ fn drive(seen: &SeenDrive) -> said::Drive {
         temperature: drive.temperature.ok(),
         hours: drive.hours.ok(),
         used: drive.used,
+        counts: counts(&seen.verdict.readings),
         testing: drive.tests.running().map(|test| said::Testing {
             extent: test.extended.map(extent),
             done: test.done,
         }),
         tested: drive.tests.newest().and_then(tested),
     }
+}
+
+/// The counters among a drive's readings.
+fn counts(readings: &[Reading]) -> Vec<said::DriveCount> {
+    let counters = readings.iter().filter(|one| one.unit() == Unit::Count);
+    let known = counters.filter_map(|one| Some((one.id(), one.value().ok()?)));
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count, and casts of numbers end at the bounds"
+    )]
+    let told = known.map(|(code, count)| said::DriveCount {
+        code: code.to_owned(),
+        count: count as u64,
+    });
+    told.collect()
 }
 
 fn extent(extended: bool) -> said::TestExtent {
@@ -441,5 +458,25 @@ pub(super) fn course(answer: Answer) -> said::Course {
             .into_iter()
             .map(|point| point.map(|p| [p.least, p.mean, p.greatest]))
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hwmon::Kind;
+
+    use super::*;
+
+    #[test]
+    fn what_a_drive_does_not_count_is_not_there() {
+        let reading = |id: &str, unit, value| Reading::fact(id, phrases::N_MEDIA, Kind::Counter, unit, value);
+        let told = counts(&[
+            reading("media_errors", Unit::Count, Ok(8.0)),
+            reading("pending", Unit::Count, Err(NoData::Unsupported)),
+            reading("used", Unit::Percent, Ok(3.0)),
+            reading("reallocated", Unit::Count, Ok(0.0)),
+        ]);
+        let told: Vec<(&str, u64)> = told.iter().map(|one| (one.code.as_str(), one.count)).collect();
+        assert_eq!(told, [("media_errors", 8), ("reallocated", 0)]);
     }
 }
