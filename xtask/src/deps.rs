@@ -47,6 +47,7 @@ pub(crate) const PACKAGES: &[&str] = &[
     "ovmf",
     "pigz",
     "pmacct",
+    "prometheus",
     "python3",
     "qemu-system-x86",
     "rsync",

@@ -146,7 +146,7 @@ fn open(app: &App, account: Account) -> Result<Response, ApiError> {
 }
 
 /// A refusal; of a lock-out with the seconds to wait, which the supervisor's sentence names.
-fn refusal(error: CallError) -> ApiError {
+pub(crate) fn refusal(error: CallError) -> ApiError {
     let mut error = ApiError::from(error);
     if error.kind == Kind::LockedOut {
         error.retry_after_s = seconds_named(&error.message);

@@ -13,6 +13,7 @@ mod identity;
 mod listen;
 mod live;
 mod logs;
+mod metrics;
 mod names;
 mod objects;
 #[cfg(test)]

@@ -21,8 +21,8 @@ use crate::failure::{ApiError, Kind};
 use crate::pulse::Pulse;
 use crate::session::{SessionKey, Sessions, Token};
 use crate::{
-    account, alarms, amend, assets, exporters, firmware, guard, hardware, live, logs, names, objects, ports, queries,
-    signatures, storage, system, traffic,
+    account, alarms, amend, assets, exporters, firmware, guard, hardware, live, logs, metrics, names, objects, ports,
+    queries, signatures, storage, system, traffic,
 };
 
 /// The longest body of a request in octets.
@@ -31,6 +31,8 @@ const BODY_MAX: usize = 64 << 10;
 const SETTINGS_MAX: usize = api::frame::FRAME_MAX;
 /// Live streams at a time.
 const STREAMS_MAX: usize = 64;
+/// Readings of the metrics at a time.
+const SCRAPES_MAX: usize = 4;
 
 /// What the routes share.
 pub(crate) struct App {
@@ -40,6 +42,8 @@ pub(crate) struct App {
     pub(crate) pulse: Pulse,
     /// Places for live streams.
     pub(crate) streams: Arc<Semaphore>,
+    /// Places for readings of the metrics.
+    pub(crate) scrapes: Semaphore,
     /// Turns true when the console stops.
     pub(crate) stopping: watch::Receiver<bool>,
     sessions: Mutex<Sessions>,
@@ -55,6 +59,7 @@ impl App {
             pulse: Pulse::start(client.clone()),
             client,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            scrapes: Semaphore::new(SCRAPES_MAX),
             stopping,
             sessions: Mutex::default(),
             provider,
@@ -226,6 +231,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/firmware/sticks", post(firmware::sticks))
         .route("/firmware/install", post(firmware::install))
         .route("/firmware/restart", post(firmware::restart))
+        .route("/metrics", get(metrics::access))
+        .route("/metrics/token", post(metrics::new_token).delete(metrics::switch_off))
         .route("/password", post(account::change_password))
         .layer(middleware::from_fn_with_state(app.clone(), signed_in));
     let after_setup = Router::new()
@@ -242,6 +249,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .nest("/api/v1", api)
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(system::ready))
+        .route("/metrics", get(metrics::scrape))
         .fallback(get(assets::serve))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn(guard::shield))
