@@ -21,6 +21,7 @@ mod keys;
 mod kinds;
 mod lang;
 mod links;
+mod metrics;
 mod objects;
 mod offline;
 mod pam;

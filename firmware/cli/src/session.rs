@@ -159,6 +159,9 @@ impl Session {
                 self.print(format, self.ask(api::collector::StatusQuery {})?, |c| show.capture(c))?
             }
             Action::ShowStorage => self.show_storage(format)?,
+            Action::ShowMetrics | Action::SetMetricsToken | Action::SetMetricsOff => {
+                self.about_metrics(parsed, format)?
+            }
             Action::ShowHardware
             | Action::ShowSensors
             | Action::ShowHardwareEvents

@@ -170,6 +170,21 @@ pub(super) const CHANGE: &[Command] = &[
         ),
     ),
     command(
+        "set metrics token",
+        Action::SetMetricsToken,
+        false,
+        (
+            "make a token with which Prometheus reads metrics; the one before it is void",
+            "生成 Prometheus 抓取指标用的令牌，之前的令牌失效",
+        ),
+    ),
+    command(
+        "set metrics off",
+        Action::SetMetricsOff,
+        false,
+        ("answer no metrics", "关闭指标接口"),
+    ),
+    command(
         "set exporter EXPORTER address ADDRESS,... [sampling RATE] [snmp CREDENTIALS]",
         Action::SetExporter,
         false,

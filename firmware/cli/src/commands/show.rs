@@ -233,6 +233,15 @@ pub(super) const SHOW: &[Command] = &[
         ("the settings in force", "当前设置"),
     ),
     command(
+        "show metrics",
+        Action::ShowMetrics,
+        false,
+        (
+            "whether Prometheus may read metrics, and who did last",
+            "Prometheus 指标接口是否启用，以及最近一次抓取",
+        ),
+    ),
+    command(
         "show applications",
         Action::ShowApplications,
         false,
