@@ -493,6 +493,25 @@ await step('a setting is changed and kept', async () => {
   await home.waitFor();
   assert((await home.inputValue()).includes('100.64.0.0/10'), 'not kept');
 });
+await step('a token for metrics is shown once, reads metrics, and is taken away', async () => {
+  await navigate('Settings');
+  const card = page.getByTestId('metrics');
+  const read = async (token) => (await context.request.get(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).status();
+  assert((await read('none')) === 404, 'metrics are answered without a token');
+  await card.getByRole('button', { name: 'Make a new token' }).click();
+  const shown = page.getByTestId('metrics-token');
+  await shown.waitFor();
+  const token = (await shown.innerText()).trim();
+  assert(/^[0-9a-f]{64}$/.test(token), `no token: ${token}`);
+  assert((await read(token)) === 200, 'the token reads nothing');
+  await page.reload();
+  await card.getByText('Token made').waitFor();
+  assert((await shown.count()) === 0, 'the token is shown again');
+  await card.getByRole('button', { name: 'Switch off' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Switch off' }).click();
+  await card.getByText('there is no token').waitFor();
+  assert((await read(token)) === 404, 'the token still reads');
+});
 async function changePassword(current, next) {
   await page.getByRole('button', { name: /^User menu/ }).click();
   await button('Change password').click();

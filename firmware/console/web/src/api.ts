@@ -86,6 +86,8 @@ export interface Settings {
   ports: Record<string, PortSettings>; application_logs: boolean; signatures: string; flow: { idle_s: number; active_s: number };
 }
 export interface SettingsAnswer { change: number; settings: Settings; ports: NetworkPort[]; unconfirmed_until: number | null }
+/** Whether metrics are answered: when the token was made, and who read last. */
+export interface MetricsAccess { made: number | null; read: { at: number; source: string } | null }
 export interface ApplyAnswer { revision: number; confirm_until: number | null }
 
 export class ApiError extends Error {
