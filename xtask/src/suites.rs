@@ -20,6 +20,7 @@ mod hardware;
 mod kills;
 mod lan;
 mod layer7;
+mod metrics;
 mod playback;
 mod ports;
 mod reproducible;

@@ -12,6 +12,7 @@ use super::exporters::{self, Exporters};
 use super::flows;
 use super::hardware;
 use super::layer7;
+use super::metrics;
 use super::playback::{Playback, office};
 use super::session::{PASSWORD, Session, first_boot};
 use super::tally::Tally;
@@ -60,6 +61,7 @@ fn whole(tally: &mut Tally, looks: Looks) -> Result<()> {
     layer7::checks(tally, &session);
     hardware::checks(tally, &session, &guest);
     alarms::checks(tally, &session, &guest);
+    metrics::checks(tally, &session);
     tally.check("the data partition grew to the disk", grown(&session));
     tally.check(
         "the physical console asks for the password, then obeys",

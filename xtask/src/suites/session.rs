@@ -124,6 +124,22 @@ impl Session {
         ))
     }
 
+    /// Asks for a path as a program does that has a token, or none, and returns the HTTP status and the answer.
+    pub(crate) fn get(&self, path: &str, token: Option<&str>) -> Result<(u16, String)> {
+        let mut command = self.command("curl");
+        command.args(["-sk", "-m", "60", "-o", "-", "-w", "\n%{http_code}"]);
+        if let Some(token) = token {
+            command.arg("-H").arg(format!("Authorization: Bearer {token}"));
+        }
+        let out = command
+            .arg(format!("{}{path}", self.https))
+            .output()
+            .context("cannot start curl")?;
+        let text = String::from_utf8_lossy(&out.stdout);
+        let (answer, status) = text.rsplit_once('\n').context("curl printed no status")?;
+        Ok((status.trim().parse().unwrap_or(0), answer.to_owned()))
+    }
+
     /// The first set-up: language English, [`PASSWORD`].
     pub(crate) fn set_up(&self, code: &str) -> Result<()> {
         let (status, answer) = self.post(
