@@ -213,7 +213,7 @@ fn array(bench: &mut Bench) -> Result<()> {
     let share = bench
         .wait_for(SOON, |hardware| {
             let sync = reading(hardware, "md/md0/sync")?;
-            sync["name"].as_str()?.ends_with("recover").then_some(())?;
+            sync["name"]["en"].as_str()?.ends_with("recover").then_some(())?;
             sync["value"].as_f64()
         })
         .context("the rebuild's progress")?;

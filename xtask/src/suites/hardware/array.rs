@@ -163,7 +163,7 @@ fn replaced(session: &Session, guest: &mut Guest, empty: PathBuf) -> Result<()> 
     let share = session
         .wait_for("hardware", SOON, |hardware| {
             let sync = reading(hardware, "md/md127/sync")?;
-            sync["name"].as_str()?.ends_with("recover").then_some(())?;
+            sync["name"]["en"].as_str()?.ends_with("recover").then_some(())?;
             sync["value"].as_f64()
         })
         .context("the rebuild's progress")?;
