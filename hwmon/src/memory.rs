@@ -35,6 +35,15 @@ pub enum MemoryError {
     },
 }
 
+/// Whose courses a file has, by number.
+#[derive(Debug, Default)]
+pub struct Labels {
+    /// Those that can be read.
+    pub known: Vec<(u16, Label)>,
+    /// The numbers of those that cannot: of a later release.
+    pub unknown: Vec<u16>,
+}
+
 /// The file.
 #[derive(Debug)]
 pub struct Memory {
@@ -186,21 +195,20 @@ impl Memory {
         })
     }
 
-    /// Whose courses are kept, by number. A label of another release that cannot be read is left out.
+    /// Whose courses are kept.
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub fn labels(&self) -> Result<Vec<(u16, Label)>, MemoryError> {
-        let all = || -> Result<Vec<(u16, Label)>, redb::Error> {
+    pub fn labels(&self) -> Result<Labels, MemoryError> {
+        let all = || -> Result<Labels, redb::Error> {
             let table = self.database.begin_read()?.open_table(LABELS)?;
-            let mut labels = Vec::new();
+            let mut labels = Labels::default();
             for entry in table.iter()? {
                 let (number, label) = entry?;
-                labels.extend(
-                    serde_json::from_slice(label.value())
-                        .ok()
-                        .map(|label| (number.value(), label)),
-                );
+                match serde_json::from_slice(label.value()) {
+                    Ok(label) => labels.known.push((number.value(), label)),
+                    Err(_) => labels.unknown.push(number.value()),
+                }
             }
             Ok(labels)
         };
@@ -247,6 +255,16 @@ impl Memory {
             }
             Ok(())
         })
+    }
+
+    /// Keeps what is no label of this release.
+    #[cfg(test)]
+    pub(crate) fn keep_label(&self, number: u16, label: &[u8]) {
+        let kept = self.write(|write| {
+            write.open_table(LABELS)?.insert(number, label)?;
+            Ok(())
+        });
+        kept.expect("kept");
     }
 }
 

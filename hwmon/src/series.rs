@@ -24,13 +24,13 @@ const FINE_KEPT: usize = 360;
 /// A course without a value for so many seconds gives its place to a new one.
 const FORGOTTEN: u64 = 86_400;
 
-/// Whose course it is, as the file knows it.
+/// Whose course it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
 pub struct Label {
     /// The reading.
     pub id: String,
     /// Its name.
-    #[serde(deserialize_with = "named")]
     pub name: Text,
     /// Its unit.
     pub unit: Unit,
@@ -38,18 +38,39 @@ pub struct Label {
     pub last: u64,
 }
 
-/// A name; files of earlier releases have the English one alone.
-fn named<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Text, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Named {
-        Both(Text),
-        English(String),
+/// A label as the file has it: earlier releases read it, and wrote it without the Chinese name.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    id: String,
+    name: String,
+    #[serde(default)]
+    zh: String,
+    unit: Unit,
+    last: u64,
+}
+
+impl From<Kept> for Label {
+    fn from(kept: Kept) -> Self {
+        let zh = if kept.zh.is_empty() { kept.name.clone() } else { kept.zh };
+        Self {
+            id: kept.id,
+            name: Text { zh, en: kept.name },
+            unit: kept.unit,
+            last: kept.last,
+        }
     }
-    Ok(match Named::deserialize(from)? {
-        Named::Both(text) => text,
-        Named::English(en) => Text { zh: en.clone(), en },
-    })
+}
+
+impl From<Label> for Kept {
+    fn from(label: Label) -> Self {
+        Self {
+            id: label.id,
+            name: label.name.en,
+            zh: label.name.zh,
+            unit: label.unit,
+            last: label.last,
+        }
+    }
 }
 
 /// Least, mean and greatest of a step.
@@ -235,6 +256,8 @@ pub struct Courses {
     /// Full chunks that were not written yet.
     full: Vec<(ChunkKey, Chunk)>,
     forgotten: Vec<u16>,
+    /// Numbers of labels that only a later release can read: their past is no other reading's.
+    taken: Vec<u16>,
 }
 
 /// One course that was asked for.
@@ -295,8 +318,12 @@ impl Courses {
     /// # Errors
     /// Where the file cannot be read.
     pub fn resume(memory: &Memory, now: u64) -> Result<Self, MemoryError> {
-        let mut courses = Self::default();
-        for (number, label) in memory.labels()?.into_iter().take(COURSES_MAX) {
+        let labels = memory.labels()?;
+        let mut courses = Self {
+            taken: labels.unknown,
+            ..Self::default()
+        };
+        for (number, label) in labels.known.into_iter().take(COURSES_MAX) {
             let mut ring = Ring::new(number, label);
             for tier in &mut ring.tiers {
                 let chunk = now / tier.grain.step() / tier.grain.slots();
@@ -355,7 +382,8 @@ impl Courses {
                 self.full.retain(|(key, _)| key.number != gone.number);
                 self.forgotten.push(gone.number);
             }
-            let number = (0..=u16::MAX).find(|n| self.rings.values().all(|ring| ring.number != *n))?;
+            let free = |n: &u16| !self.taken.contains(n) && self.rings.values().all(|ring| ring.number != *n);
+            let number = (0..=u16::MAX).find(free)?;
             let label = Label {
                 id: reading.id().to_owned(),
                 name: reading.name().into(),

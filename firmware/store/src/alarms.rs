@@ -11,18 +11,14 @@ use crate::value::{self, opened};
 
 /// Number → checksum, version and the alarm.
 const ALARMS: TableDefinition<u64, &[u8]> = TableDefinition::new("alarms");
-/// The version of the rows.
-const VERSION: u8 = 2;
-/// An earlier one, without the last field: the component's name in both languages.
-const NAMELESS: u8 = 1;
+/// The version of the rows. New fields come at the end, and earlier releases ignore what follows those that they know:
+/// a row that they cannot read would cost them the file.
+const VERSION: u8 = 1;
 
 /// A row's alarm.
 fn alarm(row: &[u8]) -> Result<Alarm, redb::Error> {
-    match row.first() {
-        // two empty texts are two lengths of 0
-        Some(&NAMELESS) => value::decode(NAMELESS, &[row, &[0, 0]].concat()),
-        _ => value::decode(VERSION, row),
-    }
+    // rows of earlier releases end before the component's name: two empty texts are two lengths of 0
+    value::decode(VERSION, &[row, &[0, 0]].concat())
 }
 
 impl State {
@@ -94,11 +90,10 @@ mod tests {
         };
         let row = value::encode(VERSION, &kept).unwrap();
         assert_eq!(alarm(&row).unwrap(), kept);
-        // the name's octets are the row's end
+        // the name's octets are the row's end, and those who know no name leave them
         let (name, mut before) = (postcard::to_allocvec(&kept.part).unwrap(), row);
         assert!(before.ends_with(&name));
         before.truncate(before.len() - name.len());
-        before[0] = NAMELESS;
         kept.part = AlarmText::default();
         assert_eq!(alarm(&before).unwrap(), kept);
         assert!(alarm(&before[..before.len() - 1]).is_err() && alarm(&[]).is_err());

@@ -127,7 +127,7 @@ fn courses_are_bounded_and_what_fell_silent_gives_way() {
         number,
     };
     assert_eq!(memory.chunk(old).expect("read"), None);
-    assert_eq!(memory.labels().expect("read").len(), COURSES_MAX);
+    assert_eq!(memory.labels().expect("read").known.len(), COURSES_MAX);
 }
 
 #[test]
@@ -190,4 +190,51 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn labels_are_read_by_the_release_before_and_its_own_are_read() {
+    /// As the first release had it.
+    #[derive(Deserialize)]
+    struct First {
+        id: String,
+        name: String,
+        unit: Unit,
+        last: u64,
+    }
+    let label = Label {
+        id: "bmc/1".to_owned(),
+        name: Text {
+            zh: "功率".to_owned(),
+            en: "power".to_owned(),
+        },
+        unit: Unit::Watt,
+        last: 7,
+    };
+    let json = serde_json::to_string(&label).expect("written");
+    let first: First = serde_json::from_str(&json).expect("read by the release before");
+    assert_eq!(
+        (first.id.as_str(), first.name.as_str(), first.unit, first.last),
+        ("bmc/1", "power", Unit::Watt, 7)
+    );
+    assert_eq!(serde_json::from_str::<Label>(&json).expect("read"), label);
+    let before = json.replace(",\"zh\":\"功率\"", "");
+    assert_ne!(before, json);
+    let read: Label = serde_json::from_str(&before).expect("the one before is read");
+    assert_eq!((read.name.zh.as_str(), read.name.en.as_str()), ("power", "power"));
+}
+
+#[test]
+fn the_number_of_a_label_that_cannot_be_read_is_not_given_again() {
+    let (_folder, memory) = memory();
+    let t = 1_700_000_000;
+    let mut courses = Courses::default();
+    courses.push(t, &[reading("a", 1.0), reading("b", 2.0)]);
+    memory.keep_courses(&courses.unsaved(t)).expect("kept");
+    let number = courses.rings.get("a").expect("the first").number;
+    memory.keep_label(number, b"{\"of\":\"a later release\"}");
+    let mut courses = Courses::resume(&memory, t + 60).expect("resumed");
+    assert!(!courses.has("a") && courses.has("b"));
+    courses.push(t + 60, &[reading("new", 3.0)]);
+    assert_ne!(courses.rings.get("new").expect("the new one").number, number);
 }
