@@ -158,7 +158,7 @@ fn problem(code: &str) -> Said {
         | "uncorrected_reads"
         | "uncorrected_writes"
         | "uncorrected_verifies"
-        | "media_errors" => of("出现无法纠正的读写错误", "there were uncorrectable errors"),
+        | "media_errors" => of("出现不可纠正的读写错误", "there were uncorrectable errors"),
         "end_to_end" => of("盘内数据校验出错", "data was damaged inside the drive"),
         "spin_retries" => of("电机多次尝试才能起转", "the motor needed several tries to spin up"),
         "life_left" | "life_used" => of("写入寿命即将用尽", "its rated life is nearly used up"),
@@ -188,7 +188,7 @@ fn problem(code: &str) -> Said {
         "voltage" => of("电压超出范围", "a voltage is out of range"),
         "power" => of("功率或电流超出范围", "power or current is out of range"),
         "memory_corrected" => of("可纠正的内存错误过多", "too many corrected memory errors"),
-        "memory_uncorrected" => of("出现无法纠正的内存错误", "uncorrected memory errors"),
+        "memory_uncorrected" => of("出现不可纠正的内存错误", "uncorrected memory errors"),
         "array" => of("磁盘阵列降级或失效", "is degraded or has failed"),
         "member" => of("阵列成员盘失效", "a member has failed"),
         "link" => of("没有链路", "has no link"),
@@ -198,8 +198,8 @@ fn problem(code: &str) -> Said {
         "pcie_corrected" => of("可纠正的 PCIe 错误增多", "corrected PCIe errors are growing"),
         "throttled" => of("因过热而降频", "slows down for heat"),
         "filesystem" => of("文件系统有错误", "is damaged"),
-        "full" => of("空间或文件节点即将用尽", "is nearly full"),
-        "clock" => of("长时间没有对时", "has not been set for long"),
+        "full" => of("空间或 inode 即将用尽", "is nearly full"),
+        "clock" => of("长时间没有同步", "has not been set for long"),
         "watchdog" => of("看门狗曾复位设备", "the watchdog has reset the box"),
         _ => of("状态异常", "is not as it should be"),
     }
@@ -289,6 +289,11 @@ fn todo(code: &str, component: Option<&Component>) -> Said {
             Some(Component::Bay(_) | Component::Disk(_)) => of(
                 "重新插拔 {part} 的硬盘；仍无应答时更换。",
                 "Reseat the disk of {part}; if it still does not answer, replace it.",
+            ),
+            // a source's name, which has no slash: a program of this box reads it
+            Some(Component::Sensor(id)) if !id.contains('/') => of(
+                "在命令行执行“restart hwmon”；反复出现时请联系维修。",
+                "Restart the hardware monitor (`restart hwmon`); if it happens again, ask for service.",
             ),
             _ => of(
                 "检查 {part} 的连接；长期没有读数时更换该部件或传感器。",

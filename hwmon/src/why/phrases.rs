@@ -32,7 +32,7 @@ phrases! {
     R_POWER "reading_power" "功率" "power";
     R_ENERGY "reading_energy" "电能" "energy";
     R_HUMIDITY "reading_humidity" "湿度" "humidity";
-    R_OPENED "reading_opened" "机箱打开" "chassis opened";
+    R_OPENED "reading_opened" "机箱开盖" "chassis opened";
     R_MISSING "reading_missing" "缺失的成员盘" "missing disks";
     R_WORKS "reading_works" "可用" "works";
     R_MEMBER_DISK "reading_member_disk" "{0} 成员盘 {1}" "{0} member {1}";
@@ -40,32 +40,32 @@ phrases! {
     R_ANSWERS "reading_answers" "有应答" "answers";
     R_FS_ERRORS "reading_fs_errors" "文件系统错误" "file system errors";
     R_SPACE "reading_space" "已用空间" "space used";
-    R_INODES "reading_inodes" "已用文件节点（inode）" "inodes used";
+    R_INODES "reading_inodes" "已用 inode" "inodes used";
     R_WATCHDOG_ACTIVE "reading_watchdog_active" "看门狗已启用" "watchdog active";
     R_WATCHDOG_RESET "reading_watchdog_reset" "看门狗曾复位设备" "watchdog reset the box";
     R_THROTTLED "reading_throttled" "处理器 {0} 降频次数" "processor {0} throttled";
     R_CORES_THROTTLED "reading_cores_throttled" "处理器核心降频次数" "processor cores throttled";
-    R_PCI_CORRECTED "reading_pci_corrected" "已纠正的 PCIe 错误" "corrected PCIe errors";
-    R_PCI_UNCORRECTED "reading_pci_uncorrected" "未能纠正的 PCIe 错误" "uncorrected PCIe errors";
+    R_PCI_CORRECTED "reading_pci_corrected" "可纠正的 PCIe 错误" "corrected PCIe errors";
+    R_PCI_UNCORRECTED "reading_pci_uncorrected" "不可纠正的 PCIe 错误（非致命）" "uncorrected PCIe errors";
     R_PCI_FATAL "reading_pci_fatal" "致命的 PCIe 错误" "fatal PCIe errors";
-    R_MEMORY_CORRECTED "reading_memory_corrected" "已纠正的内存错误" "corrected memory errors";
-    R_MEMORY_UNCORRECTED "reading_memory_uncorrected" "无法纠正的内存错误" "uncorrected memory errors";
+    R_MEMORY_CORRECTED "reading_memory_corrected" "可纠正的内存错误" "corrected memory errors";
+    R_MEMORY_UNCORRECTED "reading_memory_uncorrected" "不可纠正的内存错误" "uncorrected memory errors";
     R_LINK "reading_link" "链路" "link";
     R_SPEED "reading_speed" "速率" "speed";
     R_RX_ERRORS "reading_rx_errors" "接收错误" "receive errors";
     R_CRC_ERRORS "reading_crc_errors" "CRC 错误" "CRC errors";
-    R_MISSED "reading_missed" "网卡丢弃的帧" "frames missed by the card";
+    R_MISSED "reading_missed" "网卡丢帧（缓冲不足）" "frames missed by the card";
     R_TX_ERRORS "reading_tx_errors" "发送错误" "send errors";
-    R_MODULE "reading_module" "光模块" "transceiver";
+    R_MODULE "reading_module" "光模块在位" "transceiver there";
     R_BIAS "reading_bias" "激光器偏置电流" "laser current";
-    R_LIGHT_SENT "reading_light_sent" "发送光功率" "light sent";
-    R_LIGHT_RECEIVED "reading_light_received" "接收光功率" "light received";
-    R_CLOCK_KEPT "reading_clock_kept" "时钟已对时" "clock is kept";
-    R_CLOCK_AGE "reading_clock_age" "距上次对时的时间" "time since the clock was set";
+    R_LIGHT_SENT "reading_light_sent" "发光功率" "light sent";
+    R_LIGHT_RECEIVED "reading_light_received" "收光功率" "light received";
+    R_CLOCK_KEPT "reading_clock_kept" "时钟已同步" "clock is kept";
+    R_CLOCK_AGE "reading_clock_age" "距上次时钟同步的时间" "time since the clock was set";
     R_BOX_POWER "reading_box_power" "整机功率" "power of the box";
     R_CHASSIS_OVERLOAD "reading_chassis_overload" "机箱：供电过载" "chassis: power overload";
     R_CHASSIS_POWER "reading_chassis_power" "机箱：供电故障" "chassis: power fault";
-    R_CHASSIS_OPENED "reading_chassis_opened" "机箱：已打开" "chassis: opened";
+    R_CHASSIS_OPENED "reading_chassis_opened" "机箱：开盖" "chassis: opened";
     R_CHASSIS_DRIVE "reading_chassis_drive" "机箱：硬盘故障" "chassis: disk fault";
     R_CHASSIS_COOLING "reading_chassis_cooling" "机箱：散热故障" "chassis: cooling fault";
     R_HOURS "reading_hours" "通电时间" "hours of service";
@@ -77,7 +77,7 @@ phrases! {
 
     // nothing known
     NOT_PRESENT "not_present" "不在位" "not present";
-    TIMEOUT "timeout" "未及时应答" "no answer in time";
+    TIMEOUT "timeout" "应答超时" "no answer in time";
     UNSUPPORTED "unsupported" "设备不支持" "not supported by the device";
     DISABLED "disabled" "设备已关闭此功能" "turned off in the device";
     STANDBY "standby" "硬盘休眠中，未唤醒" "the disk sleeps and was not woken";
@@ -142,12 +142,12 @@ phrases! {
     M_POWER_CUT "means_power_cut" "曾被直接断电" "power was cut";
 
     // drives: verdicts
-    SELF_FAILS "self_fails" "硬盘自检判定即将失效" "the drive says itself that it fails";
-    SELF_FAILS_SAID "self_fails_said" "硬盘自检判定即将失效：{0}" "the drive says itself that it fails: {0}";
-    NO_ASSESSMENT "no_assessment" "硬盘没有给出自检判定，改按计数和阈值判断" "the drive's own verdict is missing; its counters and thresholds are judged instead";
+    SELF_FAILS "self_fails" "硬盘自评（SMART）：即将失效" "the drive says itself that it fails";
+    SELF_FAILS_SAID "self_fails_said" "硬盘自评（SMART）：即将失效：{0}" "the drive says itself that it fails: {0}";
+    NO_ASSESSMENT "no_assessment" "硬盘没有给出自评结果，改按计数和阈值判断" "the drive's own verdict is missing; its counters and thresholds are judged instead";
     UNREAD "unread" "未能读取硬盘：{0}" "the drive was not read: {0}";
     UNREAD_SAID "unread_said" "未能读取硬盘：{0}（smartctl：“{1}”）" "the drive was not read: {0} (smartctl: {1})";
-    WELL "well" "硬盘自检正常，未见异常" "the drive says that it is well, and nothing speaks against it";
+    WELL "well" "硬盘自评正常，未见异常" "the drive says that it is well, and nothing speaks against it";
     LIFE_USED "life_used" "额定寿命已用 {0} %" "{0} % of the rated life is used";
     LIFE_OVER "life_over" "额定寿命已用 {0} %，超期服役" "{0} % of the rated life is used: it works on borrowed time";
     LIFE_LEFT "life_left" "额定寿命剩余 {0} %（{1}）" "{0} % of the rated life is left ({1})";
@@ -239,7 +239,7 @@ phrases! {
     A_RECOVER "action_recover" "重建" "recover";
     A_CHECK "action_check" "一致性检查" "check";
     A_REPAIR "action_repair" "一致性修复" "repair";
-    A_RESHAPE "action_reshape" "重构" "reshape";
+    A_RESHAPE "action_reshape" "阵列变形（扩容或变更级别）" "reshape";
     MEMBER_IN_SYNC "member_in_sync" "已同步" "in sync";
     MEMBER_SPARE "member_spare" "热备或正在重建" "spare";
     MEMBER_WRITE_MOSTLY "member_write_mostly" "仅在必要时读取" "write mostly";
@@ -277,8 +277,8 @@ phrases! {
     NO_LIGHT_IN "no_light_in" "没有收到光：未接光纤，或对端未发光" "no light comes in: there is no fibre, or the other end is dark";
     LASER_OFF "laser_off" "激光器已关闭" "the laser is switched off";
     NO_LIGHT "no_light" "无光" "no light";
-    CLOCK_KEPT "clock_kept" "由时间服务器对时" "it is kept by a time server";
-    CLOCK_UNSET "clock_unset" "启动以来或长时间没有对时" "nobody has set it since the start, or for long";
+    CLOCK_KEPT "clock_kept" "由时间服务器同步" "it is kept by a time server";
+    CLOCK_UNSET "clock_unset" "启动以来或长时间没有同步" "nobody has set it since the start, or for long";
 
     // the management controller's readings
     BMC_NO_READING "bmc_no_reading" "控制器表示目前没有读数" "the controller says that there is no reading now";
@@ -378,8 +378,8 @@ phrases! {
     S_NOT_STARTED "state_not_started" "未能启动" "did not start";
     S_UNCORRECTABLE "state_uncorrectable" "无法纠正的错误" "uncorrectable error";
     S_HEAT_THROTTLED "state_heat_throttled" "因过热降频" "throttled for heat";
-    S_MACHINE_CHECK "state_machine_check" "无法纠正的机器检查错误" "uncorrectable machine check";
-    S_MACHINE_CORRECTED "state_machine_corrected" "已纠正的机器检查错误" "corrected machine check";
+    S_MACHINE_CHECK "state_machine_check" "不可纠正的机器检查错误" "uncorrectable machine check";
+    S_MACHINE_CORRECTED "state_machine_corrected" "可纠正的机器检查错误" "corrected machine check";
     S_OPENED "state_opened" "机箱被打开" "the chassis was opened";
     S_CABLE "state_cable" "线缆被拔出" "a cable was pulled";
 
@@ -389,14 +389,14 @@ phrases! {
     DRIVE_MORE "drive_more" "{1}：24 小时内增加 {0}" "{0} more {1} in 24 hours";
     OVER_LIMIT "over_limit" "{0}：{1}，高于限值 {2}" "{0}: {1}, above the limit of {2}";
     UNDER_LIMIT "under_limit" "{0}：{1}，低于限值 {2}" "{0}: {1}, below the limit of {2}";
-    SOURCE_KERNEL "source_kernel" "内核（sysfs）" "the kernel (sysfs)";
-    SOURCE_CONTROLLER "source_controller" "管理控制器（BMC）" "the management controller";
-    SOURCE_SPACE "source_space" "文件系统用量" "file systems' space";
+    SOURCE_KERNEL "source_kernel" "内核（sysfs）" "kernel (sysfs)";
+    SOURCE_CONTROLLER "source_controller" "管理控制器（BMC）" "management controller";
+    SOURCE_SPACE "source_space" "文件系统用量" "file systems";
     SOURCE_OPTICS "source_optics" "光模块" "transceivers";
-    SOURCE_CLOCK "source_clock" "时钟" "the clock";
+    SOURCE_CLOCK "source_clock" "时钟" "clock";
     SOURCE_FAILED "source_failed" "读取失败：“{0}”" "reading failed: {0}";
     NO_SYSFS "no_sysfs" "没有 /sys：请挂载" "there is no /sys: mount it";
-    SOURCE_LATE "source_late" "未及时应答" "it has not answered in time";
+    SOURCE_LATE "source_late" "应答超时" "it has not answered in time";
     NO_CONTROLLER "no_controller" "本机没有应答的管理控制器（/dev/ipmi0）" "this box has no management controller that answers (/dev/ipmi0)";
     SOURCE_SILENT "source_silent" "{0}没有应答" "{0} does not answer";
     DRIVE_SILENT "drive_silent" "硬盘没有应答" "the drive does not answer";
@@ -432,7 +432,7 @@ phrases! {
     PART_WATCHDOG "part_watchdog" "看门狗 {0}" "watchdog {0}";
     PART_CHASSIS "part_chassis" "机箱" "chassis";
     PART_SENSOR "part_sensor" "传感器 {0}" "sensor {0}";
-    PART_SOURCE "part_source" "数据来源：{0}" "source: {0}";
+    PART_SOURCE "part_source" "数据来源“{0}”" "source {0}";
 
     // parts of the chassis
     PART_EMPTY "part_empty" "空" "empty";

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Guest;
 
@@ -96,6 +96,21 @@ impl Guest {
             let _ = self.qmp("blockdev-del", &json!({"node-name": node}));
         }
         Ok(())
+    }
+
+    /// Octets that were written to the drive since it was put in.
+    pub(crate) fn written(&self, bay: Bay) -> Result<u64> {
+        let stats = self.qmp("query-blockstats", &json!({}))?;
+        let id = bay.id();
+        let mut drives = stats.as_array().context("no list of drives")?.iter();
+        // /machine/peripheral/nvme-5
+        let of = |drive: &&Value| {
+            drive["qdev"]
+                .as_str()
+                .is_some_and(|path| path.split('/').any(|part| part == id))
+        };
+        let drive = drives.find(of).with_context(|| format!("no {id} in {stats}"))?;
+        drive["stats"]["wr_bytes"].as_u64().context("no octets")
     }
 
     /// Puts a drive into an empty hot-plug slot.

@@ -52,6 +52,7 @@ fn from_beginning_to_end(session: &Session, guest: &Guest) -> Result<()> {
     ensure!(
         raised["source"] == "hardware"
             && raised["component"] == "bay 4"
+            && raised["part"] == json!({ "zh": "槽位 4", "en": "bay 4" })
             && raised["severity"] == "critical"
             && raised["zh"]["todo"] != "",
         "the alarm is {raised}"

@@ -113,8 +113,14 @@ fn put_back(session: &Session, guest: &mut Guest, file: &Path) -> Result<()> {
     session.cli("set hostname pulled-by-mistake")?;
     guest.put_in(bay, file, &bay.serial())?;
     session
-        .wait_for("hardware", SOON, is_whole)
-        .context("the disk that is back")
+        .wait_for("hardware", REBUILT_WITHIN, is_whole)
+        .context("the disk that is back")?;
+    let written = guest.written(bay)?;
+    ensure!(
+        written < members::DISK / 4,
+        "{written} octets were written to it: it was rebuilt whole"
+    );
+    Ok(())
 }
 
 fn failing(session: &Session, guest: &Guest, bay: Bay) -> Result<()> {

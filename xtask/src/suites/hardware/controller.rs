@@ -221,7 +221,10 @@ impl Controller {
         session
             .wait_for("hardware events", SOON, |log| {
                 let entries = log["entries"].as_array()?;
-                entries.iter().find(|entry| entry["sensor"]["en"] == fault.sensor).map(drop)
+                entries
+                    .iter()
+                    .find(|entry| entry["sensor"]["en"] == fault.sensor)
+                    .map(drop)
             })
             .context("the event log")?;
         for line in fault.mended {
