@@ -129,7 +129,8 @@ fn put_back(disk: &mut dyn Disk, kept: &Kept) -> io::Result<Option<String>> {
         }
     }
     forget(disk)?;
-    if left == kept.files {
+    // A release that kept fewer files says nothing of the others: they were not put back.
+    if kept.files.iter().all(|(name, text)| left.get(name) == Some(text)) {
         return Ok(None);
     }
     let version = &kept.version;
@@ -207,6 +208,26 @@ mod tests {
         at_start(&mut disk, Slot::B, "2.0.0");
         assert_eq!(at_start(&mut disk, Slot::A, "1.0.0"), None);
         assert_eq!(text(&disk, SETTINGS).as_deref(), Some("old"));
+    }
+
+    #[test]
+    fn a_file_that_the_release_before_did_not_keep_is_no_change() {
+        for changed in [false, true] {
+            let mut disk = Fragile::default();
+            put(&disk, SETTINGS, "old");
+            put(&disk, "metrics.json", "token");
+            journal(&mut disk, ready());
+            at_start(&mut disk, Slot::B, "2.0.0");
+            let mut kept = read(&disk, BEFORE).unwrap();
+            assert!(kept.files.remove("metrics.json").is_some());
+            store(&mut disk, BEFORE, &kept).unwrap();
+            if changed {
+                put(&disk, SETTINGS, "new");
+            }
+            assert_eq!(at_start(&mut disk, Slot::A, "1.0.0").is_some(), changed);
+            assert_eq!(text(&disk, SETTINGS).as_deref(), Some("old"));
+            assert_eq!(text(&disk, "metrics.json").as_deref(), Some("token"));
+        }
     }
 
     #[test]
