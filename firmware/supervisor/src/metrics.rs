@@ -16,6 +16,9 @@ use crate::engine::{Engine, now, who};
 use crate::lockout::{Lockout, Source};
 use crate::{random, system};
 
+/// The version of the file that holds a token's hash.
+pub(crate) const VERSION: u32 = 1;
+
 /// A token as it is on disk. It is 256 random bits, so that its hash need not be slow: nobody guesses it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TokenHash {
@@ -37,7 +40,7 @@ impl std::fmt::Debug for TokenHash {
 impl TokenHash {
     fn of(token: &str, made: Timestamp) -> Self {
         Self {
-            version: 1,
+            version: VERSION,
             sha256: hash(token),
             made,
         }
@@ -74,8 +77,9 @@ impl Engine {
     /// Whether metrics are answered, and who read them.
     pub(crate) async fn metrics(&self) -> MetricsAccess {
         let state = self.state.lock().await;
+        let token = state.metrics.token.as_ref().filter(|_| state.set_up());
         MetricsAccess {
-            made: state.metrics.token.as_ref().map(|token| token.made),
+            made: token.map(|token| token.made),
             read: state.metrics.read.clone(),
         }
     }
@@ -114,8 +118,10 @@ impl Engine {
     /// The same `uptime_s` seconds after the kernel's start.
     async fn prove_metrics_at(&self, request: ProveMetricsRequest, uptime_s: u64) -> Result<MetricsProved, Failure> {
         let mut state = self.state.lock().await;
+        // A token is as good as the administrator who made it: where accounts were lost, nobody vouches for it.
+        let set_up = state.set_up();
         let Metrics { token, read, lockout } = &mut state.metrics;
-        let Some(right) = token else {
+        let Some(right) = token.as_ref().filter(|_| set_up) else {
             return Err(Failure::new(
                 FailureKind::NotFound,
                 "metrics are off: `set metrics token` makes a token",
@@ -252,6 +258,22 @@ mod tests {
             Some(FailureKind::NotFound)
         );
         assert!(engine(&disk).metrics().await.made.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_token_without_an_administrator_opens_nothing() {
+        let disk = Fragile::default();
+        let first = set_up_engine(&disk).await;
+        let made = first.change_metrics(change(true), Caller::Console).await.unwrap();
+        let token = made.token.unwrap();
+        assert_eq!(kind(&first, Some(&token), "192.0.2.1", 0).await, None);
+        disk.files.lock().unwrap().remove("accounts.json").unwrap();
+        let second = engine(&disk);
+        assert_eq!(
+            kind(&second, Some(&token), "192.0.2.1", 0).await,
+            Some(FailureKind::NotFound)
+        );
+        assert!(second.metrics().await.made.is_none());
     }
 
     #[tokio::test]

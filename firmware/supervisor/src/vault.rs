@@ -8,7 +8,7 @@ use settings::{Settings, SettingsError};
 
 use crate::accounts::Accounts;
 use crate::disk::{self, Disk};
-use crate::metrics::TokenHash;
+use crate::metrics::{self, TokenHash};
 
 const SETTINGS: &str = "settings.json";
 const PREVIOUS: &str = "settings.previous.json";
@@ -27,6 +27,12 @@ pub(crate) struct Unconfirmed {
     pub(crate) boot: String,
     /// Seconds since that boot.
     pub(crate) deadline_s: u64,
+}
+
+/// The version of a file, whatever else is in it.
+#[derive(Deserialize)]
+struct Stamp {
+    version: u32,
 }
 
 /// What the disk held at the start.
@@ -59,7 +65,7 @@ impl Vault {
         let unconfirmed =
             json(UNCONFIRMED, &mut troubles, self).and_then(|text| self.parse(UNCONFIRMED, &text, &mut troubles));
         let accounts = json(ACCOUNTS, &mut troubles, self).and_then(|text| self.parse(ACCOUNTS, &text, &mut troubles));
-        let metrics = json(METRICS, &mut troubles, self).and_then(|text| self.parse(METRICS, &text, &mut troubles));
+        let metrics = self.load_metrics(&mut troubles);
         let setup_code = self
             .load_text(SETUP_CODE, &mut troubles)
             .map(|text| text.trim().to_owned());
@@ -110,6 +116,21 @@ impl Vault {
             troubles.push("no settings file could be read: the defaults are in force".to_owned());
         }
         Settings::default()
+    }
+
+    fn load_metrics(&mut self, troubles: &mut Vec<String>) -> Option<TokenHash> {
+        let text = self.load_text(METRICS, troubles)?;
+        let Stamp { version } = self.parse(METRICS, &text, troubles)?;
+        if version == metrics::VERSION {
+            return self.parse(METRICS, &text, troubles);
+        }
+        let reason = format!(
+            "it is of version {version}, and this release reads {}",
+            metrics::VERSION
+        );
+        let what = if version > metrics::VERSION { "newer" } else { "damaged" };
+        self.put_away(METRICS, what, &reason, troubles);
+        None
     }
 
     fn load_text(&mut self, name: &str, troubles: &mut Vec<String>) -> Option<String> {
@@ -281,6 +302,39 @@ mod tests {
         assert!(loaded.troubles[0].contains("version 9"), "{:?}", loaded.troubles);
         let kept = disk.files.lock().unwrap().get("settings.json.newer").cloned();
         assert_eq!(kept, Some(later.into_bytes()));
+    }
+
+    #[test]
+    fn a_token_is_read_in_the_version_that_it_was_written_in() {
+        let text = |version: &str| format!("{{\"version\":{version},\"sha256\":\"00\",\"made\":1}}");
+        for (version, aside) in [
+            ("1", None),
+            ("0", Some("metrics.json.damaged")),
+            ("2", Some("metrics.json.newer")),
+            ("null", Some("metrics.json.damaged")),
+        ] {
+            let disk = Fragile::default();
+            let mut files = disk.files.lock().unwrap();
+            files.insert(METRICS.to_owned(), text(version).into_bytes());
+            drop(files);
+            let loaded = Vault::new(disk.clone()).load();
+            assert_eq!(loaded.metrics.is_some(), aside.is_none(), "{version}");
+            assert_eq!(
+                loaded.troubles.len(),
+                usize::from(aside.is_some()),
+                "{:?}",
+                loaded.troubles
+            );
+            let kept: Vec<String> = disk.files.lock().unwrap().keys().cloned().collect();
+            assert_eq!(kept, [aside.unwrap_or(METRICS)]);
+        }
+        // What a later release writes besides does not hide its version.
+        let disk = Fragile::default();
+        let later = b"{\"version\":3,\"tokens\":[]}".to_vec();
+        disk.files.lock().unwrap().insert(METRICS.to_owned(), later.clone());
+        let loaded = Vault::new(disk.clone()).load();
+        assert!(loaded.troubles[0].contains("version 3"), "{:?}", loaded.troubles);
+        assert_eq!(disk.files.lock().unwrap().get("metrics.json.newer"), Some(&later));
     }
 
     #[test]
