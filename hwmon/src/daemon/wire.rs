@@ -155,9 +155,15 @@ fn drive(seen: &SeenDrive) -> said::Drive {
     }
 }
 
-/// The counters among a drive's readings.
+/// What a drive counts that is no error: minutes above a temperature, cuts of its power, and the entries of its log, most of
+/// which are commands that it does not know or that the host or the cable spoilt.
+const NO_ERRORS: [&str; 4] = ["hot_minutes", "critical_minutes", "unsafe_shutdowns", "error_log"];
+
+/// The counters of sectors and errors among a drive's readings.
 fn counts(readings: &[Reading]) -> Vec<said::DriveCount> {
-    let counters = readings.iter().filter(|one| one.unit() == Unit::Count);
+    let counters = readings
+        .iter()
+        .filter(|one| one.unit() == Unit::Count && !NO_ERRORS.contains(&one.id()));
     let known = counters.filter_map(|one| Some((one.id(), one.value().ok()?)));
     #[allow(
         clippy::cast_possible_truncation,
@@ -478,5 +484,31 @@ mod tests {
         ]);
         let told: Vec<(&str, u64)> = told.iter().map(|one| (one.code.as_str(), one.count)).collect();
         assert_eq!(told, [("media_errors", 8), ("reallocated", 0)]);
+    }
+
+    /// What a solid-state drive says of its heat and its power is not among its errors.
+    #[test]
+    fn only_errors_are_counted() {
+        let drive = hwmon::drive::Drive {
+            protocol: Protocol::Nvme,
+            nvme: Some(hwmon::drive::Nvme {
+                critical_warning: Some(0),
+                media_errors: Some(2),
+                error_entries: Some(400),
+                unsafe_shutdowns: Some(31),
+                hot_minutes: [Some(12), Some(3)],
+                ..hwmon::drive::Nvme::default()
+            }),
+            ..hwmon::drive::Drive::unknown(NoData::NotReported)
+        };
+        let verdict = hwmon::verdict::judge(&drive);
+        for id in NO_ERRORS {
+            assert!(verdict.readings.iter().any(|one| one.id() == id), "{id} is not read");
+        }
+        let told: Vec<(String, u64)> = counts(&verdict.readings)
+            .into_iter()
+            .map(|one| (one.code, one.count))
+            .collect();
+        assert_eq!(told, [("media_errors".to_owned(), 2)]);
     }
 }
