@@ -11,7 +11,15 @@ pub(super) fn run(tally: &mut Tally) -> Result<()> {
     crate::web::build()?;
     let out = Command::new("cargo")
         .current_dir(crate::root())
-        .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+        // a test that skips says so, and passes: its words are shown only when asked for
+        .args([
+            "test",
+            "--workspace",
+            "--locked",
+            "--no-fail-fast",
+            "--",
+            "--show-output",
+        ])
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
