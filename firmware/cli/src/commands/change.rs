@@ -182,7 +182,7 @@ pub(super) const CHANGE: &[Command] = &[
         "set metrics off",
         Action::SetMetricsOff,
         false,
-        ("answer no metrics", "关闭指标接口"),
+        ("answer no metrics", "停用指标接口"),
     ),
     command(
         "set exporter EXPORTER address ADDRESS,... [sampling RATE] [snmp CREDENTIALS]",
