@@ -80,11 +80,23 @@ pub(crate) async fn scrape(
         Ok(_) => {}
         Err(error) => return refused(error),
     }
-    let Ok(_place) = app.scrapes.try_acquire() else {
+    let Ok(place) = app.scrapes.clone().try_acquire_owned() else {
         return ApiError::new(Kind::TooMany, "too many readers at a time").into_response();
     };
-    let text = Snapshot::take(&app.client, deadline).await.text();
-    ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response()
+    let snapshot = Snapshot::take(&app.client, deadline).await;
+    // Ten thousand exporters take their time, which is not the other requests'. Who went away keeps the place till then.
+    let writing = tokio::task::spawn_blocking(move || {
+        let text = snapshot.text();
+        drop(place);
+        text
+    });
+    match writing.await {
+        Ok(text) => ([(header::CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response(),
+        Err(error) => {
+            log::error!("the metrics could not be written: {error}");
+            ApiError::new(Kind::Unavailable, "the metrics could not be written").into_response()
+        }
+    }
 }
 
 /// Whoever has no right token is told how to give one (RFC 6750, section 3).
@@ -152,10 +164,12 @@ impl Snapshot {
     /// All of it in Prometheus' text format.
     fn text(&self) -> String {
         let mut out = Exposition::default();
+        // Who answers one question and not the other lacks families, and that must not look well.
+        let analyzer = self.analyzer.is_some() && self.storage.is_some() && self.alarms.is_some();
         let up = [
-            ("supervisor", self.system.is_some()),
-            ("collector", self.collector.is_some()),
-            ("analyzer", self.analyzer.is_some()),
+            ("supervisor", self.system.is_some() && self.firmware.is_some()),
+            ("collector", self.collector.is_some() && self.exporters.is_some()),
+            ("analyzer", analyzer),
             ("hwmon", self.hardware.is_some()),
         ];
         out.family(

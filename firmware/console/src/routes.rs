@@ -43,7 +43,7 @@ pub(crate) struct App {
     /// Places for live streams.
     pub(crate) streams: Arc<Semaphore>,
     /// Places for readings of the metrics.
-    pub(crate) scrapes: Semaphore,
+    pub(crate) scrapes: Arc<Semaphore>,
     /// Turns true when the console stops.
     pub(crate) stopping: watch::Receiver<bool>,
     sessions: Mutex<Sessions>,
@@ -59,7 +59,7 @@ impl App {
             pulse: Pulse::start(client.clone()),
             client,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
-            scrapes: Semaphore::new(SCRAPES_MAX),
+            scrapes: Arc::new(Semaphore::new(SCRAPES_MAX)),
             stopping,
             sessions: Mutex::default(),
             provider,

@@ -36,7 +36,7 @@ macro_rules! families {
 
 families! {
     BUILD Gauge "spanwatch_build_info" ["version", "role", "hostname", "slot", "serial"] "Always 1: the firmware that runs, and on which box.";
-    SERVICE_UP Gauge "spanwatch_service_up" ["service"] "Whether a program answered this scrape in time: 1 or 0.";
+    SERVICE_UP Gauge "spanwatch_service_up" ["service"] "Whether a program answered all that this scrape asked it, in time: 1 or 0.";
     LEFT_OUT Gauge "spanwatch_samples_left_out" [] "Samples that were more than a scrape holds.";
 
     UPTIME Gauge "spanwatch_uptime_seconds" [] "Since the kernel started.";

@@ -126,6 +126,30 @@ fn a_program_that_says_nothing_is_down_and_its_families_are_away() {
     ] {
         assert!(given.keys().all(|name| !name.starts_with(start)), "{start}");
     }
+    // Each single answer that is missing is told of its program, and of no other.
+    type Lose = fn(&mut Snapshot);
+    let each: [(&str, Lose); 8] = [
+        ("supervisor", |said| said.system = None),
+        ("supervisor", |said| said.firmware = None),
+        ("collector", |said| said.collector = None),
+        ("collector", |said| said.exporters = None),
+        ("analyzer", |said| said.analyzer = None),
+        ("analyzer", |said| said.storage = None),
+        ("analyzer", |said| said.alarms = None),
+        ("hwmon", |said| said.hardware = None),
+    ];
+    for (number, (down, lose)) in each.into_iter().enumerate() {
+        let mut snapshot = full();
+        lose(&mut snapshot);
+        let text = snapshot.text();
+        for name in ["supervisor", "collector", "analyzer", "hwmon"] {
+            let line = format!(
+                "spanwatch_service_up{{service=\"{name}\"}} {}\n",
+                u8::from(name != down)
+            );
+            assert!(text.contains(&line), "answer {number}: {line} is not in\n{text}");
+        }
+    }
     let nothing = Snapshot::default().text();
     assert_eq!(
         samples(&nothing).into_keys().collect::<Vec<_>>(),
