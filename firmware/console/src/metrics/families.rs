@@ -145,6 +145,7 @@ families! {
     AMOUNT Gauge "spanwatch_sensor_amount_bytes" ["sensor", "name", "component"] "An amount of data.";
     HERTZ Gauge "spanwatch_sensor_frequency_hertz" ["sensor", "name", "component"] "A frequency.";
     FLAG Gauge "spanwatch_sensor_flag" ["sensor", "name", "component"] "Something that is (1) or is not (0).";
+    VALUE Gauge "spanwatch_sensor_value" ["sensor", "name", "component"] "A number of the management controller whose unit we do not have, or that has none.";
     RAID_MISSING Gauge "spanwatch_raid_missing_members" ["array"] "Members that an array lacks.";
     RAID_WORKS Gauge "spanwatch_raid_works" ["array"] "Whether the array works: 1 or 0.";
     RAID_SYNC Gauge "spanwatch_raid_sync_ratio" ["array"] "How far a rebuild or a check is, while there is one.";

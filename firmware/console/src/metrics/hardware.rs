@@ -54,6 +54,10 @@ pub(super) fn all(out: &mut Exposition, hardware: &Hardware) {
     drives(out, &hardware.drives);
 }
 
+/// The management controller's source: a unit of its own that we do not have (cubic feet, lux, a fan without revolutions) is
+/// a bare number to us, which goes up and down.
+const CONTROLLER: &str = "ipmi";
+
 /// Readings, each in the family of its unit.
 fn sensors(out: &mut Exposition, hardware: &Hardware, readings: &[&Reading]) {
     let parts = &hardware.chassis.parts;
@@ -89,13 +93,20 @@ fn sensors(out: &mut Exposition, hardware: &Hardware, readings: &[&Reading]) {
         (&f::HERTZ, &[("hertz", 1.0)]),
         (&f::FLAG, &[("boolean", 1.0)]),
     ];
+    let (bare, known): (Vec<&Reading>, Vec<&Reading>) = readings
+        .iter()
+        .partition(|reading| reading.source == CONTROLLER && reading.unit == "count");
     for (family, units) in units {
-        let of_it = readings.iter().filter_map(|reading| {
+        let of_it = known.iter().filter_map(|reading| {
             let (_, factor) = units.iter().find(|(unit, _)| *unit == reading.unit)?;
             Some((labels(reading), reading.value? * factor))
         });
         out.family(family, of_it);
     }
+    let bare = bare
+        .iter()
+        .filter_map(|reading| Some((labels(reading), reading.value?)));
+    out.family(&f::VALUE, bare);
 }
 
 /// Readings of arrays: `md/ARRAY/missing`, `/works`, `/sync`, else a member.

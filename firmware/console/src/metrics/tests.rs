@@ -92,6 +92,7 @@ fn numbers_are_in_base_units_and_what_is_missing_is_absent() {
         "spanwatch_raid_sync_ratio{array=\"md0\"} 0.425",
         "spanwatch_raid_member_works{array=\"md0\",member=\"sda3\"} 0",
         "spanwatch_sensor_duration_seconds{sensor=\"test/hour\",name=\"hour\",component=\"\"} 7200",
+        "spanwatch_sensor_value{sensor=\"ipmi/flow\",name=\"flow\",component=\"\"} 42",
         "spanwatch_sensor_ratio{sensor=\"test/percent\",name=\"percent\",component=\"\"} 0.02",
         "spanwatch_sensor_fan_speed_rpm{sensor=\"hwmon/fan1\",name=\"fan 1\",component=\"fan 1\"} 5400",
         "spanwatch_hardware_part_state{part=\"bay 2\",kind=\"bay\",label=\"2\",state=\"critical\"} 1",
@@ -104,8 +105,8 @@ fn numbers_are_in_base_units_and_what_is_missing_is_absent() {
     assert!(!text.contains("PSU2"), "{text}");
     assert!(!text.contains("drive_temperature_celsius{drive=\"nvme0n1\""));
     assert!(!text.contains("drive_size_bytes{drive=\"nvme0n1\""));
-    // An array's readings are no sensors' events.
-    assert!(!text.contains("events_total{sensor=\"md/"));
+    // An array's readings are no sensors' events, nor are the controller's numbers.
+    assert!(!text.contains("events_total{sensor=\"md/") && !text.contains("events_total{sensor=\"ipmi/"));
 }
 
 #[test]
@@ -155,6 +156,48 @@ fn a_program_that_says_nothing_is_down_and_its_families_are_away() {
         samples(&nothing).into_keys().collect::<Vec<_>>(),
         ["spanwatch_samples_left_out", "spanwatch_service_up"]
     );
+}
+
+/// The words of the hardware monitor's units: serde tells all of them to whoever gives it another.
+fn units() -> Vec<String> {
+    let told = serde_json::from_str::<hwmon::Unit>("\"?\"").unwrap_err().to_string();
+    let (_, words) = told.split_once("expected one of ").unwrap();
+    let words = words.split('`').skip(1).step_by(2);
+    words.map(str::to_owned).collect()
+}
+
+/// A reading of any unit is a sample of one family; rates are those of ports, which have a family of their own.
+#[test]
+fn each_unit_has_its_family() {
+    const WITHOUT: [&str; 1] = ["bit_per_second"];
+    let units = units();
+    for unit in [hwmon::Unit::Celsius, hwmon::Unit::Count, hwmon::Unit::BitPerSecond] {
+        let word = serde_json::to_value(unit).unwrap();
+        assert!(units.iter().any(|known| word == known.as_str()), "{word}: {units:?}");
+    }
+    for source in ["sysfs", "ipmi"] {
+        for unit in &units {
+            let mut hardware = full().hardware.unwrap();
+            let one = Reading {
+                source: source.to_owned(),
+                id: "only/one".to_owned(),
+                unit: unit.clone(),
+                value: Some(2.0),
+                ..hardware.readings[0].clone()
+            };
+            hardware.readings = vec![one];
+            let snapshot = Snapshot {
+                hardware: Some(hardware),
+                ..Snapshot::default()
+            };
+            let text = snapshot.text();
+            let given = samples(&text)
+                .into_keys()
+                .filter(|name| name.starts_with("spanwatch_sensor_") && *name != families::SENSOR_STATE.name);
+            let expected = usize::from(!WITHOUT.contains(&unit.as_str()));
+            assert_eq!(given.count(), expected, "{unit} of {source}: {text}");
+        }
+    }
 }
 
 #[test]

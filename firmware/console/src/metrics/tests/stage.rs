@@ -424,6 +424,7 @@ fn hardware() -> Hardware {
     let mut hardware: Hardware = serde_json::from_str(include_str!("../../../../cli/golden/hardware.json")).unwrap();
     let one = hardware.readings[0].clone();
     let reading = |id: String, name: &str, unit: &str, value: f64| Reading {
+        source: "sysfs".to_owned(),
         id,
         name: Text {
             zh: "读数".to_owned(),
@@ -438,6 +439,11 @@ fn hardware() -> Hardware {
     ] {
         hardware.readings.push(reading(format!("test/{unit}"), unit, unit, 2.0));
     }
+    let flow = reading("ipmi/flow".to_owned(), "flow", "count", 42.0);
+    hardware.readings.push(Reading {
+        source: "ipmi".to_owned(),
+        ..flow
+    });
     for (what, unit, value) in [
         ("missing", "count", 1.0),
         ("works", "boolean", 1.0),
