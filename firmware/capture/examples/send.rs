@@ -4,6 +4,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "sizes of C structures fit their fields")]
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::mem::{size_of, zeroed};
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -55,7 +56,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                     done += taken;
                     sent += taken as u64;
                 } else {
-                    // No buffers: the frame is sent again.
+                    let error = std::io::Error::last_os_error();
+                    if error.raw_os_error() != Some(libc::ENOBUFS) && error.kind() != ErrorKind::WouldBlock {
+                        return Err(format!("{interface} takes no frame of {} octets: {error}", length(rest)).into());
+                    }
+                    // the frame is sent again
                     refused += 1;
                     std::thread::sleep(Duration::from_micros(50));
                 }
@@ -64,6 +69,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{sent} {} {refused}", start.elapsed().as_millis());
     Ok(())
+}
+
+/// Octets of the first frame that is to be sent.
+fn length(messages: &[libc::mmsghdr]) -> usize {
+    // SAFETY: each message points to its one part, which lives as long as the messages do.
+    messages
+        .first()
+        .map_or(0, |message| unsafe { (*message.msg_hdr.msg_iov).iov_len })
 }
 
 /// Where a frame begins, and how many octets it has.

@@ -113,7 +113,8 @@ impl Cable {
         for line in [
             format!("netns add {SENDER}"),
             format!("netns add {RECEIVER}"),
-            format!("-n {SENDER} link add tx0 type veth peer name rx0 netns {RECEIVER}"),
+            // the traffic has frames of up to 1,522 octets
+            format!("-n {SENDER} link add tx0 mtu 2000 type veth peer name rx0 mtu 2000 netns {RECEIVER}"),
             format!("-n {RECEIVER} link set lo up"),
             format!("-n {SENDER} link set tx0 addrgenmode none"),
             format!("-n {RECEIVER} link set rx0 addrgenmode none"),
